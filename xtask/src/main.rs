@@ -1,0 +1,69 @@
+//! Repository tasks, run as `cargo xtask TASK`.
+//!
+//! - `check` is what continuous integration runs: format, housekeeping rules, dependency rules, lints, tests.
+//! - `fix` mends what a machine can mend.
+//! - `tidy` runs the housekeeping rules alone; the tests of this crate run them too.
+//! - `models` rebuilds the example models and compares them with the committed files.
+//!
+//! A task never touches the network on its own account: cargo fetches crates where they are not there yet, and the
+//! model toolchains are the developer's to install.
+
+mod cargo;
+mod check;
+mod fix;
+mod models;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks for working on this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Check everything that continuous integration checks; the first failure ends it
+    Check,
+    /// Format, apply the lints' own suggestions and remove trailing whitespace
+    Fix,
+    /// Run the housekeeping rules alone
+    Tidy,
+    /// Rebuild the example models from their sources
+    Models {
+        /// Compare with the committed files instead of writing them
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let root = repository_root();
+    let outcome = match Arguments::parse().task {
+        Task::Check => check::run(&root),
+        Task::Fix => fix::run(&root),
+        Task::Tidy => tidy::run(&root),
+        Task::Models { check } => models::run(check),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository: the folder above this crate's. Cargo names the crate's folder at run time; the path compiled in
+/// serves a binary that is started by hand.
+fn repository_root() -> PathBuf {
+    let xtask = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    xtask.parent().map_or(xtask.clone(), PathBuf::from)
+}
