@@ -1,0 +1,143 @@
+//! Checkpoints: the signed statement "the log of this name has this many entries, under this root".
+
+use std::fmt;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use signed_note::{Note, NoteError, VerifierList};
+use tlog_tiles::{EMPTY_HASH, Hash};
+
+use crate::error::AuditError;
+use crate::key::{LogKey, VerifierKey};
+use crate::layout::TREE_SIZE_MAX;
+
+/// The longest checkpoint looked at: three lines, and room for the cosignatures of a hundred witnesses.
+pub const CHECKPOINT_BYTES_MAX: usize = 65_536;
+
+/// The root of a log's Merkle tree (RFC 6962 with SHA-256), written in base64 as in checkpoints.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RootHash([u8; tlog_tiles::HASH_SIZE]);
+
+impl RootHash {
+    /// The 32 bytes of the hash.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; tlog_tiles::HASH_SIZE] {
+        &self.0
+    }
+}
+
+impl fmt::Display for RootHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64_STANDARD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for RootHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A checkpoint whose signature was checked, or made, by this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    origin: String,
+    size: u64,
+    root: RootHash,
+    note: String,
+}
+
+impl Checkpoint {
+    /// Reads a signed checkpoint and checks its signature. Further signatures, by witnesses for instance, and extension
+    /// lines are let through.
+    ///
+    /// # Errors
+    /// `AUDIT_CHECKPOINT_MALFORMED` or `AUDIT_CHECKPOINT_UNSIGNED`.
+    pub fn verify(note: &[u8], key: &VerifierKey) -> Result<Self, AuditError> {
+        Self::read("checkpoint", note, key)
+    }
+
+    /// As [`Checkpoint::verify`], for messages about `file`.
+    pub(crate) fn read(file: &str, bytes: &[u8], key: &VerifierKey) -> Result<Self, AuditError> {
+        let malformed = |reason| AuditError::CheckpointMalformed {
+            file: file.to_owned(),
+            reason,
+        };
+        let unsigned = |reason| AuditError::CheckpointUnsigned {
+            file: file.to_owned(),
+            expected: key.to_string(),
+            reason,
+        };
+        if bytes.len() > CHECKPOINT_BYTES_MAX {
+            return Err(malformed("it is too long"));
+        }
+        let note = Note::from_bytes(bytes).map_err(|_| malformed("it is not a signed note"))?;
+        note.verify(&VerifierList::new(vec![Box::new(key.verifier.clone())]))
+            .map_err(|error| match error {
+                NoteError::InvalidSignature { .. } => {
+                    unsigned("the signature does not fit the text")
+                }
+                _ => unsigned("it has no signature by that key"),
+            })?;
+        let text = tlog_tiles::Checkpoint::from_bytes(note.text())
+            .map_err(|_| malformed("its text is not origin, size and root hash"))?;
+        if text.origin() != key.origin() {
+            return Err(unsigned("its first line names another log"));
+        }
+        if text.size() > TREE_SIZE_MAX {
+            return Err(malformed("its size is beyond any log"));
+        }
+        if text.size() == 0 && *text.hash() != EMPTY_HASH {
+            return Err(malformed("its root is not that of an empty log"));
+        }
+        let note = String::from_utf8(bytes.to_vec()).map_err(|_| malformed("it is not text"))?;
+        Ok(Self {
+            origin: text.origin().to_owned(),
+            size: text.size(),
+            root: RootHash(text.hash().0),
+            note,
+        })
+    }
+
+    /// Signs. The caller has made durable whatever the checkpoint covers.
+    pub(crate) fn sign(key: &LogKey, size: u64, root: Hash) -> Result<Self, AuditError> {
+        let bug = || AuditError::Bug {
+            what: "a checkpoint could not be signed",
+        };
+        let text = tlog_tiles::Checkpoint::new(key.origin(), size, root, "").map_err(|_| bug())?;
+        let mut note = Note::new(&text.to_bytes(), &[]).map_err(|_| bug())?;
+        note.add_sigs(&[&key.signer]).map_err(|_| bug())?;
+        // Read back: a checkpoint that its own key does not verify must never be published.
+        Self::read("checkpoint", &note.to_bytes(), key.verifier()).map_err(|_| bug())
+    }
+
+    /// The name of the log.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The number of entries covered.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The root of the Merkle tree over them.
+    #[must_use]
+    pub fn root(&self) -> RootHash {
+        self.root
+    }
+
+    /// The signed note, as it is published.
+    #[must_use]
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
+    pub(crate) fn root_hash(&self) -> Hash {
+        Hash(self.root.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

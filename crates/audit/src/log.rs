@@ -1,0 +1,333 @@
+//! The log's writer: append, receipts, reading back.
+
+mod page;
+mod recover;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::ops::Range;
+use std::path::Path;
+
+use tlog_tiles::{check_record, record_hash};
+
+use self::page::Page;
+use crate::bundle;
+use crate::checkpoint::Checkpoint;
+use crate::disk::{Disk, OsDisk, Publisher, make_dir_all};
+use crate::entry::Entry;
+use crate::error::AuditError;
+use crate::files::Files;
+use crate::key::LogKey;
+use crate::layout::{
+    CHECKPOINT, CHECKPOINT_TMP, Kind, LOCK, Slot, TILE_WIDTH, TILES, TREE_SIZE_MAX, WRITE_TMP,
+};
+use crate::receipt::Receipt;
+use crate::tree::Frontier;
+
+/// The most entries one [`Log::append_all`] takes. It bounds what an interrupted append can leave behind, and thereby
+/// tells such remains from a checkpoint that was put back to an older state.
+pub const BATCH_ENTRIES_MAX: usize = 1_024;
+
+/// The writer of one log. There is one per log at any time, across processes.
+pub struct Log {
+    files: Files,
+    publisher: Publisher,
+    key: LogKey,
+    checkpoint: Checkpoint,
+    frontier: Frontier,
+    /// The entries of the bundle that is not full yet.
+    bundle: Vec<u8>,
+    /// An append failed half-way: what the disk holds is known only after reopening.
+    interrupted: bool,
+    /// Held for the lock on it.
+    _lock: File,
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Log({} in {}, {} entries)",
+            self.key.origin(),
+            self.files.root().display(),
+            self.size()
+        )
+    }
+}
+
+/// What an append is going to write, computed before the first byte is written.
+struct Next {
+    frontier: Frontier,
+    bundle: Vec<u8>,
+    /// Bundles first, then tiles from the leaves up: name and bytes.
+    writes: Vec<(String, Vec<u8>)>,
+    /// Slots that become full: their partial files are obsolete once the checkpoint is out.
+    filled: Vec<Slot>,
+}
+
+impl Log {
+    /// Makes an empty log in `dir`, which is created when it is missing.
+    ///
+    /// # Errors
+    /// `AUDIT_LOG_EXISTS`, `AUDIT_LOCKED`, `AUDIT_IO`.
+    pub fn create(dir: &Path, key: LogKey) -> Result<Self, AuditError> {
+        Self::create_on(dir, key, Box::new(OsDisk))
+    }
+
+    fn create_on(dir: &Path, key: LogKey, disk: Box<dyn Disk>) -> Result<Self, AuditError> {
+        make_dir_all(dir).map_err(|error| AuditError::io("create the directory", dir, error))?;
+        let lock = lock(dir)?;
+        let files = Files::new(dir);
+        for found in [CHECKPOINT, TILES] {
+            if files.exists(found)? {
+                return Err(AuditError::LogExists {
+                    dir: dir.to_owned(),
+                    found,
+                });
+            }
+        }
+        let publisher = Publisher::new(dir, disk);
+        let frontier = Frontier::default();
+        let checkpoint = Checkpoint::sign(&key, 0, frontier.root()?)?;
+        // A crash before this returns leaves no log: `create` may be called again.
+        publisher.publish(CHECKPOINT, CHECKPOINT_TMP, checkpoint.note().as_bytes())?;
+        let bundle = Vec::new();
+        Ok(Self {
+            files,
+            publisher,
+            key,
+            checkpoint,
+            frontier,
+            bundle,
+            interrupted: false,
+            _lock: lock,
+        })
+    }
+
+    /// Opens a log and mends what an interrupted append left. It reads the tree's right edge only; [`verify_log`]
+    /// reads everything.
+    ///
+    /// # Errors
+    /// `AUDIT_NO_LOG`, `AUDIT_LOCKED`, `AUDIT_IO`; those of [`verify_log`] when the edge of the tree contradicts the
+    /// checkpoint; `AUDIT_ROLLED_BACK`.
+    ///
+    /// [`verify_log`]: crate::verify_log
+    pub fn open(dir: &Path, key: LogKey) -> Result<Self, AuditError> {
+        Self::open_on(dir, key, Box::new(OsDisk))
+    }
+
+    fn open_on(dir: &Path, key: LogKey, disk: Box<dyn Disk>) -> Result<Self, AuditError> {
+        let files = Files::new(dir);
+        if !files.exists(CHECKPOINT)? {
+            return Err(AuditError::NoLog {
+                dir: dir.to_owned(),
+            });
+        }
+        let lock = lock(dir)?;
+        let publisher = Publisher::new(dir, disk);
+        let (checkpoint, edge) = recover::recover(&files, &publisher, key.verifier())?;
+        let recover::Edge { frontier, bundle } = edge;
+        Ok(Self {
+            files,
+            publisher,
+            key,
+            checkpoint,
+            frontier,
+            bundle,
+            interrupted: false,
+            _lock: lock,
+        })
+    }
+
+    /// Appends one entry; durable when this returns.
+    ///
+    /// # Errors
+    /// As [`Log::append_all`].
+    pub fn append(&mut self, entry: &Entry) -> Result<Receipt, AuditError> {
+        let receipts = self.append_all(std::slice::from_ref(entry))?;
+        receipts.into_iter().next().ok_or(AuditError::Bug {
+            what: "an append gave no receipt",
+        })
+    }
+
+    /// Appends entries under one checkpoint, all or none; durable when this returns. The receipts come in order.
+    ///
+    /// # Errors
+    /// Before anything is written: those of [`Entry::to_canonical`], `AUDIT_BATCH_TOO_LARGE`, `AUDIT_LOG_FULL`,
+    /// `AUDIT_INTERRUPTED`. Half-way: `AUDIT_IO`; the entries may or may not be in the log, and nothing can be appended
+    /// until it is opened again.
+    pub fn append_all(&mut self, entries: &[Entry]) -> Result<Vec<Receipt>, AuditError> {
+        if self.interrupted {
+            return Err(AuditError::Interrupted {
+                dir: self.files.root().to_owned(),
+            });
+        }
+        if entries.len() > BATCH_ENTRIES_MAX {
+            return Err(AuditError::BatchTooLarge {
+                entries: entries.len(),
+                entries_max: BATCH_ENTRIES_MAX,
+            });
+        }
+        let old_size = self.size();
+        if TREE_SIZE_MAX - old_size < entries.len() as u64 {
+            return Err(AuditError::LogFull {
+                size: old_size,
+                size_max: TREE_SIZE_MAX,
+            });
+        }
+        let canonical = entries
+            .iter()
+            .map(Entry::to_canonical)
+            .collect::<Result<Vec<_>, _>>()?;
+        if !canonical.is_empty() {
+            let next = self.plan(&canonical)?;
+            self.interrupted = true;
+            self.commit(next)?;
+            self.interrupted = false;
+        }
+        self.receipts(old_size..self.size())
+    }
+
+    /// The number of entries.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.checkpoint.size()
+    }
+
+    /// The checkpoint in force.
+    #[must_use]
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The receipt of an entry under the checkpoint in force.
+    ///
+    /// # Errors
+    /// `AUDIT_NO_SUCH_ENTRY`; those of reading files that are gone or altered.
+    pub fn receipt(&self, index: u64) -> Result<Receipt, AuditError> {
+        let receipt = self.receipts(index..index.saturating_add(1))?.pop();
+        receipt.ok_or(AuditError::NoSuchEntry {
+            index,
+            size: self.size(),
+        })
+    }
+
+    /// An entry, read back and checked against the tree.
+    ///
+    /// # Errors
+    /// As [`Log::receipt`].
+    pub fn entry(&self, index: u64) -> Result<Entry, AuditError> {
+        let page = self.page(index)?;
+        Entry::from_canonical(page.entry(index)?)
+    }
+
+    fn plan(&self, canonical: &[Vec<u8>]) -> Result<Next, AuditError> {
+        let mut frontier = self.frontier.clone();
+        let mut bundle = self.bundle.clone();
+        let (mut bundles, mut tiles, mut filled) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in canonical {
+            let slot = Kind::Entries.edge(frontier.size());
+            bundle::push(&mut bundle, entry).ok_or(AuditError::Bug {
+                what: "a checked entry was too long",
+            })?;
+            frontier.push(record_hash(entry), |slot, bytes| {
+                tiles.push((slot.full_path(), bytes));
+                filled.push(slot);
+            });
+            if slot.width_in(frontier.size()) == TILE_WIDTH {
+                bundles.push((slot.full_path(), std::mem::take(&mut bundle)));
+                filled.push(slot);
+            }
+        }
+        let slot = Kind::Entries.edge(frontier.size());
+        match slot.width_in(frontier.size()) {
+            0 => {}
+            width => bundles.push((slot.path(width), bundle.clone())),
+        }
+        for (slot, width, bytes) in frontier.partials() {
+            if slot.width_in(self.size()) != width {
+                tiles.push((slot.path(width), bytes.to_vec()));
+            }
+        }
+        let writes = bundles.into_iter().chain(tiles).collect();
+        Ok(Next {
+            frontier,
+            bundle,
+            writes,
+            filled,
+        })
+    }
+
+    fn commit(&mut self, next: Next) -> Result<(), AuditError> {
+        for (name, bytes) in &next.writes {
+            // A crash here leaves files beyond the checkpoint: nobody was promised anything about them, and opening
+            // the log removes them.
+            self.publisher.publish(name, WRITE_TMP, bytes)?;
+        }
+        // Signed only now: whatever this signature covers is durable, so the checkpoint can always be honoured.
+        let checkpoint = Checkpoint::sign(&self.key, next.frontier.size(), next.frontier.root()?)?;
+        // A crash before the new checkpoint's bytes are durable: the append did not happen. After that, and before it
+        // is in place: opening the log puts it there, for what was once signed whole may have been seen.
+        self.publisher
+            .publish(CHECKPOINT, CHECKPOINT_TMP, checkpoint.note().as_bytes())?;
+        // A crash here: the entries are in the log, though nobody holds a receipt yet; `receipt` makes one any time.
+        self.checkpoint = checkpoint;
+        self.frontier = next.frontier;
+        self.bundle = next.bundle;
+        for slot in next.filled {
+            // A crash here, or a failure, leaves obsolete partial files: harmless, removed at the next opening.
+            if let Err(error) = recover::remove_partials(&self.files, &self.publisher, slot, 0) {
+                tracing::warn!(
+                    code = error.code(),
+                    "obsolete partial files stay until the log is opened again"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn receipts(&self, indexes: Range<u64>) -> Result<Vec<Receipt>, AuditError> {
+        let mut receipts = Vec::new();
+        let mut page: Option<Page<'_>> = None;
+        for index in indexes {
+            let current = match page.take() {
+                Some(page) if page.holds(index) => page,
+                _ => self.page(index)?,
+            };
+            let entry = current.entry(index)?;
+            let proof = current.tiles.prove(self.size(), index)?;
+            check_record(
+                &proof,
+                self.size(),
+                self.checkpoint.root_hash(),
+                index,
+                record_hash(entry),
+            )
+            .map_err(|_| AuditError::Bug {
+                what: "a proof did not lead to the root",
+            })?;
+            receipts.push(Receipt::new(entry, index, &proof, &self.checkpoint)?);
+            page = Some(current);
+        }
+        Ok(receipts)
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, AuditError> {
+    let path = dir.join(LOCK);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
+    let file = file.map_err(|error| AuditError::io("open the lock file", &path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(AuditError::Locked {
+            dir: dir.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(AuditError::io("lock", &path, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Checking a whole log: every byte of every file, with nothing trusted but the verifier key.
+
+mod stray;
+
+use std::path::Path;
+
+use tlog_tiles::{Hash, record_hash};
+
+use crate::bundle;
+use crate::checkpoint::{Checkpoint, RootHash};
+use crate::entry::Entry;
+use crate::error::AuditError;
+use crate::files::Files;
+use crate::key::VerifierKey;
+use crate::layout::{CHECKPOINT, Kind, Slot, TILE_WIDTH};
+use crate::tree::{Frontier, hash_at};
+
+pub use stray::STRAY_FILES_MAX;
+
+/// A log that was found whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogReport {
+    /// The name of the log.
+    pub origin: String,
+    /// The number of entries, all read and checked.
+    pub entries: u64,
+    /// The root of the Merkle tree over them, as signed.
+    pub root: RootHash,
+    /// The signed checkpoint. Kept, it lets the next check notice a log that shrank or changed its past.
+    pub checkpoint: String,
+    /// Tiles and bundles beyond the checkpoint, the first [`STRAY_FILES_MAX`] of them: an append under way or
+    /// interrupted, or a checkpoint that was put back to an older one.
+    pub beyond_checkpoint: Vec<String>,
+    /// Files below `tile/` that no log writes, the first [`STRAY_FILES_MAX`] of them.
+    pub unexpected: Vec<String>,
+}
+
+/// Reads every byte of the log in `dir` and checks it: the checkpoint's signature; that every entry is in canonical form;
+/// every hash of every tile at every level; the root; and that partial files left from earlier agree with the tree.
+///
+/// It takes no lock and writes nothing: the log may be a copy, or be growing meanwhile. `progress` is called with the
+/// entries done and their total. Memory use does not grow with the log.
+///
+/// # Errors
+/// The first fault found, with the file it is in: `AUDIT_NO_LOG`, `AUDIT_CHECKPOINT_MALFORMED`,
+/// `AUDIT_CHECKPOINT_UNSIGNED`, `AUDIT_FILE_MISSING`, `AUDIT_FILE_LENGTH`, `AUDIT_NOT_A_FILE`, `AUDIT_BUNDLE_CUT`,
+/// `AUDIT_BUNDLE_ENTRY`, `AUDIT_ENTRY_MISMATCH`, `AUDIT_TILE_MISMATCH`, `AUDIT_OBSOLETE_MISMATCH`,
+/// `AUDIT_ENTRIES_REPLACED`, `AUDIT_ROOT_MISMATCH`; `AUDIT_IO`.
+pub fn verify_log(
+    dir: &Path,
+    key: &VerifierKey,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<LogReport, AuditError> {
+    let files = Files::new(dir);
+    let checkpoint = files.checkpoint(key)?;
+    verify_files(&files, &checkpoint, progress)
+}
+
+/// As [`verify_log`], under a checkpoint that is verified already.
+pub(crate) fn verify_files(
+    files: &Files,
+    checkpoint: &Checkpoint,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<LogReport, AuditError> {
+    let size = checkpoint.size();
+    let mut walk = Walk {
+        files,
+        size,
+        frontier: Frontier::default(),
+        upper_fault: None,
+    };
+    progress(0, size);
+    for index in 0..size.div_ceil(u64::from(TILE_WIDTH)) {
+        walk.bundle(index)?;
+        progress(walk.frontier.size(), size);
+    }
+    walk.finish(checkpoint)?;
+    let stray = stray::inspect(files, size)?;
+    Ok(LogReport {
+        origin: checkpoint.origin().to_owned(),
+        entries: size,
+        root: checkpoint.root(),
+        checkpoint: checkpoint.note().to_owned(),
+        beyond_checkpoint: stray.beyond_checkpoint,
+        unexpected: stray.unexpected,
+    })
+}
+
+/// Rebuilds the tree from the entries and compares every tile on the way.
+struct Walk<'a> {
+    files: &'a Files,
+    size: u64,
+    frontier: Frontier,
+    /// The first hash above the leaves that differs from the one computed: tile, number of hashes, position. Kept until
+    /// the root tells whether the tile or the entries were altered.
+    upper_fault: Option<(Slot, u32, usize)>,
+}
+
+impl Walk<'_> {
+    fn bundle(&mut self, index: u64) -> Result<(), AuditError> {
+        let slot = Slot::hashes(0, index);
+        let width = slot.width_in(self.size);
+        let found = self.files.bundle(index, width)?;
+        let tile = self.files.tile(slot, width)?;
+        let first_entry = index * u64::from(TILE_WIDTH);
+        let cut = |at: bundle::EndsInside| AuditError::BundleCut {
+            file: found.name.clone(),
+            index: first_entry + at.position as u64,
+        };
+        let (entries, _) = bundle::split(&found.bytes, width).map_err(cut)?;
+        let mut filled = Vec::new();
+        for (position, entry) in entries.into_iter().enumerate() {
+            let index = first_entry + position as u64;
+            let leaf = record_hash(entry);
+            if hash_at(&tile.bytes, position) != Some(leaf) {
+                return Err(AuditError::EntryMismatch {
+                    file: found.name,
+                    tile: tile.name,
+                    index,
+                });
+            }
+            Entry::from_canonical(entry).map_err(|source| AuditError::BundleEntry {
+                file: found.name.clone(),
+                index,
+                source: Box::new(source),
+            })?;
+            self.frontier
+                .push(leaf, |slot, bytes| filled.push((slot, bytes)));
+        }
+        // The leaf tile was just compared, hash by hash.
+        for (slot, bytes) in filled
+            .into_iter()
+            .filter(|(slot, _)| slot.kind != Kind::Hashes(0))
+        {
+            self.compare(slot, TILE_WIDTH, &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, slot: Slot, width: u32, computed: &[u8]) -> Result<(), AuditError> {
+        let tile = self.files.tile(slot, width)?;
+        let differs =
+            |position: &usize| hash_at(&tile.bytes, *position) != hash_at(computed, *position);
+        if let Some(position) = (0..width as usize).find(differs) {
+            self.upper_fault.get_or_insert((slot, width, position));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, checkpoint: &Checkpoint) -> Result<(), AuditError> {
+        let partials: Vec<_> = self
+            .frontier
+            .partials()
+            .map(|(slot, width, bytes)| (slot, width, bytes.to_vec()))
+            .collect();
+        for (slot, width, bytes) in partials
+            .into_iter()
+            .filter(|(slot, ..)| slot.kind != Kind::Hashes(0))
+        {
+            self.compare(slot, width, &bytes)?;
+        }
+        let root: Hash = self.frontier.root()?;
+        let size = self.size;
+        match (root == checkpoint.root_hash(), self.upper_fault) {
+            (true, None) => Ok(()),
+            // Entries and signature agree, so the tile between them was altered.
+            (true, Some((slot, width, position))) => Err(AuditError::TileMismatch {
+                file: slot.path(width),
+                position,
+            }),
+            // Tile and signature speak of other entries than those that lie below.
+            (
+                false,
+                Some((
+                    Slot {
+                        kind: Kind::Hashes(1),
+                        index,
+                    },
+                    width,
+                    position,
+                )),
+            ) => {
+                let below = index * u64::from(TILE_WIDTH) + position as u64;
+                Err(AuditError::EntriesReplaced {
+                    file: Slot::entries(below).full_path(),
+                    tile: Slot::hashes(0, below).full_path(),
+                    witness: Slot::hashes(1, index).path(width),
+                })
+            }
+            (false, _) => Err(AuditError::RootMismatch {
+                file: CHECKPOINT.to_owned(),
+                size,
+            }),
+        }
+    }
+}
