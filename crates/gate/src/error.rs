@@ -1,0 +1,166 @@
+//! Why a table does not pass as a whole. Single cells never cause an error: they are withheld.
+
+/// Who is at fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family {
+    /// The query asks for something that no table can hold.
+    Caller,
+    /// The policy in force refuses the table.
+    Policy,
+    /// Inside broke its promise to the gate, or the gate its own.
+    Bug,
+}
+
+/// Why a table does not pass.
+///
+/// Column names and limits are named; values, keys and exact counts are not, for an error is an answer too. No source
+/// error is carried along, because the messages of libraries may quote values.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GateError {
+    /// More columns than a table may have.
+    #[error("the table has more than {columns_max} columns; select fewer keys and aggregates")]
+    #[non_exhaustive]
+    TooManyColumns {
+        /// [`crate::COLUMNS_MAX`].
+        columns_max: usize,
+    },
+    /// A column whose name is too long.
+    #[error(
+        "a column's name is longer than {bytes_max} bytes; give the expression a short name with `AS`"
+    )]
+    #[non_exhaustive]
+    ColumnNameTooLong {
+        /// [`crate::COLUMN_NAME_BYTES_MAX`].
+        bytes_max: usize,
+    },
+    /// A column of a kind that never leaves.
+    #[error(
+        "column `{column}` holds {kind}, which cannot be released; use numbers, texts, booleans, dates or times instead"
+    )]
+    #[non_exhaustive]
+    ColumnKind {
+        /// The column's name.
+        column: String,
+        /// What it holds, in words.
+        kind: &'static str,
+    },
+    /// More groups than the gate judges.
+    #[error("the query makes more than {cells_max} groups; group by fewer or coarser keys")]
+    #[non_exhaustive]
+    TooManyGroups {
+        /// [`crate::CELLS_JUDGED_MAX`].
+        cells_max: usize,
+    },
+    /// More text in one column than the gate judges.
+    #[error(
+        "a column of the query's groups holds more than {bytes_max} bytes of text; group by shorter or coarser keys"
+    )]
+    #[non_exhaustive]
+    TooMuchText {
+        /// [`crate::TEXT_BYTES_MAX`].
+        bytes_max: usize,
+    },
+    /// More releasable cells than the policy allows in one table.
+    #[error(
+        "the table would have up to {cells_at_most} cells, but the policy in force allows {cells_max}; group by fewer or \
+         coarser keys"
+    )]
+    #[non_exhaustive]
+    TooManyCells {
+        /// The policy's `table.cells_max`.
+        cells_max: u64,
+        /// The table's cells, rounded up coarsely.
+        cells_at_most: u64,
+    },
+    /// A larger table than the policy allows.
+    #[error(
+        "the table would have up to {bytes_at_most} bytes, but the policy in force allows {bytes_max}; select fewer \
+         columns or coarser keys"
+    )]
+    #[non_exhaustive]
+    TooManyBytes {
+        /// The policy's `table.bytes_max`.
+        bytes_max: u64,
+        /// The table's bytes as an Arrow stream, rounded up coarsely.
+        bytes_at_most: u64,
+    },
+    /// A table without a column.
+    #[error("the table handed to the gate has no column; report this as a defect")]
+    NoColumn,
+    /// More key columns announced than there are columns.
+    #[error("the table handed to the gate has fewer columns than keys; report this as a defect")]
+    KeyColumns,
+    /// Two columns of one name.
+    #[error(
+        "the table handed to the gate has two columns named `{column}`; report this as a defect"
+    )]
+    #[non_exhaustive]
+    ColumnTwice {
+        /// The name.
+        column: String,
+    },
+    /// The evidence has another length than the table.
+    #[error("the evidence does not cover the table cell by cell; report this as a defect")]
+    EvidenceLength,
+    /// A cell without evidence.
+    #[error("a cell of the table has no evidence; report this as a defect")]
+    EvidenceMissing,
+    /// A cell with more units than rows.
+    #[error("the evidence of a cell contradicts itself; report this as a defect")]
+    EvidenceContradiction,
+    /// The same keys twice. Two halves of a cell would be judged apart.
+    #[error("the table handed to the gate has the same cell twice; report this as a defect")]
+    CellTwice,
+    /// A step that cannot fail on a checked table failed.
+    #[error("the gate could not {step} the table; report this as a defect")]
+    #[non_exhaustive]
+    Step {
+        /// What it was doing.
+        step: &'static str,
+    },
+}
+
+impl GateError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            GateError::TooManyColumns { .. } => "GATE_TOO_MANY_COLUMNS",
+            GateError::ColumnNameTooLong { .. } => "GATE_COLUMN_NAME_TOO_LONG",
+            GateError::ColumnKind { .. } => "GATE_COLUMN_KIND",
+            GateError::TooManyGroups { .. } => "GATE_TOO_MANY_GROUPS",
+            GateError::TooMuchText { .. } => "GATE_TOO_MUCH_TEXT",
+            GateError::TooManyCells { .. } => "GATE_TOO_MANY_CELLS",
+            GateError::TooManyBytes { .. } => "GATE_TOO_MANY_BYTES",
+            GateError::NoColumn => "GATE_NO_COLUMN",
+            GateError::KeyColumns => "GATE_KEY_COLUMNS",
+            GateError::ColumnTwice { .. } => "GATE_COLUMN_TWICE",
+            GateError::EvidenceLength => "GATE_EVIDENCE_LENGTH",
+            GateError::EvidenceMissing => "GATE_EVIDENCE_MISSING",
+            GateError::EvidenceContradiction => "GATE_EVIDENCE_CONTRADICTION",
+            GateError::CellTwice => "GATE_CELL_TWICE",
+            GateError::Step { .. } => "GATE_STEP",
+        }
+    }
+
+    /// Who is at fault.
+    pub fn family(&self) -> Family {
+        match self {
+            GateError::TooManyColumns { .. }
+            | GateError::ColumnNameTooLong { .. }
+            | GateError::ColumnKind { .. } => Family::Caller,
+            GateError::TooManyGroups { .. }
+            | GateError::TooMuchText { .. }
+            | GateError::TooManyCells { .. }
+            | GateError::TooManyBytes { .. } => Family::Policy,
+            GateError::NoColumn
+            | GateError::KeyColumns
+            | GateError::ColumnTwice { .. }
+            | GateError::EvidenceLength
+            | GateError::EvidenceMissing
+            | GateError::EvidenceContradiction
+            | GateError::CellTwice
+            | GateError::Step { .. } => Family::Bug,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The only door between inside and outside.
+//!
+//! Inside hands over a table of cells with the evidence behind each; the gate decides cell by cell; what remains leaves
+//! as [`Released`], after the decision has been recorded. The types carry the order of the steps, so that a wrong
+//! order does not compile:
+//!
+//! ```text
+//! Unreleased ──judge(policy)──► Judged ──release(recorder)──► Released + the recorder's proof
+//!  write-only                    opaque                        readable
+//! ```
+//!
+//! What this crate does not do: it reads no file, opens no connection, runs no query, and keeps no state between two
+//! tables. It does not look into errors or values to explain a decision: whoever asks learns which cells are there.
+//!
+//! Invariants
+//! - [`Unreleased`] can be built by anyone and read by this crate alone. It has no accessor and implements none of
+//!   `Debug`, `Clone` and `Serialize`.
+//! - [`Released`] is made in one place, after a [`Recorder`] has answered that the decision is recorded.
+//! - A released table is a function of its released cells alone: neither withheld cells, nor the order of the input,
+//!   nor how a column was held in memory can be found in its bytes. Bytes under a null are zero, dictionaries and
+//!   shared buffers are unpacked, NaN has one form, −0.0 is 0.0, metadata is gone, rows are sorted by their keys.
+//! - A cell below a threshold and a cell that never existed look alike: absent.
+//! - No error of this crate holds a value of the table, and none holds an exact count of its cells.
+
+mod canonical;
+mod coarse;
+mod column;
+mod encode;
+mod error;
+mod judge;
+mod order;
+mod released;
+mod text;
+mod unreleased;
+
+pub use column::{COLUMN_NAME_BYTES_MAX, COLUMNS_MAX};
+pub use error::{Family, GateError};
+pub use judge::{DecisionRecord, Judged, judge};
+pub use released::{Recorder, Released};
+pub use text::TEXT_BYTES_MAX;
+pub use unreleased::{CELLS_JUDGED_MAX, EvidenceColumns, Unreleased};

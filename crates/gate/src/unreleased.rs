@@ -1,0 +1,76 @@
+//! The write-only side of the door.
+
+use arrow::array::{Array, RecordBatch, UInt64Array};
+
+use crate::column::check_columns;
+use crate::error::GateError;
+
+/// Most cells handed to the gate in one table, released and withheld together: it bounds the memory of a judgement.
+pub const CELLS_JUDGED_MAX: usize = 10_000_000;
+
+/// What stands behind each cell, one entry per row of the table, in its order.
+pub struct EvidenceColumns {
+    /// Distinct units that contribute to the cell.
+    pub units: UInt64Array,
+    /// Rows that contribute to the cell.
+    pub rows: UInt64Array,
+}
+
+/// A table of cells with its evidence that nobody outside this crate can look into.
+///
+/// It is left through [`crate::judge`] alone. There is no accessor; it cannot be printed, copied or serialised.
+#[must_use = "an unreleased table is of use to the gate alone: judge it"]
+pub struct Unreleased {
+    pub(crate) cells: RecordBatch,
+    pub(crate) key_columns: usize,
+    pub(crate) evidence: EvidenceColumns,
+}
+
+impl Unreleased {
+    /// Takes a table: the first `key_columns` columns are the group keys (none for a grand total), the others the
+    /// values; one row per cell, in any order.
+    ///
+    /// Key tuples must be distinct under the gate's equality, in which −0.0 equals 0.0 and one NaN another:
+    /// [`crate::judge`] refuses a table with the same cell twice.
+    ///
+    /// # Errors
+    /// Columns that cannot be released (the caller's), too many groups (a refusal), evidence that does not fit (a bug).
+    pub fn new(
+        cells: RecordBatch,
+        key_columns: usize,
+        evidence: EvidenceColumns,
+    ) -> Result<Unreleased, GateError> {
+        check_columns(cells.schema_ref(), key_columns)?;
+        if cells.num_rows() > CELLS_JUDGED_MAX {
+            return Err(GateError::TooManyGroups {
+                cells_max: CELLS_JUDGED_MAX,
+            });
+        }
+        check_evidence(cells.num_rows(), &evidence)?;
+        Ok(Unreleased {
+            cells,
+            key_columns,
+            evidence,
+        })
+    }
+}
+
+fn check_evidence(cells: usize, evidence: &EvidenceColumns) -> Result<(), GateError> {
+    let EvidenceColumns { units, rows } = evidence;
+    if units.len() != cells || rows.len() != cells {
+        return Err(GateError::EvidenceLength);
+    }
+    if units.null_count() > 0 || rows.null_count() > 0 {
+        return Err(GateError::EvidenceMissing);
+    }
+    // Each unit that contributes does so with at least one row.
+    if units
+        .values()
+        .iter()
+        .zip(rows.values())
+        .any(|(units, rows)| units > rows)
+    {
+        return Err(GateError::EvidenceContradiction);
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! Random tables against the laws of the gate, and against a second gate that is too simple to be wrong the same way.
+
+use arrow::datatypes::DataType;
+use proptest::prelude::*;
+use weir_policy::Policy;
+
+use crate::table::{Cell, Shape, Value, order_of, policy, rows};
+
+/// The second gate: a filter, a sort, and nothing of Arrow.
+fn naive(cells: &[Cell], policy: &Policy) -> Vec<Vec<Value>> {
+    let mut kept: Vec<&Cell> = cells
+        .iter()
+        .filter(|cell| !(cell.units < policy.units_min() || cell.rows < policy.rows_min()))
+        .collect();
+    kept.sort_by(|left, right| order_of(&left.keys, &right.keys));
+    kept.into_iter()
+        .map(|cell| cell.keys.iter().chain(&cell.values).cloned().collect())
+        .collect()
+}
+
+fn key(kind: &DataType) -> BoxedStrategy<Value> {
+    match kind {
+        DataType::Boolean => {
+            prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::Bool)].boxed()
+        }
+        DataType::Int64 => prop_oneof![
+            Just(Value::Null),
+            (-3..3_i64).prop_map(Value::Int),
+            any::<i64>().prop_map(Value::Int)
+        ]
+        .boxed(),
+        DataType::Float64 => {
+            prop_oneof![
+                Just(Value::Null),
+                (-2..2_i8).prop_map(|x| Value::Float(f64::from(x) / 2.0)),
+                Just(Value::Float(-0.0)),
+                // Every bit pattern: infinities, subnormal numbers, all kinds of NaN.
+                any::<u64>().prop_map(|bits| Value::Float(f64::from_bits(bits))),
+                Just(Value::Float(f64::from_bits(0xfff0_0000_0000_0001))),
+            ]
+            .boxed()
+        }
+        _ => prop_oneof![
+            Just(Value::Null),
+            "[a-c]{0,3}".prop_map(Value::Text),
+            any::<String>().prop_map(Value::Text)
+        ]
+        .boxed(),
+    }
+}
+
+fn kind() -> impl Strategy<Value = DataType> {
+    prop_oneof![
+        Just(DataType::Boolean),
+        Just(DataType::Int64),
+        Just(DataType::Float64),
+        Just(DataType::Utf8)
+    ]
+}
+
+fn cell(shape: &Shape) -> impl Strategy<Value = Cell> + use<> {
+    let keys: Vec<_> = shape.keys.iter().map(|(_, kind)| key(kind)).collect();
+    let values: Vec<_> = shape.values.iter().map(|(_, kind)| key(kind)).collect();
+    // Around the thresholds, where mistakes are.
+    (keys, values, 0..12_u64, 0..4_u64).prop_map(|(keys, values, units, more)| Cell {
+        keys,
+        values,
+        units,
+        rows: units + more,
+    })
+}
+
+/// Up to three keys and two values of any kind, and cells with distinct keys.
+fn table() -> impl Strategy<Value = (Shape, Vec<Cell>)> {
+    let columns = |names: &'static [&'static str]| {
+        proptest::collection::vec(kind(), 0..=names.len())
+            .prop_map(|kinds| names.iter().copied().zip(kinds).collect::<Vec<_>>())
+    };
+    (columns(&["k1", "k2", "k3"]), columns(&["v1", "v2"]))
+        .prop_filter("a table has a column", |(keys, values)| {
+            !keys.is_empty() || !values.is_empty()
+        })
+        .prop_flat_map(|(keys, values)| {
+            let shape = Shape { keys, values };
+            (
+                Just(shape.clone()),
+                proptest::collection::vec(cell(&shape), 0..24).prop_map(distinct),
+            )
+        })
+}
+
+/// The first of each key tuple. Without keys, one cell.
+fn distinct(cells: Vec<Cell>) -> Vec<Cell> {
+    let mut kept: Vec<Cell> = Vec::new();
+    for cell in cells {
+        if kept
+            .iter()
+            .all(|other| order_of(&other.keys, &cell.keys).is_ne())
+        {
+            kept.push(cell);
+        }
+    }
+    kept
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    (3..12_u64, 3..14_u64).prop_map(|(units, rows)| policy(units, rows))
+}
+
+proptest! {
+    #[test]
+    fn the_gate_agrees_with_the_naive_one((shape, cells) in table(), policy in any_policy()) {
+        let (released, record) = shape.pass(&cells, &policy);
+        let expected = naive(&cells, &policy);
+        prop_assert_eq!(rows(released.batch()), expected.clone());
+        prop_assert_eq!(record.cells_released as usize, expected.len());
+        prop_assert_eq!(record.cells_withheld as usize, cells.len() - expected.len());
+        prop_assert_eq!(record.policy_digest, policy.digest());
+        prop_assert!(released.cells_withheld_at_most() >= record.cells_withheld);
+    }
+
+    #[test]
+    fn a_cell_is_released_exactly_when_it_reaches_the_thresholds(
+        evidence in proptest::collection::vec((0..20_u64, 0..20_u64), 0..40),
+        policy in any_policy(),
+    ) {
+        let shape = Shape { keys: vec![("id", DataType::Int64)], values: vec![] };
+        let cells: Vec<Cell> = evidence.iter().zip(0..)
+            .map(|((units, more), id)| Cell { keys: vec![Value::Int(id)], values: vec![], units: *units, rows: units + more })
+            .collect();
+        let released = rows(shape.pass(&cells, &policy).0.batch());
+        for cell in &cells {
+            let reaches = cell.units >= policy.units_min() && cell.rows >= policy.rows_min();
+            prop_assert_eq!(released.contains(&cell.keys), reaches, "{:?}", cell);
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_input_does_not_show(
+        ((shape, cells), shuffled) in table()
+            .prop_flat_map(|(shape, cells)| (Just((shape, cells.clone())), Just(cells).prop_shuffle())),
+        policy in any_policy(),
+    ) {
+        let (first, second) = (shape.pass(&cells, &policy).0, shape.pass(&shuffled, &policy).0);
+        prop_assert_eq!(first.arrow_ipc(), second.arrow_ipc());
+        prop_assert_eq!(first.digest(), second.digest());
+    }
+
+    #[test]
+    fn withheld_cells_do_not_show((shape, cells) in table(), policy in any_policy()) {
+        let kept: Vec<Cell> = cells.iter()
+            .filter(|cell| cell.units >= policy.units_min() && cell.rows >= policy.rows_min())
+            .cloned()
+            .collect();
+        let (with, without) = (shape.pass(&cells, &policy).0, shape.pass(&kept, &policy).0);
+        prop_assert_eq!(with.arrow_ipc(), without.arrow_ipc());
+    }
+
+    #[test]
+    fn the_values_of_withheld_cells_do_not_show(
+        (shape, cells, others) in table().prop_flat_map(|(shape, cells)| {
+            let others = proptest::collection::vec(cell(&shape), cells.len());
+            (Just(shape), Just(cells), others)
+        }),
+        policy in any_policy(),
+    ) {
+        let withheld = |cell: &Cell| cell.units < policy.units_min() || cell.rows < policy.rows_min();
+        let changed: Vec<Cell> = cells.iter().zip(&others)
+            .map(|(cell, other)| if withheld(cell) { Cell { values: other.values.clone(), ..cell.clone() } } else { cell.clone() })
+            .collect();
+        let (first, second) = (shape.pass(&cells, &policy), shape.pass(&changed, &policy));
+        prop_assert_eq!(first.0.arrow_ipc(), second.0.arrow_ipc());
+        prop_assert_eq!(first.1, second.1);
+    }
+
+    #[test]
+    fn a_further_layer_never_releases_more((shape, cells) in table(), one in any_policy(), other in any_policy()) {
+        let both = rows(shape.pass(&cells, &one.tighten(&other)).0.batch());
+        for layer in [&one, &other] {
+            let alone = rows(shape.pass(&cells, layer).0.batch());
+            prop_assert!(both.iter().all(|row| alone.contains(row)));
+        }
+    }
+
+    #[test]
+    fn the_same_table_has_the_same_bytes_again((shape, cells) in table(), policy in any_policy()) {
+        let (first, second) = (shape.pass(&cells, &policy).0, shape.pass(&cells, &policy).0);
+        prop_assert_eq!(first.arrow_ipc(), second.arrow_ipc());
+    }
+}

@@ -1,0 +1,225 @@
+//! Small tables as plain Rust values, and the way into the gate and out of it.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    UInt64Array,
+};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema};
+use weir_gate::{
+    DecisionRecord, EvidenceColumns, GateError, Judged, Recorder, Released, Unreleased, judge,
+};
+use weir_policy::Policy;
+
+/// One value of a table.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+}
+
+use Value::{Bool, Float, Int, Null, Text};
+
+impl Value {
+    /// The order of released keys, written down a second time: nulls first, NaN last, one zero.
+    pub(crate) fn order(&self, other: &Value) -> Ordering {
+        match (self, other) {
+            (Null, Null) => Ordering::Equal,
+            (Null, _) => Ordering::Less,
+            (_, Null) => Ordering::Greater,
+            (Bool(left), Bool(right)) => left.cmp(right),
+            (Int(left), Int(right)) => left.cmp(right),
+            (Text(left), Text(right)) => left.as_bytes().cmp(right.as_bytes()),
+            (Float(left), Float(right)) => match (left.is_nan(), right.is_nan()) {
+                (true, true) => Ordering::Equal,
+                (true, false) => Ordering::Greater,
+                (false, true) => Ordering::Less,
+                (false, false) => left.partial_cmp(right).unwrap(),
+            },
+            pair => panic!("one column, two kinds: {pair:?}"),
+        }
+    }
+}
+
+/// Equal as the gate sees it.
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        self.order(other) == Ordering::Equal
+    }
+}
+
+pub(crate) fn order_of(left: &[Value], right: &[Value]) -> Ordering {
+    left.iter()
+        .zip(right)
+        .map(|(l, r)| l.order(r))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+}
+
+/// One cell with its evidence.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    pub(crate) keys: Vec<Value>,
+    pub(crate) values: Vec<Value>,
+    pub(crate) units: u64,
+    pub(crate) rows: u64,
+}
+
+/// Names and types of the columns, keys first.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    pub(crate) keys: Vec<(&'static str, DataType)>,
+    pub(crate) values: Vec<(&'static str, DataType)>,
+}
+
+impl Shape {
+    pub(crate) fn batch(&self, cells: &[Cell]) -> RecordBatch {
+        let columns: Vec<_> = self.keys.iter().chain(&self.values).collect();
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|(name, kind)| Field::new(*name, kind.clone(), true))
+            .collect();
+        let arrays = columns.iter().enumerate().map(|(index, (_, kind))| {
+            let value = |cell: &Cell| {
+                cell.keys
+                    .iter()
+                    .chain(&cell.values)
+                    .nth(index)
+                    .unwrap()
+                    .clone()
+            };
+            array(kind, &cells.iter().map(value).collect::<Vec<_>>())
+        });
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect()).unwrap()
+    }
+
+    pub(crate) fn unreleased(&self, cells: &[Cell]) -> Result<Unreleased, GateError> {
+        Unreleased::new(self.batch(cells), self.keys.len(), evidence(cells))
+    }
+
+    pub(crate) fn judge(&self, cells: &[Cell], policy: &Policy) -> Result<Judged, GateError> {
+        judge(self.unreleased(cells)?, policy)
+    }
+
+    /// Through the gate to the outside.
+    pub(crate) fn pass(&self, cells: &[Cell], policy: &Policy) -> (Released, DecisionRecord) {
+        release(self.judge(cells, policy).ok().unwrap())
+    }
+}
+
+pub(crate) fn evidence(cells: &[Cell]) -> EvidenceColumns {
+    EvidenceColumns {
+        units: cells
+            .iter()
+            .map(|cell| cell.units)
+            .collect::<Vec<_>>()
+            .into(),
+        rows: UInt64Array::from(cells.iter().map(|cell| cell.rows).collect::<Vec<_>>()),
+    }
+}
+
+fn array(kind: &DataType, values: &[Value]) -> ArrayRef {
+    fn collect<T, A: FromIterator<Option<T>>>(
+        values: &[Value],
+        pick: impl Fn(&Value) -> Option<T>,
+    ) -> A {
+        values
+            .iter()
+            .map(|value| {
+                if matches!(value, Null) {
+                    None
+                } else {
+                    Some(pick(value).unwrap())
+                }
+            })
+            .collect()
+    }
+    match kind {
+        DataType::Boolean => Arc::new(collect::<_, BooleanArray>(values, |v| {
+            if let Bool(v) = v { Some(*v) } else { None }
+        })),
+        DataType::Int64 => Arc::new(collect::<_, Int64Array>(values, |v| {
+            if let Int(v) = v { Some(*v) } else { None }
+        })),
+        DataType::Float64 => Arc::new(collect::<_, Float64Array>(values, |v| {
+            if let Float(v) = v { Some(*v) } else { None }
+        })),
+        DataType::Utf8 => Arc::new(collect::<_, StringArray>(values, |v| {
+            if let Text(v) = v {
+                Some(v.clone())
+            } else {
+                None
+            }
+        })),
+        other => panic!("no test column of {other}"),
+    }
+}
+
+/// The rows of a released table.
+pub(crate) fn rows(batch: &RecordBatch) -> Vec<Vec<Value>> {
+    let value = |column: &ArrayRef, row: usize| match column.data_type() {
+        _ if column.is_null(row) => Null,
+        DataType::Boolean => Bool(column.as_boolean().value(row)),
+        DataType::Int64 => Int(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Float64 => Float(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Utf8 => Text(column.as_string::<i32>().value(row).to_owned()),
+        other => panic!("a released column of {other}"),
+    };
+    (0..batch.num_rows())
+        .map(|row| {
+            batch
+                .columns()
+                .iter()
+                .map(|column| value(column, row))
+                .collect()
+        })
+        .collect()
+}
+
+/// A recorder that keeps what it is told.
+#[derive(Default)]
+pub(crate) struct Notebook(pub(crate) Vec<DecisionRecord>);
+
+impl Recorder for Notebook {
+    type Proof = usize;
+    type Error = std::convert::Infallible;
+
+    fn record(&mut self, decision: &DecisionRecord) -> Result<usize, Self::Error> {
+        self.0.push(decision.clone());
+        Ok(self.0.len())
+    }
+}
+
+pub(crate) fn release(judged: Judged) -> (Released, DecisionRecord) {
+    let mut notebook = Notebook::default();
+    let (released, entries) = judged.release(&mut notebook).unwrap();
+    assert_eq!(entries, 1, "one decision, one entry");
+    (released, notebook.0.pop().unwrap())
+}
+
+pub(crate) fn policy(units_min: u64, rows_min: u64) -> Policy {
+    let text = format!("name = \"test\"\n[cell]\nunits_min = {units_min}\nrows_min = {rows_min}\n");
+    Policy::from_toml(&text, "test").unwrap()
+}
+
+/// Regions and one number: the shape most cases need.
+pub(crate) fn by_region() -> Shape {
+    Shape {
+        keys: vec![("region", DataType::Utf8)],
+        values: vec![("total", DataType::Int64)],
+    }
+}
+
+pub(crate) fn region(name: &str, total: i64, units: u64) -> Cell {
+    Cell {
+        keys: vec![Text(name.to_owned())],
+        values: vec![Int(total)],
+        units,
+        rows: units,
+    }
+}

@@ -1,0 +1,36 @@
+//! Release policies: what they hold, how a file becomes one, how two become the stricter of both.
+//!
+//! A [`Policy`] is a handful of limits that the gate reads before a table may leave. The layers of a domain (the
+//! default, the dataset's, the grant's) are folded with [`Policy::tighten`]; nothing loosens.
+//!
+//! What this crate does not do: it reads no file (the caller hands in text and the name to print in errors), applies
+//! no policy (the gate does), and decides nothing about who may change one.
+//!
+//! Invariants
+//! - Every `Policy` that exists respects the compiled-in floors and ceilings. There is no way to build one that does
+//!   not: fields are private, and [`Policy::from_toml`] is the only door for outside text.
+//! - `tighten` is commutative, associative and idempotent, and its result is no laxer than either side.
+//! - [`Policy::digest`] depends on the meaning of a policy, not on how its file was written.
+//!
+//! ```
+//! use weir_policy::Policy;
+//!
+//! let dataset = Policy::from_toml("name = \"health\"\n[cell]\nunits_min = 20\n", "policies/health.toml")?;
+//! let in_force = Policy::built_in_default().tighten(&dataset);
+//! assert_eq!(in_force.units_min(), 20);
+//! assert_eq!(in_force.name(), "default+health");
+//! # Ok::<(), weir_policy::PolicyError>(())
+//! ```
+
+mod error;
+mod key;
+mod parse;
+mod policy;
+
+pub use error::{Family, Place, PolicyError};
+pub use key::{
+    BYTES_MAX_CEILING, BYTES_MAX_FLOOR, CELLS_MAX_CEILING, CELLS_MAX_FLOOR, ROWS_MIN_FLOOR,
+    THRESHOLD_CEILING, UNITS_MIN_FLOOR,
+};
+pub use parse::{NAME_CHARS_MAX, POLICY_BYTES_MAX};
+pub use policy::{DEFAULT_TOML, Policy};

@@ -1,0 +1,122 @@
+//! The policy itself: its values, the stricter of two, and the form its digest is taken over.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use ring::digest::{SHA256, digest};
+
+use crate::error::PolicyError;
+use crate::key::{KEYS, Key};
+use crate::parse::parse;
+
+/// The text of `policies/default.toml` as compiled in: what `weir init` writes into a new domain.
+pub const DEFAULT_TOML: &str = include_str!("../../../policies/default.toml");
+
+/// First line of the canonical form. A change of that form changes the number, so that old digests stay checkable.
+const CANONICAL_HEADER: &str = "# weir policy, canonical form 1";
+
+/// The limits a release is judged by. Every value lies between its compiled-in floor and ceiling.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    /// The layers this policy was folded from. A set, because the order of folding must not matter.
+    names: BTreeSet<String>,
+    /// One value per [`Key`], at its discriminant.
+    values: [u64; KEYS],
+}
+
+impl Policy {
+    /// Reads a policy from TOML. `source_name` (usually a path) begins every error.
+    ///
+    /// A key left out takes its compiled-in default. `name` must be there.
+    ///
+    /// # Errors
+    /// Text that is not TOML, unknown keys, wrong types, and values outside floor and ceiling, each with its place.
+    pub fn from_toml(text: &str, source_name: &str) -> Result<Policy, PolicyError> {
+        parse(text, source_name)
+    }
+
+    /// The policy of [`DEFAULT_TOML`], from the compiled-in defaults, which a test holds equal to that file.
+    pub fn built_in_default() -> Policy {
+        Policy {
+            names: BTreeSet::from(["default".to_owned()]),
+            values: Policy::default_values(),
+        }
+    }
+
+    pub(crate) fn new(names: BTreeSet<String>, values: [u64; KEYS]) -> Policy {
+        Policy { names, values }
+    }
+
+    pub(crate) fn default_values() -> [u64; KEYS] {
+        Key::ALL.map(|key| key.spec().default)
+    }
+
+    /// The stricter of both, key by key. Its name joins the names of both.
+    #[must_use]
+    pub fn tighten(&self, other: &Policy) -> Policy {
+        Policy {
+            names: self.names.union(&other.names).cloned().collect(),
+            values: Key::ALL.map(|key| key.stricter(self.get(key), other.get(key))),
+        }
+    }
+
+    /// Whether each limit is at least as strict as in `other`: whatever this one releases, `other` releases too.
+    pub fn is_no_laxer_than(&self, other: &Policy) -> bool {
+        self.tighten(other).values == self.values
+    }
+
+    /// The names of the layers this policy was folded from, sorted and joined with `+`, such as `default+health`.
+    pub fn name(&self) -> String {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        names.join("+")
+    }
+
+    /// Fewest distinct units behind a released cell.
+    pub fn units_min(&self) -> u64 {
+        self.get(Key::UnitsMin)
+    }
+
+    /// Fewest rows behind a released cell.
+    pub fn rows_min(&self) -> u64 {
+        self.get(Key::RowsMin)
+    }
+
+    /// Most cells of one released table.
+    pub fn cells_max(&self) -> u64 {
+        self.get(Key::CellsMax)
+    }
+
+    /// Most bytes of one released table, encoded as an Arrow stream.
+    pub fn bytes_max(&self) -> u64 {
+        self.get(Key::BytesMax)
+    }
+
+    fn get(&self, key: Key) -> u64 {
+        self.values[key as usize]
+    }
+
+    /// The policy as TOML with every key written out, in one fixed form. Reading it back gives an equal policy, so an
+    /// auditor can judge a release again under the very limits that were in force.
+    pub fn canonical(&self) -> String {
+        let mut text = format!("{CANONICAL_HEADER}\nname = \"{}\"\n", self.name());
+        let mut table = "";
+        for key in Key::ALL {
+            let spec = key.spec();
+            if spec.table != table {
+                table = spec.table;
+                // Writing into a string cannot fail.
+                let _ = writeln!(text, "\n[{table}]");
+            }
+            let _ = writeln!(text, "{} = {}", spec.name, self.get(key));
+        }
+        text
+    }
+
+    /// `sha256:` and 64 hexadecimal digits over the canonical form.
+    pub fn digest(&self) -> String {
+        format!(
+            "sha256:{}",
+            hex::encode(digest(&SHA256, self.canonical().as_bytes()))
+        )
+    }
+}
