@@ -1,0 +1,266 @@
+//! The arguments. Names are stable: scripts depend on them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Public data, usable but not visible: run models and SQL inside a data domain; only releasable aggregates leave.
+#[derive(Debug, Parser)]
+#[command(
+    name = "weir",
+    version,
+    after_help = "Try it without setting anything up:\n  weir demo\n\nA domain of your own:\n  weir init domain\n  weir serve domain"
+)]
+pub(crate) struct Args {
+    /// Folder of the identity to act as, made by `weir init` or `weir identity issue`
+    #[arg(long, global = true, env = "WEIR_IDENTITY", value_name = "DIR")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Also log what the server does (to standard error); RUST_LOG refines it
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole path on real flights in a temporary domain: register, submit, approve, run, verify
+    #[command(after_help = "Example:\n  weir demo\n  weir demo --keep flights-domain")]
+    Demo(DemoArgs),
+    /// Make a domain in a new folder, with its keys and the identity of its first administrator
+    #[command(
+        after_help = "Example:\n  weir init domain --name city-data --inbox incoming --organisation \"Data Bureau\" --person wang"
+    )]
+    Init(InitArgs),
+    /// Serve a domain until interrupted
+    #[command(after_help = "Example:\n  weir serve domain")]
+    Serve {
+        /// The domain's folder
+        domain: PathBuf,
+    },
+    /// Identities: who may do what
+    #[command(subcommand)]
+    Identity(IdentityCommand),
+    /// Datasets: register and look up
+    #[command(subcommand)]
+    Dataset(DatasetCommand),
+    /// Models: submit, look at, approve
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Run SQL inside the domain and print the released table
+    #[command(
+        after_help = "Examples:\n  weir run \"SELECT carrier, COUNT(*) AS flights FROM flights GROUP BY carrier\"\n  weir run --receipt run.json \"SELECT band, AVG(score) FROM disruption(flights) GROUP BY band\""
+    )]
+    Run(RunArgs),
+    /// Releases: what left the domain (bureau and auditor only)
+    #[command(subcommand)]
+    Release(ReleaseCommand),
+    /// The transparency log: verify it and its receipts
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// Make the domain in this new folder and keep it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InitArgs {
+    /// Folder to make; must be empty or not there yet
+    pub(crate) domain: PathBuf,
+    /// The domain's name: letters, digits, `-`, `.`
+    #[arg(long, default_value = "weir")]
+    pub(crate) name: String,
+    /// Address and port to serve on
+    #[arg(long, default_value = weir_server::LISTEN_DEFAULT)]
+    pub(crate) listen: SocketAddr,
+    /// Folder that files may be registered from; may be given several times [default: the domain's `inbox`]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) inbox: Vec<PathBuf>,
+    /// Name of the bureau that runs the domain
+    #[arg(long, default_value = "Data Bureau")]
+    pub(crate) organisation: String,
+    /// Name of its first administrator
+    #[arg(long, default_value = "administrator")]
+    pub(crate) person: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdentityCommand {
+    /// Issue an identity (bureau only); its private key is made here and never travels
+    #[command(
+        after_help = "Example:\n  weir identity issue --role operator --organisation \"Acme Insurance\" --person li --out li"
+    )]
+    Issue(IssueArgs),
+    /// Show who the server takes you for
+    Show {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IssueArgs {
+    /// What the person is to the domain
+    #[arg(long)]
+    pub(crate) role: Role,
+    /// Where the person works
+    #[arg(long)]
+    pub(crate) organisation: String,
+    /// Who it is
+    #[arg(long)]
+    pub(crate) person: String,
+    /// Days until it expires, at most 397
+    #[arg(long, default_value_t = 90)]
+    pub(crate) days: u32,
+    /// New folder to write the identity to
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Role {
+    Bureau,
+    Provider,
+    Operator,
+    Auditor,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatasetCommand {
+    /// Check, sort and seal a CSV or Parquet file that lies in an inbox (bureau only)
+    #[command(
+        after_help = "Example:\n  weir dataset register domain/inbox/flights.parquet --manifest flights.toml"
+    )]
+    Register {
+        /// The file, in an inbox of the server's machine
+        file: PathBuf,
+        /// The dataset's manifest (see docs/datasets.md)
+        #[arg(long)]
+        manifest: PathBuf,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// List the datasets
+    List {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Show one dataset and its columns
+    Show {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Submit a WebAssembly component (operator only)
+    #[command(after_help = "Example:\n  weir model submit disruption.wasm --name disruption")]
+    Submit {
+        /// The component
+        file: PathBuf,
+        /// The name SQL calls it by [default: the file's name]
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// List the models you may see
+    List {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Show a model and its signature
+    Show {
+        /// Its name
+        name: String,
+        /// One version [default: the newest]
+        #[arg(long, default_value = "")]
+        digest: String,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Approve one digest of a model (bureau only, never one's own organisation's)
+    #[command(
+        after_help = "Example:\n  weir model show disruption\n  weir model approve disruption --digest sha256:…"
+    )]
+    Approve {
+        /// Its name
+        name: String,
+        /// The digest that was reviewed [default: the newest version, which is printed]
+        #[arg(long, default_value = "")]
+        digest: String,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    /// One SELECT with aggregates, over a dataset or a model of a dataset
+    pub(crate) sql: String,
+    /// Write the receipt to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) receipt: Option<PathBuf>,
+    /// UUID for retries: the same id and SQL return the same answer
+    #[arg(long, default_value = "")]
+    pub(crate) run_id: String,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReleaseCommand {
+    /// List the newest releases, with the exact number of cells withheld
+    List {
+        /// How many, at most 1000
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Verify a whole log, byte by byte, or one receipt; needs no server
+    #[command(
+        after_help = "Examples:\n  weir audit verify --log domain/log --key domain/log.vkey\n  weir audit verify --key domain/log.vkey run.json"
+    )]
+    Verify {
+        /// A receipt, as written by `weir run --receipt`
+        receipt: Option<PathBuf>,
+        /// The log's folder
+        #[arg(long, value_name = "DIR")]
+        log: Option<PathBuf>,
+        /// File with the log's public key [default: the identity's]
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Print the server's newest signed checkpoint
+    Checkpoint,
+}
+
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct OutputArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// One JSON array of objects
+    Json,
+    /// Comma-separated with a header
+    Csv,
+}

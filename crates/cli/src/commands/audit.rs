@@ -1,0 +1,79 @@
+//! `weir audit`.
+
+use std::path::Path;
+
+use weir_audit::{Receipt, VerifierKey, verify_log};
+use weir_client::v1::Progress;
+
+use super::{connect, load_identity, read_text};
+use crate::args::AuditCommand;
+use crate::error::CliError;
+use crate::progress::Meter;
+
+pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Result<(), CliError> {
+    match command {
+        AuditCommand::Verify { receipt, log, key } => {
+            let key = match key {
+                Some(file) => read_text(&file)?,
+                None => load_identity(identity)?.log_key,
+            };
+            let key: VerifierKey = key.trim().parse()?;
+            if receipt.is_none() && log.is_none() {
+                return Err(CliError::Missing(
+                    "nothing to verify. Name a receipt, or a log's folder with --log DIR",
+                ));
+            }
+            receipt
+                .iter()
+                .try_for_each(|file| verify_receipt(file, &key))?;
+            log.iter().try_for_each(|dir| verify_whole(dir, &key))
+        }
+        AuditCommand::Checkpoint => {
+            print!("{}", connect(identity).await?.checkpoint().await?);
+            Ok(())
+        }
+    }
+}
+
+fn verify_receipt(file: &Path, key: &VerifierKey) -> Result<(), CliError> {
+    let entry = Receipt::from_json(read_text(file)?.as_bytes())?.verify(key)?;
+    println!(
+        "{}: entry {} is in the log `{}` of {} entries (root {}).",
+        file.display(),
+        entry.index(),
+        entry.origin(),
+        entry.tree_size(),
+        entry.root(),
+    );
+    let text = serde_json::to_string_pretty(entry.entry())
+        .map_err(|error| CliError::Show(error.to_string()))?;
+    println!("{text}");
+    Ok(())
+}
+
+/// Verifies every byte of a log and says what was found.
+pub(crate) fn verify_whole(dir: &Path, key: &VerifierKey) -> Result<(), CliError> {
+    let mut meter = Meter::start();
+    let report = verify_log(dir, key, &mut |done, total| {
+        let percent = if total == 0 {
+            100
+        } else {
+            done.saturating_mul(100) / total
+        };
+        meter.step(&Progress {
+            stage: "verifying the log".to_owned(),
+            percent: u32::try_from(percent).ok(),
+            rows: None,
+        });
+    });
+    meter.finish();
+    let report = report?;
+    println!(
+        "{}: {} entries of `{}` verify, root {}.",
+        dir.display(),
+        report.entries,
+        report.origin,
+        report.root,
+    );
+    Ok(())
+}

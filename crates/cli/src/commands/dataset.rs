@@ -1,0 +1,89 @@
+//! `weir dataset`.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use weir_client::v1::{Dataset, RegisterDatasetRequest};
+
+use super::{connect, read_text};
+use crate::args::{DatasetCommand, Format};
+use crate::error::CliError;
+use crate::output::Listing;
+use crate::progress::Meter;
+
+pub(crate) async fn run(identity: Option<&Path>, command: DatasetCommand) -> Result<(), CliError> {
+    let client = connect(identity).await?;
+    match command {
+        DatasetCommand::Register {
+            file,
+            manifest,
+            output,
+        } => {
+            let source = file
+                .canonicalize()
+                .map_err(|error| CliError::file(&file, &error))?;
+            let mut meter = Meter::start();
+            let request = RegisterDatasetRequest {
+                manifest_toml: read_text(&manifest)?,
+                manifest_name: manifest.display().to_string(),
+                source_path: source.display().to_string(),
+            };
+            let registered = client
+                .register_dataset(request, |step| meter.step(step))
+                .await;
+            meter.finish();
+            listing(&[registered?]).print(output.format)
+        }
+        DatasetCommand::List { output } => {
+            listing(&client.list_datasets().await?).print(output.format)
+        }
+        DatasetCommand::Show { name, output } => {
+            let dataset = client.dataset(&name).await?;
+            if output.format == Format::Table {
+                listing(std::slice::from_ref(&dataset)).print(output.format)?;
+            }
+            columns(&dataset).print(output.format)
+        }
+    }
+}
+
+fn listing(datasets: &[Dataset]) -> Listing {
+    let head = Listing::new(&[
+        "name",
+        "population",
+        "rows",
+        "units",
+        "rows_without_unit",
+        "snapshot",
+        "registered_at",
+        "description",
+    ]);
+    datasets.iter().fold(head, |listing, dataset| {
+        listing.row(vec![
+            json!(dataset.name),
+            json!(dataset.population),
+            figure(dataset.rows),
+            figure(dataset.units),
+            figure(dataset.rows_without_unit),
+            json!(dataset.snapshot),
+            json!(dataset.registered_at),
+            json!(dataset.description),
+        ])
+    })
+}
+
+fn columns(dataset: &Dataset) -> Listing {
+    let head = Listing::new(&["column", "type", "role", "description"]);
+    dataset.columns.iter().fold(head, |listing, column| {
+        listing.row(vec![
+            json!(column.name),
+            json!(column.r#type),
+            json!(column.role),
+            json!(column.description),
+        ])
+    })
+}
+
+fn figure(figure: Option<u64>) -> Value {
+    figure.map_or(Value::Null, Value::from)
+}

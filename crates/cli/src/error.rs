@@ -1,0 +1,45 @@
+//! What a command can end with.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use weir_audit::AuditError;
+use weir_client::ClientError;
+use weir_server::Fault;
+
+/// A command that did not succeed.
+#[derive(Debug, Error)]
+pub(crate) enum CliError {
+    /// A call failed.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The domain's own side failed (`init`, `serve`, `demo`).
+    #[error("{} [{}]", .0.message, .0.code)]
+    Server(#[from] Fault),
+    /// The log or a receipt does not verify.
+    #[error("{0} [{code}]", code = .0.code())]
+    Audit(#[from] AuditError),
+    /// A local file.
+    #[error("`{}`: {reason}. Check the path and its permissions", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// A result that cannot be shown.
+    #[error("the result cannot be shown: {0}. Try another --format")]
+    Show(String),
+    /// Something the command needs and was not given.
+    #[error("{0}")]
+    Missing(&'static str),
+}
+
+impl CliError {
+    pub(crate) fn file(file: &Path, error: &std::io::Error) -> Self {
+        Self::File {
+            file: file.to_owned(),
+            reason: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Calls.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio_stream::StreamExt;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Status, Streaming};
+use weir_api::v1::audit_service_client::AuditServiceClient;
+use weir_api::v1::dataset_service_client::DatasetServiceClient;
+use weir_api::v1::identity_service_client::IdentityServiceClient;
+use weir_api::v1::model_service_client::ModelServiceClient;
+use weir_api::v1::release_service_client::ReleaseServiceClient;
+use weir_api::v1::run_service_client::RunServiceClient;
+use weir_api::v1::{self, register_dataset_response, run_response, submit_model_request};
+use weir_audit::VerifierKey;
+
+use crate::error::{ClientError, innermost};
+use crate::identity::IdentityFolder;
+use crate::run::RunAnswer;
+
+/// Largest answer that is read, in bytes: two tables of the largest size a policy can allow, and a receipt.
+pub const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Bytes of a model sent at once.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Bytes of a model read from disk at most; the server's own limit is far below and its refusal says so.
+const MODEL_FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to a domain, as somebody.
+#[derive(Clone)]
+pub struct Client {
+    channel: Channel,
+    server: String,
+    log_key: VerifierKey,
+}
+
+impl Client {
+    /// Connects with an identity.
+    ///
+    /// # Errors
+    /// Where the identity is malformed or the server cannot be reached.
+    pub async fn connect(identity: &IdentityFolder) -> Result<Self, ClientError> {
+        let server = identity.server_url.clone();
+        let connection = |error: tonic::transport::Error| ClientError::Connection {
+            server: server.clone(),
+            reason: innermost(&error),
+        };
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(&identity.authority_pem))
+            .identity(Identity::from_pem(
+                &identity.certificate_pem,
+                &identity.key_pem,
+            ));
+        let channel = Endpoint::from_shared(server.clone())
+            .and_then(|endpoint| endpoint.connect_timeout(CONNECT_TIMEOUT).tls_config(tls))
+            .map_err(connection)?
+            .connect()
+            .await
+            .map_err(connection)?;
+        let log_key =
+            identity
+                .log_key
+                .trim()
+                .parse()
+                .map_err(|error: weir_audit::AuditError| {
+                    ClientError::Untrusted(format!(
+                        "the log key of the identity is malformed: {error}"
+                    ))
+                })?;
+        Ok(Self {
+            channel,
+            server,
+            log_key,
+        })
+    }
+
+    /// The connection, for calls this client has no method for.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// The log's public key, from the identity.
+    #[must_use]
+    pub const fn log_key(&self) -> &VerifierKey {
+        &self.log_key
+    }
+
+    fn refused(&self, status: &Status) -> ClientError {
+        ClientError::from_status(status, &self.server)
+    }
+
+    /// Who the server takes the caller for.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn who_am_i(&self) -> Result<v1::WhoAmIResponse, ClientError> {
+        let mut service = IdentityServiceClient::new(self.channel());
+        let answer = service.who_am_i(v1::WhoAmIRequest {}).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// Has a key certified. Bureau only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn issue_identity(
+        &self,
+        request: v1::IssueIdentityRequest,
+    ) -> Result<v1::IssueIdentityResponse, ClientError> {
+        let mut service = IdentityServiceClient::new(self.channel());
+        let answer = service.issue_identity(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// Registers a file that lies in an inbox of the server. `progress` hears each step. Bureau only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn register_dataset(
+        &self,
+        request: v1::RegisterDatasetRequest,
+        mut progress: impl FnMut(&v1::Progress),
+    ) -> Result<v1::Dataset, ClientError> {
+        let mut service = DatasetServiceClient::new(self.channel());
+        let answer = service
+            .register_dataset(request)
+            .await
+            .map_err(|status| self.refused(&status))?;
+        let mut steps = answer.into_inner();
+        while let Some(message) = self.next(&mut steps).await? {
+            match message.step {
+                Some(register_dataset_response::Step::Progress(step)) => progress(&step),
+                Some(register_dataset_response::Step::Registered(dataset)) => return Ok(dataset),
+                None => {}
+            }
+        }
+        Err(ended())
+    }
+
+    /// Every dataset.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn list_datasets(&self) -> Result<Vec<v1::Dataset>, ClientError> {
+        let mut service = DatasetServiceClient::new(self.channel());
+        let answer = service.list_datasets(v1::ListDatasetsRequest {}).await;
+        answer
+            .map(|answer| answer.into_inner().datasets)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// One dataset.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn dataset(&self, name: &str) -> Result<v1::Dataset, ClientError> {
+        let mut service = DatasetServiceClient::new(self.channel());
+        let request = v1::GetDatasetRequest {
+            name: name.to_owned(),
+        };
+        let answer = service.get_dataset(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// Submits a model from a file. Operator only.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`ClientError::File`] where the file cannot be read.
+    pub async fn submit_model_file(
+        &self,
+        name: &str,
+        file: &Path,
+    ) -> Result<v1::Model, ClientError> {
+        let unreadable = |reason: String| ClientError::File {
+            file: file.to_owned(),
+            reason,
+        };
+        let bytes = tokio::fs::metadata(file)
+            .await
+            .map_err(|error| unreadable(error.to_string()))?
+            .len();
+        if bytes > MODEL_FILE_BYTES_MAX {
+            return Err(unreadable(format!(
+                "{bytes} bytes are more than any model has"
+            )));
+        }
+        let component = tokio::fs::read(file)
+            .await
+            .map_err(|error| unreadable(error.to_string()))?;
+        self.submit_model(name, component).await
+    }
+
+    /// Submits a model. Operator only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn submit_model(
+        &self,
+        name: &str,
+        component: Vec<u8>,
+    ) -> Result<v1::Model, ClientError> {
+        let header = submit_model_request::Part::Header(v1::SubmitModelHeader {
+            name: name.to_owned(),
+        });
+        let chunks: Vec<_> = component
+            .chunks(CHUNK_BYTES)
+            .map(|chunk| submit_model_request::Part::Chunk(chunk.to_vec()))
+            .collect();
+        let parts = std::iter::once(header)
+            .chain(chunks)
+            .map(|part| v1::SubmitModelRequest { part: Some(part) });
+        let mut service = ModelServiceClient::new(self.channel());
+        let answer = service.submit_model(tokio_stream::iter(parts)).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// One version of a model; the newest where `digest` is empty.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn model(&self, name: &str, digest: &str) -> Result<v1::Model, ClientError> {
+        let mut service = ModelServiceClient::new(self.channel());
+        let request = v1::GetModelRequest {
+            name: name.to_owned(),
+            digest: digest.to_owned(),
+        };
+        let answer = service.get_model(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// Every model the caller may see.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn list_models(&self) -> Result<Vec<v1::Model>, ClientError> {
+        let mut service = ModelServiceClient::new(self.channel());
+        let answer = service.list_models(v1::ListModelsRequest {}).await;
+        answer
+            .map(|answer| answer.into_inner().models)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// Approves one digest of a model. Bureau only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn approve_model(&self, name: &str, digest: &str) -> Result<v1::Model, ClientError> {
+        let mut service = ModelServiceClient::new(self.channel());
+        let request = v1::ApproveModelRequest {
+            name: name.to_owned(),
+            digest: digest.to_owned(),
+        };
+        let answer = service.approve_model(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// Runs a query and verifies the receipt of what was released. `progress` hears each stage. Operator only.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`ClientError::Untrusted`] where receipt and table do not fit.
+    pub async fn run(
+        &self,
+        request: v1::RunRequest,
+        mut progress: impl FnMut(&v1::Progress),
+    ) -> Result<RunAnswer, ClientError> {
+        let mut service =
+            RunServiceClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let sql = request.sql.clone();
+        let answer = service
+            .run(request)
+            .await
+            .map_err(|status| self.refused(&status))?;
+        let mut steps = answer.into_inner();
+        while let Some(message) = self.next(&mut steps).await? {
+            match message.step {
+                Some(run_response::Step::Progress(step)) => progress(&step),
+                Some(run_response::Step::Result(result)) => {
+                    return RunAnswer::verify(result, &sql, &self.log_key);
+                }
+                None => {}
+            }
+        }
+        Err(ended())
+    }
+
+    /// The newest releases, at most `limit` (0: 100). Bureau and auditor only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn list_releases(&self, limit: u32) -> Result<Vec<v1::Release>, ClientError> {
+        let mut service = ReleaseServiceClient::new(self.channel());
+        let answer = service
+            .list_releases(v1::ListReleasesRequest { limit })
+            .await;
+        answer
+            .map(|answer| answer.into_inner().releases)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// The newest checkpoint of the log, signed.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn checkpoint(&self) -> Result<String, ClientError> {
+        let mut service = AuditServiceClient::new(self.channel());
+        let answer = service.get_checkpoint(v1::GetCheckpointRequest {}).await;
+        answer
+            .map(|answer| answer.into_inner().checkpoint)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// The receipt of one entry of the log, as JSON. Bureau and auditor only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn receipt(&self, index: u64) -> Result<String, ClientError> {
+        let mut service = AuditServiceClient::new(self.channel());
+        let answer = service.get_receipt(v1::GetReceiptRequest { index }).await;
+        answer
+            .map(|answer| answer.into_inner().receipt_json)
+            .map_err(|status| self.refused(&status))
+    }
+
+    async fn next<T>(&self, steps: &mut Streaming<T>) -> Result<Option<T>, ClientError> {
+        steps
+            .next()
+            .await
+            .transpose()
+            .map_err(|status| self.refused(&status))
+    }
+}
+
+fn ended() -> ClientError {
+    ClientError::Untrusted("the answer ended before its result".to_owned())
+}

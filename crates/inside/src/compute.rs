@@ -1,0 +1,94 @@
+//! Computes the cells of a split query.
+
+use std::sync::Arc;
+
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
+use weir_gate::Unreleased;
+
+use crate::error::ComputeError;
+use crate::split::Plan;
+
+/// Most groups a run may make before the gate looks at them. Above it a table is useless to everyone but an attacker,
+/// and the policy's own bound on released cells lies far below.
+pub const GROUPS_MAX: usize = 1_000_000;
+
+/// Bounds of one run.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Memory the engine may hold for sorting and grouping, in bytes.
+    pub memory_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes_max: 1024 * 1024 * 1024,
+        }
+    }
+}
+
+impl Plan {
+    /// Computes the cells and their evidence. Dropping the future stops the work.
+    ///
+    /// # Errors
+    /// [`ComputeError`], whose messages are constants: nothing of the data is in them.
+    pub async fn compute(&self, limits: Limits) -> Result<Unreleased, ComputeError> {
+        let table = self.table(limits).await?;
+        let (cells, evidence) = self.evidence.take(&table)?;
+        Unreleased::new(cells, self.keys, evidence).map_err(|_| ComputeError::Bug)
+    }
+
+    async fn table(&self, limits: Limits) -> Result<RecordBatch, ComputeError> {
+        let context = session(limits).map_err(|error| classify(&error))?;
+        let frame = context
+            .execute_logical_plan(self.below.clone())
+            .await
+            .map_err(|error| classify(&error))?;
+        let mut stream = frame
+            .execute_stream()
+            .await
+            .map_err(|error| classify(&error))?;
+        let schema = stream.schema();
+        let (mut batches, mut groups) = (Vec::new(), 0_usize);
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(|error| classify(&error))?;
+            groups += batch.num_rows();
+            if groups > GROUPS_MAX {
+                return Err(ComputeError::Groups { limit: GROUPS_MAX });
+            }
+            batches.push(batch);
+        }
+        concat_batches(&schema, &batches).map_err(|_| ComputeError::Bug)
+    }
+}
+
+/// A session for one run. One partition: the order of additions, and with it the last bit of every float sum, is the
+/// same on every machine. No spilling: a temporary file would hold raw values in the clear.
+fn session(limits: Limits) -> Result<SessionContext, DataFusionError> {
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes_max)))
+        .with_disk_manager_builder(
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
+        )
+        .build_arc()?;
+    let config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_information_schema(false);
+    Ok(SessionContext::new_with_config_rt(config, runtime))
+}
+
+/// Keeps the kind of an engine's error and drops its words, which may quote values.
+fn classify(error: &DataFusionError) -> ComputeError {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => ComputeError::Memory,
+        DataFusionError::Internal(_) => ComputeError::Bug,
+        _ => ComputeError::Failed,
+    }
+}

@@ -1,0 +1,234 @@
+//! What can go wrong inside, in two enums that must not be confused.
+//!
+//! [`SqlError`] is made before any data is read and may quote the caller's own SQL. [`ComputeError`] is made while data
+//! is read and carries no text but its own.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// Whose fault an error is. The server maps each family to one kind of gRPC status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// The request is wrong.
+    Caller,
+    /// The model is wrong.
+    Model,
+    /// A limit or rule of the domain refuses it.
+    Policy,
+    /// The machine or its storage failed.
+    Environment,
+    /// Weir is wrong.
+    Bug,
+}
+
+/// Where in the SQL text something stands; lines and columns count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Line, from 1; 0 where the parser does not know.
+    pub line: u64,
+    /// Column in characters, from 1.
+    pub column: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            return Ok(());
+        }
+        write!(f, " at line {}, column {}", self.line, self.column)
+    }
+}
+
+/// A query that is refused before any data is read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SqlError {
+    /// The text is longer than [`crate::SQL_BYTES_MAX`].
+    #[error("the SQL text is {actual} bytes long; at most {limit} are read. Shorten it")]
+    TooLong {
+        /// Bytes received.
+        actual: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The parser did not understand it.
+    #[error("this is not SQL that Weir reads: {message}. Write one SELECT with aggregates")]
+    Syntax {
+        /// The parser's words, which speak of the text alone.
+        message: String,
+    },
+    /// Not exactly one `SELECT`.
+    #[error("`{fragment}` is not a SELECT. A run is exactly one SELECT with aggregates")]
+    NotASelect {
+        /// The statement, shortened.
+        fragment: String,
+    },
+    /// Several statements.
+    #[error(
+        "{count} statements were sent. A run is exactly one SELECT; send them as separate runs"
+    )]
+    SeveralStatements {
+        /// How many.
+        count: usize,
+    },
+    /// Rows, not cells.
+    #[error(
+        "`{fragment}` asks for rows. Raw rows never leave the domain: ask for aggregates, such as \
+         SELECT key, COUNT(*), AVG(value) FROM … GROUP BY key"
+    )]
+    NotAnAggregate {
+        /// The query, shortened.
+        fragment: String,
+    },
+    /// A clause outside the allow-list.
+    #[error("{clause}{place} is not allowed. {help}")]
+    Clause {
+        /// What it is, in SQL's words.
+        clause: &'static str,
+        /// Where.
+        place: Place,
+        /// What to do instead.
+        help: &'static str,
+    },
+    /// An expression outside the allow-list.
+    #[error("`{fragment}`{place} is not an expression Weir computes inside the domain. {help}")]
+    Expression {
+        /// The expression, shortened.
+        fragment: String,
+        /// Where.
+        place: Place,
+        /// What to do instead.
+        help: &'static str,
+    },
+    /// A function outside the allow-list.
+    #[error("the function `{name}`{place} is not allowed. {help}")]
+    Function {
+        /// Its name, shortened.
+        name: String,
+        /// Where.
+        place: Place,
+        /// What to do instead.
+        help: String,
+    },
+    /// A column no query may name.
+    #[error(
+        "the column `{name}`{place} cannot be named in a query. Columns that start with `weir_` belong to the vault"
+    )]
+    ReservedColumn {
+        /// Its name.
+        name: String,
+        /// Where.
+        place: Place,
+    },
+    /// A column the dataset does not have.
+    #[error("there is no column `{name}`. The columns are: {known}")]
+    UnknownColumn {
+        /// Its name, shortened.
+        name: String,
+        /// Those there are, comma-separated.
+        known: String,
+    },
+    /// Types do not fit, or another thing the planner refuses.
+    #[error("the query does not fit the dataset: {message}")]
+    Planning {
+        /// The planner's words; at this stage it knows the SQL and the schema, no data.
+        message: String,
+    },
+    /// The model's columns do not fit the dataset's.
+    #[error("model `{model}` does not fit dataset `{dataset}`: {message}")]
+    ModelBinding {
+        /// The model's name.
+        model: String,
+        /// The dataset's name.
+        dataset: String,
+        /// Which column, and why.
+        message: String,
+    },
+}
+
+impl SqlError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "SQL_TOO_LONG",
+            Self::Syntax { .. } => "SQL_SYNTAX",
+            Self::NotASelect { .. } => "SQL_NOT_A_SELECT",
+            Self::SeveralStatements { .. } => "SQL_SEVERAL_STATEMENTS",
+            Self::NotAnAggregate { .. } => "SQL_NOT_AN_AGGREGATE",
+            Self::Clause { .. } => "SQL_CLAUSE_NOT_ALLOWED",
+            Self::Expression { .. } => "SQL_EXPRESSION_NOT_ALLOWED",
+            Self::Function { .. } => "SQL_FUNCTION_NOT_ALLOWED",
+            Self::ReservedColumn { .. } => "SQL_RESERVED_COLUMN",
+            Self::UnknownColumn { .. } => "COLUMN_UNKNOWN",
+            Self::Planning { .. } => "SQL_DOES_NOT_FIT",
+            Self::ModelBinding { .. } => "MODEL_DOES_NOT_FIT",
+        }
+    }
+
+    /// Whose fault it is: what a caller may not ask is the policy's refusal, the rest is a mistake of theirs.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        match self {
+            Self::NotAnAggregate { .. }
+            | Self::Clause { .. }
+            | Self::Expression { .. }
+            | Self::Function { .. }
+            | Self::ReservedColumn { .. } => Family::Policy,
+            Self::ModelBinding { .. } => Family::Model,
+            _ => Family::Caller,
+        }
+    }
+}
+
+/// A run that failed while data was read. Each message is a constant: nothing in it depends on the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ComputeError {
+    /// An expression failed, or storage did.
+    #[error(
+        "the run failed inside the domain and released nothing. Check the expressions for divisions by zero and \
+         overflows; the domain's staff can see the cause"
+    )]
+    Failed,
+    /// Memory.
+    #[error(
+        "the run needed more memory than a run may use. Group by fewer keys or by coarser ones"
+    )]
+    Memory,
+    /// Too many groups.
+    #[error("the run made more than {limit} groups. Group by fewer keys or by coarser ones")]
+    Groups {
+        /// [`crate::GROUPS_MAX`].
+        limit: usize,
+    },
+    /// An invariant did not hold.
+    #[error(
+        "Weir made a mistake in this run and released nothing. Please report the run's id to the domain's staff"
+    )]
+    Bug,
+}
+
+impl ComputeError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Failed => "RUN_FAILED",
+            Self::Memory => "RUN_MEMORY_LIMIT",
+            Self::Groups { .. } => "RUN_GROUPS_LIMIT",
+            Self::Bug => "BUG_INSIDE",
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Failed => Family::Caller,
+            Self::Memory | Self::Groups { .. } => Family::Policy,
+            Self::Bug => Family::Bug,
+        }
+    }
+}

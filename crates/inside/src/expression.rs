@@ -1,0 +1,208 @@
+//! The allow-list over expressions.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query,
+    UnaryOperator, Value, Visit, Visitor,
+};
+
+use crate::error::SqlError;
+use crate::functions;
+use crate::names::{RESERVED_PREFIX, fragment, normalise, place, place_of, simple};
+
+const ROWWISE: &str =
+    "Use columns, literals, arithmetic, comparisons, CASE, CAST and the listed functions";
+const SUBQUERY: &str = "Subqueries are not read: send them as runs of their own";
+
+/// Checks an expression and everything in it.
+pub(crate) fn check(expr: &Expr) -> Result<(), SqlError> {
+    match expr.visit(&mut Walk) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(*error),
+    }
+}
+
+struct Walk;
+
+impl Visitor for Walk {
+    type Break = Box<SqlError>;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Self::Break> {
+        ControlFlow::Break(Box::new(SqlError::Clause {
+            clause: "a subquery",
+            place: place(query),
+            help: SUBQUERY,
+        }))
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Self::Break> {
+        match one(expr) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
+    }
+}
+
+/// Checks one node; the visitor brings the ones below it.
+fn one(expr: &Expr) -> Result<(), SqlError> {
+    match expr {
+        Expr::Identifier(ident) => column(ident),
+        Expr::CompoundIdentifier(parts) if parts.len() == 2 => parts.iter().try_for_each(column),
+        Expr::Function(function) => call(function, expr),
+        Expr::BinaryOp { op, .. } if binary(op) => Ok(()),
+        Expr::UnaryOp { op, .. } if unary(*op) => Ok(()),
+        Expr::Value(value) if literal(&value.value) => Ok(()),
+        Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
+            Err(SqlError::Clause {
+                clause: "a subquery",
+                place: place(expr),
+                help: SUBQUERY,
+            })
+        }
+        Expr::IsFalse(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsTrue(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::IsDistinctFrom(..)
+        | Expr::IsNotDistinctFrom(..)
+        | Expr::InList { .. }
+        | Expr::Between { .. }
+        | Expr::Like { .. }
+        | Expr::ILike { .. }
+        | Expr::Cast { .. }
+        | Expr::Extract { .. }
+        | Expr::Ceil { .. }
+        | Expr::Floor { .. }
+        | Expr::Substring { .. }
+        | Expr::Trim { .. }
+        | Expr::Nested(_)
+        | Expr::TypedString(_)
+        | Expr::Interval(_)
+        | Expr::Case { .. } => Ok(()),
+        Expr::Cube(_) | Expr::Rollup(_) | Expr::GroupingSets(_) => Err(SqlError::Expression {
+            fragment: fragment(expr),
+            place: place(expr),
+            help: "Send each level as a run of its own",
+        }),
+        _ => Err(SqlError::Expression {
+            fragment: fragment(expr),
+            place: place(expr),
+            help: ROWWISE,
+        }),
+    }
+}
+
+fn column(ident: &Ident) -> Result<(), SqlError> {
+    if ident.value.to_lowercase().starts_with(RESERVED_PREFIX) {
+        return Err(SqlError::ReservedColumn {
+            name: fragment(&ident.value),
+            place: place_of(ident.span),
+        });
+    }
+    Ok(())
+}
+
+fn call(function: &Function, expr: &Expr) -> Result<(), SqlError> {
+    let Function {
+        name,
+        uses_odbc_syntax: _,
+        parameters,
+        args,
+        filter,
+        null_treatment,
+        over,
+        within_group,
+    } = function;
+    let refuse = |clause, help| {
+        Err(SqlError::Clause {
+            clause,
+            place: place(expr),
+            help,
+        })
+    };
+    if over.is_some() {
+        return refuse(
+            "a window function (OVER)",
+            "Window functions return rows; use GROUP BY",
+        );
+    }
+    if filter.is_some() {
+        return refuse(
+            "FILTER in an aggregate",
+            "Put the condition into WHERE, so that the whole cell is judged",
+        );
+    }
+    if null_treatment.is_some()
+        || !within_group.is_empty()
+        || *parameters != FunctionArguments::None
+    {
+        return refuse("this form of a function call", "Write name(arguments)");
+    }
+    let known = simple(name).map(normalise);
+    let known = known.as_deref().unwrap_or_default();
+    if functions::scalar(known).is_none() && functions::aggregate(known).is_none() {
+        return Err(SqlError::Function {
+            name: fragment(name),
+            place: place(name),
+            help: functions::help(known),
+        });
+    }
+    match args {
+        FunctionArguments::List(list) if list.duplicate_treatment.is_some() => refuse(
+            "DISTINCT in an aggregate",
+            "Group by the value, or count rows with COUNT(*)",
+        ),
+        FunctionArguments::List(list) if list.clauses.is_empty() => {
+            list.args.iter().try_for_each(|arg| match arg {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(_)) => Ok(()),
+                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if known == "count" => Ok(()),
+                _ => refuse("this form of an argument", "Write name(expression, …)"),
+            })
+        }
+        _ => refuse("this form of a function call", "Write name(arguments)"),
+    }
+}
+
+const fn binary(op: &BinaryOperator) -> bool {
+    matches!(
+        op,
+        BinaryOperator::Plus
+            | BinaryOperator::Minus
+            | BinaryOperator::Multiply
+            | BinaryOperator::Divide
+            | BinaryOperator::Modulo
+            | BinaryOperator::StringConcat
+            | BinaryOperator::Gt
+            | BinaryOperator::Lt
+            | BinaryOperator::GtEq
+            | BinaryOperator::LtEq
+            | BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::And
+            | BinaryOperator::Or
+    )
+}
+
+const fn unary(op: UnaryOperator) -> bool {
+    matches!(
+        op,
+        UnaryOperator::Plus | UnaryOperator::Minus | UnaryOperator::Not
+    )
+}
+
+const fn literal(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::Number(..)
+            | Value::SingleQuotedString(_)
+            | Value::DollarQuotedString(_)
+            | Value::EscapedStringLiteral(_)
+            | Value::Boolean(_)
+            | Value::Null
+    )
+}

@@ -1,0 +1,175 @@
+//! Resolves a checked query against the one dataset, and at most one model, that it may read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
+use datafusion::common::{DataFusionError, Result, SchemaError, TableReference, plan_err};
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionStateDefaults;
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion::sql::planner::SqlToRel;
+use datafusion::sql::sqlparser::ast::Statement;
+use weir_model::Model;
+
+use crate::error::SqlError;
+use crate::functions;
+use crate::model_call;
+use crate::names::{RESERVED_PREFIX, fragment};
+use crate::query::Query;
+
+/// The model a query calls, approved and compiled by whoever hands it over.
+#[derive(Clone)]
+pub struct ModelSource {
+    /// The name the query calls it by.
+    pub name: String,
+    /// The model.
+    pub model: Model,
+}
+
+/// All that a query may read.
+#[derive(Clone)]
+pub struct Sources {
+    /// The dataset's name.
+    pub dataset: String,
+    /// Its sealed snapshot.
+    pub table: Arc<dyn TableProvider>,
+    /// The model it is read through, if the query calls one.
+    pub model: Option<ModelSource>,
+}
+
+/// The logical plan of a query, names resolved, before it is split.
+pub(crate) fn resolve(query: &Query, sources: &Sources) -> Result<LogicalPlan, SqlError> {
+    let context = Context::new(sources)?;
+    let statement = Statement::Query(Box::new(query.statement.clone()));
+    SqlToRel::new(&context)
+        .sql_statement_to_plan(statement)
+        .map_err(|error| planning_error(&error))
+}
+
+/// What the planner may see: one table and the listed functions. Everything else does not exist for it.
+struct Context {
+    options: ConfigOptions,
+    expression_planners: Vec<Arc<dyn ExprPlanner>>,
+    tables: HashMap<String, Arc<dyn TableSource>>,
+    calls: HashMap<String, Arc<dyn TableSource>>,
+}
+
+impl Context {
+    fn new(sources: &Sources) -> Result<Self, SqlError> {
+        let table = provider_as_source(Arc::clone(&sources.table));
+        let mut tables = HashMap::new();
+        let mut calls = HashMap::new();
+        match &sources.model {
+            Some(model) => {
+                let call = model_call::source(model, &sources.dataset, &table)?;
+                calls.insert(model.name.clone(), call);
+            }
+            None => {
+                tables.insert(sources.dataset.clone(), table);
+            }
+        }
+        Ok(Self {
+            options: ConfigOptions::default(),
+            expression_planners: SessionStateDefaults::default_expr_planners(),
+            tables,
+            calls,
+        })
+    }
+}
+
+impl ContextProvider for Context {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        match self.tables.get(name.table()) {
+            Some(table) => Ok(Arc::clone(table)),
+            None => plan_err!("there is no dataset `{}`", name.table()),
+        }
+    }
+
+    fn get_table_function_source(
+        &self,
+        name: &str,
+        _args: Vec<Expr>,
+    ) -> Result<Arc<dyn TableSource>> {
+        match self.calls.get(&name.to_lowercase()) {
+            Some(call) => Ok(Arc::clone(call)),
+            None => plan_err!("there is no model `{name}`"),
+        }
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &self.expression_planners
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        functions::scalar(name)
+    }
+
+    fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        functions::aggregate(name)
+    }
+
+    fn get_window_meta(&self, _name: &str) -> Option<Arc<WindowUDF>> {
+        None
+    }
+
+    fn get_variable_type(&self, _variable_names: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        &self.options
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        functions::SCALARS.map(str::to_owned).to_vec()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        functions::AGGREGATES.map(str::to_owned).to_vec()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Turns a planner's error into one of ours. The planner has seen the SQL and the schema and no data, so its words may
+/// be passed on; only the reserved columns are left out of the list of columns.
+fn planning_error(error: &DataFusionError) -> SqlError {
+    match error.find_root() {
+        DataFusionError::SchemaError(schema_error, _) => match schema_error.as_ref() {
+            SchemaError::FieldNotFound {
+                field,
+                valid_fields,
+            } => SqlError::UnknownColumn {
+                name: fragment(&field.name),
+                known: valid_fields
+                    .iter()
+                    .map(|column| column.name.as_str())
+                    .filter(|name| !name.starts_with(RESERVED_PREFIX))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            },
+            other => SqlError::Planning {
+                message: other.to_string(),
+            },
+        },
+        other => SqlError::Planning {
+            message: other.strip_backtrace(),
+        },
+    }
+}

@@ -1,0 +1,107 @@
+//! A query that was checked: one `SELECT` over one dataset or one model over a dataset, nothing else in it.
+
+use datafusion::sql::sqlparser::ast::{self, Statement, TableFactor};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use crate::check;
+use crate::error::SqlError;
+use crate::names::{fragment, normalise};
+
+/// Longest SQL text that is read, in bytes.
+pub const SQL_BYTES_MAX: usize = 64 * 1024;
+
+/// Deepest nesting of expressions the parser follows.
+const NESTING_MAX: usize = 64;
+
+/// A `SELECT` of which every clause and expression is on the allow-list. It knows what it reads from, so that the
+/// caller's authority over that can be checked before anything is opened.
+#[derive(Debug)]
+pub struct Query {
+    pub(crate) statement: ast::Query,
+    dataset: String,
+    model: Option<String>,
+}
+
+impl Query {
+    /// Reads and checks a query. No data and no catalogue is needed for that.
+    ///
+    /// # Errors
+    /// Every way of not being one aggregate `SELECT`, each with the fragment, its place and what to do.
+    pub fn parse(sql: &str) -> Result<Self, SqlError> {
+        if sql.len() > SQL_BYTES_MAX {
+            return Err(SqlError::TooLong {
+                actual: sql.len(),
+                limit: SQL_BYTES_MAX,
+            });
+        }
+        let statement = one_select(sql)?;
+        let source = check::query(&statement)?;
+        Ok(Self {
+            statement,
+            dataset: source.dataset,
+            model: source.model,
+        })
+    }
+
+    /// Name of the dataset it reads.
+    #[must_use]
+    pub fn dataset(&self) -> &str {
+        &self.dataset
+    }
+
+    /// Name of the model it calls over the dataset, if any.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+}
+
+fn one_select(sql: &str) -> Result<ast::Query, SqlError> {
+    let mut statements = Parser::new(&GenericDialect {})
+        .with_recursion_limit(NESTING_MAX)
+        .try_with_sql(sql)
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|error| SqlError::Syntax {
+            message: fragment(&error),
+        })?;
+    match (statements.pop(), statements.len()) {
+        (Some(Statement::Query(query)), 0) => Ok(*query),
+        (Some(other), 0) => Err(SqlError::NotASelect {
+            fragment: fragment(&other),
+        }),
+        (None, _) => Err(SqlError::NotASelect {
+            fragment: String::new(),
+        }),
+        (Some(_), others) => Err(SqlError::SeveralStatements { count: others + 1 }),
+    }
+}
+
+/// What a query reads from.
+pub(crate) struct Source {
+    pub(crate) dataset: String,
+    pub(crate) model: Option<String>,
+}
+
+/// Reads `dataset` or `model(dataset)`.
+pub(crate) fn source(factor: &TableFactor) -> Option<Source> {
+    let TableFactor::Table { name, args, .. } = factor else {
+        return None;
+    };
+    let name = normalise(crate::names::simple(name)?);
+    let Some(args) = args else {
+        return Some(Source {
+            dataset: name,
+            model: None,
+        });
+    };
+    let [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Identifier(dataset)))] =
+        args.args.as_slice()
+    else {
+        return None;
+    };
+    Some(Source {
+        dataset: normalise(dataset),
+        model: Some(name),
+    })
+}

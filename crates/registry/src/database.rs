@@ -1,0 +1,256 @@
+//! Reads and writes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::error::RegistryError;
+use crate::records::{DatasetRecord, IdentityRecord, ModelRecord, RunRecord};
+
+/// How long a write waits for another one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections kept open; SQLite writes one at a time, readers run beside.
+const CONNECTIONS_MAX: u32 = 8;
+
+/// An open registry. Cloning shares the connections.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    pool: SqlitePool,
+}
+
+impl Registry {
+    /// Opens the registry in `file`, makes it where it is not there, and brings its layout up to date.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened or a newer version wrote it.
+    pub async fn open(file: &Path) -> Result<Self, RegistryError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL: a commit that was acknowledged survives a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .connect_with(options)
+            .await?;
+        sqlx::migrate!().run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Writes everything to the file and closes it.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Records an identity. Recording the same certificate again changes nothing.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn add_identity(&self, identity: &IdentityRecord) -> Result<(), RegistryError> {
+        sqlx::query(
+            "INSERT INTO identities (fingerprint, role, organisation, person, not_after, issued_at) \
+             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING",
+        )
+        .bind(&identity.fingerprint)
+        .bind(identity.role.as_str())
+        .bind(&identity.organisation)
+        .bind(&identity.person)
+        .bind(&identity.not_after)
+        .bind(&identity.issued_at)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The identity with this certificate.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn identity(
+        &self,
+        fingerprint: &str,
+    ) -> Result<Option<IdentityRecord>, RegistryError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM identities WHERE fingerprint = ?")
+                .bind(fingerprint)
+                .fetch_optional(&self.pool)
+                .await?,
+        )
+    }
+
+    /// Records a dataset.
+    ///
+    /// # Errors
+    /// [`RegistryError::DatasetExists`], or where the database fails.
+    pub async fn add_dataset(&self, dataset: &DatasetRecord) -> Result<(), RegistryError> {
+        let added = sqlx::query(
+            "INSERT INTO datasets (name, population, manifest_toml, snapshot, digest, rows, units, \
+             rows_without_unit, registered_at, registered_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(&dataset.name)
+        .bind(&dataset.population)
+        .bind(&dataset.manifest_toml)
+        .bind(&dataset.snapshot)
+        .bind(&dataset.digest)
+        .bind(dataset.rows)
+        .bind(dataset.units)
+        .bind(dataset.rows_without_unit)
+        .bind(&dataset.registered_at)
+        .bind(&dataset.registered_by)
+        .execute(&self.pool)
+        .await?;
+        match added.rows_affected() {
+            1 => Ok(()),
+            _ => Err(RegistryError::DatasetExists(dataset.name.clone())),
+        }
+    }
+
+    /// The dataset of this name.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn dataset(&self, name: &str) -> Result<Option<DatasetRecord>, RegistryError> {
+        Ok(sqlx::query_as("SELECT * FROM datasets WHERE name = ?")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// Every dataset, by name.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn datasets(&self) -> Result<Vec<DatasetRecord>, RegistryError> {
+        Ok(sqlx::query_as("SELECT * FROM datasets ORDER BY name")
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// Records a submitted model. Submitting the same bytes under the same name again changes nothing.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn add_model(&self, model: &ModelRecord) -> Result<(), RegistryError> {
+        sqlx::query(
+            "INSERT INTO models (name, digest, component, signature, organisation, submitted_by, submitted_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name, digest) DO NOTHING",
+        )
+        .bind(&model.name)
+        .bind(&model.digest)
+        .bind(&model.component)
+        .bind(&model.signature)
+        .bind(&model.organisation)
+        .bind(&model.submitted_by)
+        .bind(&model.submitted_at)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Approves one digest of a model. Approving it again changes nothing: the first reviewer stays.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn approve_model(
+        &self,
+        name: &str,
+        digest: &str,
+        by: &str,
+        at: &str,
+    ) -> Result<(), RegistryError> {
+        sqlx::query(
+            "UPDATE models SET approved_by = ?, approved_at = ? \
+             WHERE name = ? AND digest = ? AND approved_by IS NULL",
+        )
+        .bind(by)
+        .bind(at)
+        .bind(name)
+        .bind(digest)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Every version of the models of one name, the newest first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn model_versions(&self, name: &str) -> Result<Vec<ModelRecord>, RegistryError> {
+        Ok(sqlx::query_as(
+            "SELECT * FROM models WHERE name = ? ORDER BY submitted_at DESC, rowid DESC",
+        )
+        .bind(name)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Every model, by name, the newest version first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn models(&self) -> Result<Vec<ModelRecord>, RegistryError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM models ORDER BY name, submitted_at DESC, rowid DESC")
+                .fetch_all(&self.pool)
+                .await?,
+        )
+    }
+
+    /// Records a run's answer. The first answer stays.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn add_run(&self, run: &RunRecord) -> Result<(), RegistryError> {
+        sqlx::query(
+            "INSERT INTO runs (run, organisation, person, request_digest, dataset, cells_released, cells_withheld, \
+             table_digest, log_index, finished_at, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (run) DO NOTHING",
+        )
+        .bind(&run.run)
+        .bind(&run.organisation)
+        .bind(&run.person)
+        .bind(&run.request_digest)
+        .bind(&run.dataset)
+        .bind(run.cells_released)
+        .bind(run.cells_withheld)
+        .bind(&run.table_digest)
+        .bind(run.log_index)
+        .bind(&run.finished_at)
+        .bind(&run.answer)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The newest runs first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn runs(&self, limit: u32) -> Result<Vec<RunRecord>, RegistryError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM runs ORDER BY log_index DESC LIMIT ?")
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?,
+        )
+    }
+
+    /// The run with this id.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn run(&self, run: &str) -> Result<Option<RunRecord>, RegistryError> {
+        Ok(sqlx::query_as("SELECT * FROM runs WHERE run = ?")
+            .bind(run)
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+}

@@ -1,0 +1,20 @@
+//! The registry: what the domain knows about identities, datasets, models and runs.
+//!
+//! **For**: durable facts in one SQL database (SQLite in the domain's folder), each read and written by one function.
+//!
+//! **Not for**: deciding who may do what (that is `server`), nor for raw data: no value of a dataset is ever here.
+//!
+//! **Invariants**
+//! - A model's approval is bound to its digest; a row's digest never changes.
+//! - Every write is one transaction; a conflict is an error that says what exists already.
+//! - The log is written before the registry: what is here is in the log, never the other way round.
+
+mod database;
+mod error;
+mod records;
+#[cfg(test)]
+mod tests;
+
+pub use database::Registry;
+pub use error::{Family, RegistryError};
+pub use records::{Approval, DatasetRecord, IdentityRecord, ModelRecord, Role, RunRecord};

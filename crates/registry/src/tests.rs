@@ -1,0 +1,164 @@
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use crate::*;
+
+async fn registry() -> (tempfile::TempDir, Registry) {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::open(&folder.path().join("registry.sqlite"))
+        .await
+        .unwrap();
+    (folder, registry)
+}
+
+fn model(name: &str, digest: &str, at: &str) -> ModelRecord {
+    ModelRecord {
+        name: name.to_owned(),
+        digest: digest.to_owned(),
+        component: vec![0, 97, 115, 109],
+        signature: "row: func()".to_owned(),
+        organisation: "acme".to_owned(),
+        submitted_by: "li".to_owned(),
+        submitted_at: at.to_owned(),
+        approval: Approval::default(),
+    }
+}
+
+fn dataset(name: &str, snapshot: &str) -> DatasetRecord {
+    DatasetRecord {
+        name: name.to_owned(),
+        population: "aircraft".to_owned(),
+        manifest_toml: String::new(),
+        snapshot: snapshot.to_owned(),
+        digest: "sha256:00".to_owned(),
+        rows: 3,
+        units: 2,
+        rows_without_unit: 1,
+        registered_at: "2026-01-01T00:00:00Z".to_owned(),
+        registered_by: "wang (bureau)".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn facts_survive_reopening() {
+    let (folder, registry) = registry().await;
+    let identity = IdentityRecord {
+        fingerprint: "sha256:aa".to_owned(),
+        role: Role::Auditor,
+        organisation: "court".to_owned(),
+        person: "zhao".to_owned(),
+        not_after: "2027-01-01T00:00:00Z".to_owned(),
+        issued_at: "2026-01-01T00:00:00Z".to_owned(),
+    };
+    registry.add_identity(&identity).await.unwrap();
+    registry
+        .add_dataset(&dataset("flights", "s1"))
+        .await
+        .unwrap();
+    registry.close().await;
+
+    let registry = Registry::open(&folder.path().join("registry.sqlite"))
+        .await
+        .unwrap();
+    assert_eq!(
+        registry.identity("sha256:aa").await.unwrap(),
+        Some(identity)
+    );
+    assert_eq!(registry.identity("sha256:bb").await.unwrap(), None);
+    assert_eq!(
+        registry.datasets().await.unwrap(),
+        vec![dataset("flights", "s1")]
+    );
+}
+
+#[tokio::test]
+async fn a_dataset_is_not_overwritten() {
+    let (_folder, registry) = registry().await;
+    registry
+        .add_dataset(&dataset("flights", "s1"))
+        .await
+        .unwrap();
+    let again = registry
+        .add_dataset(&dataset("flights", "s2"))
+        .await
+        .unwrap_err();
+    assert_eq!(again.code(), "DATASET_EXISTS");
+    assert_eq!(
+        registry.dataset("flights").await.unwrap().unwrap().snapshot,
+        "s1"
+    );
+}
+
+#[tokio::test]
+async fn approval_binds_to_one_digest_and_stays() {
+    let (_folder, registry) = registry().await;
+    registry
+        .add_model(&model("risk", "d1", "2026-01-01T00:00:00Z"))
+        .await
+        .unwrap();
+    registry
+        .add_model(&model("risk", "d2", "2026-01-02T00:00:00Z"))
+        .await
+        .unwrap();
+    registry
+        .approve_model("risk", "d1", "wang", "2026-01-03T00:00:00Z")
+        .await
+        .unwrap();
+    registry
+        .approve_model("risk", "d1", "sun", "2026-01-04T00:00:00Z")
+        .await
+        .unwrap();
+    let versions = registry.model_versions("risk").await.unwrap();
+    let approved: Vec<_> = versions
+        .iter()
+        .map(|version| {
+            (
+                version.digest.as_str(),
+                version.approval.approved_by.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(approved, [("d2", None), ("d1", Some("wang"))]);
+}
+
+#[tokio::test]
+async fn resubmitting_keeps_the_approval() {
+    let (_folder, registry) = registry().await;
+    registry
+        .add_model(&model("risk", "d1", "2026-01-01T00:00:00Z"))
+        .await
+        .unwrap();
+    registry
+        .approve_model("risk", "d1", "wang", "2026-01-03T00:00:00Z")
+        .await
+        .unwrap();
+    registry
+        .add_model(&model("risk", "d1", "2026-01-05T00:00:00Z"))
+        .await
+        .unwrap();
+    let versions = registry.model_versions("risk").await.unwrap();
+    assert_eq!(versions.len(), 1);
+    assert_eq!(versions[0].submitted_at, "2026-01-01T00:00:00Z");
+    assert!(versions[0].approval.approved_by.is_some());
+}
+
+#[tokio::test]
+async fn the_first_answer_of_a_run_stays() {
+    let (_folder, registry) = registry().await;
+    let mut run = RunRecord {
+        run: "r".to_owned(),
+        organisation: "acme".to_owned(),
+        person: "li".to_owned(),
+        request_digest: "sha256:00".to_owned(),
+        dataset: "flights".to_owned(),
+        cells_released: 3,
+        cells_withheld: 1,
+        table_digest: "sha256:11".to_owned(),
+        log_index: 7,
+        finished_at: "2026-01-01T00:00:00Z".to_owned(),
+        answer: vec![1],
+    };
+    registry.add_run(&run).await.unwrap();
+    run.answer = vec![2];
+    registry.add_run(&run).await.unwrap();
+    assert_eq!(registry.run("r").await.unwrap().unwrap().answer, vec![1]);
+}

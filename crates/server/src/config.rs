@@ -1,0 +1,68 @@
+//! `domain.toml`: the settings of a domain.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+
+/// Where a server listens unless told otherwise: loopback, so that opening it to a network is a decision.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:7843";
+
+/// The settings of a domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The domain's name, for people and for the log's origin.
+    pub name: String,
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Names and addresses clients may reach the server by; they go into its certificate.
+    pub server_names: Vec<String>,
+    /// Folders that files may be registered from.
+    pub inboxes: Vec<PathBuf>,
+}
+
+impl Config {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Where the file is missing or wrong, with the place in it.
+    pub fn load(file: &Path) -> Result<Self, Fault> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Fault::environment(
+                "DOMAIN_NOT_FOUND",
+                format!(
+                    "`{}` cannot be read: {error}. Make a domain with `weir init DIR`",
+                    file.display()
+                ),
+            )
+        })?;
+        toml::from_str(&text).map_err(|error| {
+            Fault::caller("CONFIG_INVALID", format!("`{}`: {error}", file.display()))
+        })
+    }
+
+    /// Where clients on this machine reach the server.
+    #[must_use]
+    pub fn server_url(&self) -> String {
+        format!("https://{}", self.listen)
+    }
+
+    /// The settings as they are written by `weir init`.
+    ///
+    /// # Errors
+    /// Where a path is not UTF-8.
+    pub fn to_toml(&self) -> Result<String, Fault> {
+        let body = toml::to_string(self).map_err(|error| {
+            Fault::caller(
+                "CONFIG_INVALID",
+                format!("the settings cannot be written: {error}. Use UTF-8 paths"),
+            )
+        })?;
+        Ok(format!(
+            "# Settings of a Weir domain. Restart `weir serve` after a change.\n{body}"
+        ))
+    }
+}

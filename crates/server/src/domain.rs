@@ -1,0 +1,128 @@
+//! An open domain: everything the services work with.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+use weir_audit::{Log, LogKey};
+use weir_model::{Model, Runtime};
+use weir_policy::Policy;
+use weir_registry::{ModelRecord, Registry};
+use weir_vault::{MasterKey, Vault};
+
+use crate::authority::{Authority, file_fault};
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::folder::Folder;
+use crate::record::Record;
+
+/// Models kept compiled. Above it the cache is emptied: recompiling costs milliseconds.
+const MODELS_LOADED_MAX: usize = 64;
+
+/// Registrations at work at once: each sorts a dataset in memory.
+const REGISTRATIONS_MAX: usize = 1;
+
+/// A domain that is open: no other process can open it until this one is dropped.
+pub struct Domain {
+    pub(crate) config: Config,
+    pub(crate) registry: Registry,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) record: Record,
+    pub(crate) policy: Policy,
+    pub(crate) authority: Authority,
+    pub(crate) log_key: String,
+    pub(crate) runtime: Runtime,
+    pub(crate) run_slots: Arc<Semaphore>,
+    pub(crate) registration_slots: Arc<Semaphore>,
+    compiled: Mutex<HashMap<String, Model>>,
+}
+
+impl Domain {
+    /// Opens the domain in a folder.
+    ///
+    /// # Errors
+    /// Where the folder holds no domain, something in it is damaged, or another process has it open.
+    pub async fn open(root: &Path) -> Result<Self, Fault> {
+        let folder = Folder::new(root);
+        let config = Config::load(&folder.config())?;
+        let policy = load_policy(&folder.policy())?;
+        let authority = Authority::open(&folder)?;
+        let log_key = LogKey::load(&folder.log_key())?;
+        let verifier = log_key.verifier().to_string();
+        let log = Log::open(&folder.log(), log_key)?;
+        let vault = Vault::open(&folder.vault(), MasterKey::load(&folder.master_key())?)?;
+        let registry = Registry::open(&folder.registry()).await?;
+        let runs = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            config,
+            registry,
+            vault: Arc::new(vault),
+            record: Record::new(log),
+            policy,
+            authority,
+            log_key: verifier,
+            runtime: Runtime::new(&weir_model::Limits::default())?,
+            run_slots: Arc::new(Semaphore::new(runs)),
+            registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
+            compiled: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// The domain's settings.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The model of this record, compiled. Blocks while it compiles.
+    pub(crate) fn compile(&self, record: &ModelRecord) -> Result<Model, Fault> {
+        let compiled = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = compiled().get(&record.digest) {
+            return Ok(model.clone());
+        }
+        let admitted = weir_model::admit(&record.component, &weir_model::Limits::default())?;
+        let model = self.runtime.compile(&admitted)?;
+        let mut cache = compiled();
+        if cache.len() >= MODELS_LOADED_MAX {
+            cache.clear();
+        }
+        cache.insert(record.digest.clone(), model.clone());
+        Ok(model)
+    }
+
+    /// A file that may be registered: inside an inbox once every link is followed.
+    pub(crate) fn file_in_inbox(&self, source: &str) -> Result<PathBuf, Fault> {
+        let inboxes = || {
+            let inboxes: Vec<_> = self
+                .config
+                .inboxes
+                .iter()
+                .map(|dir| format!("`{}`", dir.display()))
+                .collect();
+            inboxes.join(", ")
+        };
+        let file = Path::new(source).canonicalize().map_err(|error| {
+            Fault::caller(
+                "SOURCE_NOT_FOUND",
+                format!("`{source}` cannot be opened on the server's machine: {error}. Put it into an inbox: {}", inboxes()),
+            )
+        })?;
+        let inside = |dir: &PathBuf| dir.canonicalize().is_ok_and(|dir| file.starts_with(dir));
+        if self.config.inboxes.iter().any(inside) {
+            return Ok(file);
+        }
+        Err(Fault::policy(
+            "SOURCE_OUTSIDE_INBOX",
+            format!(
+                "`{source}` is in none of the domain's inboxes: {}. Put it there, or add its folder to `inboxes` in domain.toml and restart",
+                inboxes()
+            ),
+        ))
+    }
+}
+
+fn load_policy(file: &Path) -> Result<Policy, Fault> {
+    let text = std::fs::read_to_string(file).map_err(|error| file_fault(file, &error))?;
+    Ok(Policy::from_toml(&text, &file.display().to_string())?)
+}

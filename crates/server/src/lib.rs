@@ -1,0 +1,33 @@
+//! The Weir server: identity, authorisation and the order of steps.
+//!
+//! **For**: making a domain ([`init`]), opening it ([`Domain::open`]) and serving it over gRPC with mutual TLS
+//! ([`serve`]). It calls the other crates in the right order and turns their errors into gRPC statuses.
+//!
+//! **Not for**: looking at data. It moves an `Unreleased` from `inside` to `gate` without being able to read it, and
+//! answers from a `Released`.
+//!
+//! **Invariants**
+//! - No call is answered without a certificate that the domain issued and the registry knows; who may call what is one
+//!   table (`access.rs`).
+//! - The only Arrow data this crate names is that of a `Released` table or of an answer made from one.
+//! - Every state change is in the log before it takes effect (`release.rs` is the argument for releases).
+//! - Logs and statuses carry codes, names and identifiers; no message of an engine and no SQL text is logged.
+
+mod access;
+mod authority;
+mod config;
+mod domain;
+mod fault;
+mod folder;
+mod init;
+mod record;
+mod release;
+mod serve;
+mod services;
+
+pub use config::{Config, LISTEN_DEFAULT};
+pub use domain::Domain;
+pub use fault::{Family, Fault};
+pub use folder::Folder;
+pub use init::{FirstIdentity, InitOptions, init};
+pub use serve::{Serving, serve};

@@ -1,0 +1,310 @@
+//! One run, from SQL to answer. The order of the steps is the argument; read it as one.
+
+use std::sync::Arc;
+
+use chrono::{SecondsFormat, Utc};
+use prost::Message;
+use tokio::runtime::Handle;
+use weir_api::v1::RunResult;
+use weir_audit::{Digest, Event, ModelRef, Receipt};
+use weir_gate::{DecisionRecord, Recorder};
+use weir_inside::{Limits, ModelSource, Plan, Query, Sources};
+use weir_registry::{ModelRecord, RunRecord};
+
+use crate::access::Caller;
+use crate::domain::Domain;
+use crate::fault::{Fault, count, panicked};
+
+/// What a caller asks.
+pub(crate) struct Request {
+    pub(crate) run: String,
+    pub(crate) sql: String,
+}
+
+impl Request {
+    fn digest(&self) -> Digest {
+        Digest::of(self.sql.as_bytes())
+    }
+}
+
+/// Runs a query and releases what the gate lets pass. `stage` hears the name of each step as it begins; nothing it
+/// hears depends on the data. Every refusal is in the log before the caller hears of it.
+pub(crate) async fn run(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    request: Request,
+    stage: impl Fn(&'static str),
+) -> Result<RunResult, Fault> {
+    if let Some(answer) = stored_answer(domain, caller, &request).await? {
+        return Ok(answer);
+    }
+    match release(domain, caller, &request, stage).await {
+        Ok(answer) => Ok(answer),
+        Err(fault) => {
+            record_refusal(domain, caller, &request, fault.code).await?;
+            Err(fault)
+        }
+    }
+}
+
+async fn release(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    request: &Request,
+    stage: impl Fn(&'static str),
+) -> Result<RunResult, Fault> {
+    // 1. The query is checked before anything is looked up: what it may not ask needs no catalogue to be refused.
+    stage("checking the query");
+    let query = Query::parse(&request.sql)?;
+
+    // 2. What it reads is looked up with the caller's authority. Only here do names become data.
+    let (sources, read) = sources(domain, &query).await?;
+
+    // 3. Planned and split: everything up to the aggregate inside, the rest outside.
+    let plan = Plan::new(&query, &sources)?;
+
+    // 4. Computed inside. Slots bound how many runs hold memory at once; the work is off the threads that serve.
+    stage("waiting for a free slot");
+    let slot = Arc::clone(&domain.run_slots)
+        .acquire_owned()
+        .await
+        .map_err(|_| stopping())?;
+    stage("computing inside the domain");
+    let handle = Handle::current();
+    let (plan, unreleased) = tokio::task::spawn_blocking(move || {
+        let unreleased = handle.block_on(plan.compute(Limits::default()));
+        drop(slot);
+        (plan, unreleased)
+    })
+    .await
+    .map_err(|_| panicked())?;
+    let unreleased = unreleased?;
+
+    // 5. Judged. The verdict can be read by nobody yet.
+    stage("judging each cell at the gate");
+    let judged = weir_gate::judge(unreleased, &domain.policy)?;
+
+    // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
+    //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
+    //    not delivered, which a retry with the same id computes and records again.
+    stage("writing the decision to the log");
+    let mut recorder = ReleaseRecorder {
+        domain: Arc::clone(domain),
+        caller: caller.clone(),
+        run: request.run.clone(),
+        request_digest: request.digest(),
+        read,
+    };
+    let (released, recorded) = tokio::task::spawn_blocking(move || judged.release(&mut recorder))
+        .await
+        .map_err(|_| panicked())??;
+
+    // 7. Only the released table is left in reach; the rest of the query runs on it.
+    stage("finishing outside");
+    let answer = weir_outside::answer(plan.above(), &released).await?;
+    let result = RunResult {
+        run_id: request.run.clone(),
+        released_arrow_ipc: released.arrow_ipc().to_vec(),
+        result_arrow_ipc: weir_outside::arrow_ipc(&answer)?,
+        cells_released: recorded.decision.cells_released,
+        cells_withheld_at_most: released.cells_withheld_at_most(),
+        receipt_json: recorded.receipt.to_json()?,
+    };
+
+    // 8. Kept for retries. If this fails the caller gets an error and asks again.
+    store_answer(domain, caller, request, &recorded, &result).await?;
+    Ok(result)
+}
+
+/// The part of the log entry that says what was read.
+struct Read {
+    dataset: String,
+    snapshot: String,
+    models: Vec<ModelRef>,
+}
+
+async fn sources(domain: &Arc<Domain>, query: &Query) -> Result<(Sources, Read), Fault> {
+    let dataset = domain
+        .registry
+        .dataset(query.dataset())
+        .await?
+        .ok_or_else(|| {
+            Fault::caller(
+                "DATASET_UNKNOWN",
+                format!(
+                    "there is no dataset `{}`. `weir dataset list` shows those there are",
+                    query.dataset()
+                ),
+            )
+        })?;
+    let approved = match query.model() {
+        Some(name) => Some(approved_model(domain, name).await?),
+        None => None,
+    };
+    let models = match &approved {
+        Some(record) => vec![ModelRef {
+            name: record.name.clone(),
+            digest: record.digest.parse()?,
+        }],
+        None => Vec::new(),
+    };
+    let read = Read {
+        dataset: dataset.name.clone(),
+        snapshot: dataset.snapshot.clone(),
+        models,
+    };
+    let opened = Arc::clone(domain);
+    let sources = tokio::task::spawn_blocking(move || {
+        let model = match approved {
+            Some(record) => Some(ModelSource {
+                model: opened.compile(&record)?,
+                name: record.name,
+            }),
+            None => None,
+        };
+        Ok::<_, Fault>(Sources {
+            table: opened.vault.table(&dataset.snapshot)?,
+            dataset: dataset.name,
+            model,
+        })
+    })
+    .await
+    .map_err(|_| panicked())??;
+    Ok((sources, read))
+}
+
+/// The newest approved version of a model.
+async fn approved_model(domain: &Domain, name: &str) -> Result<ModelRecord, Fault> {
+    let versions = domain.registry.model_versions(name).await?;
+    if versions.is_empty() {
+        return Err(Fault::caller(
+            "MODEL_UNKNOWN",
+            format!(
+                "there is no model `{name}`. Submit it with `weir model submit FILE --name {name}`"
+            ),
+        ));
+    }
+    versions.into_iter().find(|version| version.approval.approved_by.is_some()).ok_or_else(|| {
+        Fault::policy(
+            "MODEL_NOT_APPROVED",
+            format!("model `{name}` is not approved. The bureau approves it with `weir model approve {name}`"),
+        )
+    })
+}
+
+struct ReleaseRecorder {
+    domain: Arc<Domain>,
+    caller: Caller,
+    run: String,
+    request_digest: Digest,
+    read: Read,
+}
+
+/// A decision that is in the log.
+struct Recorded {
+    receipt: Receipt,
+    dataset: String,
+    decision: DecisionRecord,
+}
+
+impl Recorder for ReleaseRecorder {
+    type Proof = Recorded;
+    type Error = Fault;
+
+    fn record(&mut self, decision: &DecisionRecord) -> Result<Recorded, Fault> {
+        let event = Event::ReleaseDecided {
+            run: self.run.clone(),
+            request_digest: self.request_digest,
+            dataset: self.read.dataset.clone(),
+            snapshot: self.read.snapshot.clone(),
+            models: self.read.models.clone(),
+            policy_digest: decision.policy_digest.parse()?,
+            cells_released: decision.cells_released,
+            cells_withheld_at_most: decision.cells_withheld_at_most,
+            table_digest: decision.table_digest.parse()?,
+        };
+        Ok(Recorded {
+            receipt: self.domain.record.append(self.caller.actor(), event)?,
+            dataset: self.read.dataset.clone(),
+            decision: decision.clone(),
+        })
+    }
+}
+
+async fn record_refusal(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    request: &Request,
+    code: &str,
+) -> Result<(), Fault> {
+    let event = Event::RunRefused {
+        run: request.run.clone(),
+        request_digest: request.digest(),
+        code: code.to_owned(),
+    };
+    domain
+        .record
+        .append_async(caller.actor(), event)
+        .await
+        .map(drop)
+}
+
+async fn stored_answer(
+    domain: &Domain,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Option<RunResult>, Fault> {
+    let Some(stored) = domain.registry.run(&request.run).await? else {
+        return Ok(None);
+    };
+    let same = stored.organisation == caller.organisation
+        && stored.person == caller.person
+        && stored.request_digest == request.digest().to_string();
+    if !same {
+        return Err(Fault::caller(
+            "RUN_ID_TAKEN",
+            format!(
+                "run id `{}` belongs to another request. Use a new one, or leave it out",
+                request.run
+            ),
+        ));
+    }
+    RunResult::decode(stored.answer.as_slice())
+        .map(Some)
+        .map_err(|_| {
+            Fault::bug(
+                "BUG_STORED_ANSWER",
+                "the stored answer of this run cannot be read. Please report this",
+            )
+        })
+}
+
+async fn store_answer(
+    domain: &Domain,
+    caller: &Caller,
+    request: &Request,
+    recorded: &Recorded,
+    result: &RunResult,
+) -> Result<(), Fault> {
+    let record = RunRecord {
+        run: request.run.clone(),
+        organisation: caller.organisation.clone(),
+        person: caller.person.clone(),
+        request_digest: request.digest().to_string(),
+        dataset: recorded.dataset.clone(),
+        cells_released: count(recorded.decision.cells_released)?,
+        cells_withheld: count(recorded.decision.cells_withheld)?,
+        table_digest: recorded.decision.table_digest.clone(),
+        log_index: count(recorded.receipt.index())?,
+        finished_at: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+        answer: result.encode_to_vec(),
+    };
+    Ok(domain.registry.add_run(&record).await?)
+}
+
+fn stopping() -> Fault {
+    Fault::environment(
+        "SERVER_STOPPING",
+        "the server is stopping. Try again when it is back",
+    )
+}

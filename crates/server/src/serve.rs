@@ -1,0 +1,169 @@
+//! Listening.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use weir_api::v1;
+use weir_api::v1::audit_service_server::AuditServiceServer;
+use weir_api::v1::dataset_service_server::DatasetServiceServer;
+use weir_api::v1::identity_service_server::IdentityServiceServer;
+use weir_api::v1::model_service_server::ModelServiceServer;
+use weir_api::v1::release_service_server::ReleaseServiceServer;
+use weir_api::v1::run_service_server::RunServiceServer;
+
+use crate::authority::file_fault;
+use crate::domain::Domain;
+use crate::fault::Fault;
+use crate::services::{Audit, Datasets, Identities, Models, Releases, Runs};
+
+/// Largest message that is read, in bytes: a chunk of a model and its frame, or a manifest.
+const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Calls at once on one connection.
+const CALLS_PER_CONNECTION_MAX: u32 = 64;
+
+/// Longest list of request headers that is read, in bytes.
+const HEADERS_BYTES_MAX: u32 = 16 * 1024;
+
+/// How long a peer may take for the TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often an idle connection is asked whether it is still there.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A server that is running. Dropping it stops it without waiting; [`Serving::stop`] waits.
+pub struct Serving {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), tonic::transport::Error>>,
+    domain: Arc<Domain>,
+}
+
+/// Serves a domain on the address of its settings; port 0 picks a free one.
+///
+/// # Errors
+/// Where the address cannot be listened on or the certificates do not fit.
+pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
+    let listen = domain.config.listen;
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        Fault::environment(
+            "LISTEN_FAILED",
+            format!("cannot listen on {listen}: {error}. Stop what uses the port, or change `listen` in domain.toml"),
+        )
+    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| file_fault("the listening socket".as_ref(), &error))?;
+    let (certificate, key) = domain
+        .authority
+        .server(&domain.config.server_names, Utc::now())?;
+    let tls = ServerTlsConfig::new()
+        .identity(Identity::from_pem(certificate, key))
+        .client_ca_root(Certificate::from_pem(domain.authority.pem()))
+        .timeout(HANDSHAKE_TIMEOUT);
+    let domain = Arc::new(domain);
+    let (stop, stopped) = oneshot::channel();
+    let router = router(&domain, tls).await?;
+    let task = tokio::spawn(router.serve_with_incoming_shutdown(
+        TcpListenerStream::new(listener),
+        async {
+            drop(stopped.await);
+        },
+    ));
+    tracing::info!(%address, domain = domain.config.name, "serving");
+    Ok(Serving {
+        address,
+        stop: Some(stop),
+        task,
+        domain,
+    })
+}
+
+async fn router(
+    domain: &Arc<Domain>,
+    tls: ServerTlsConfig,
+) -> Result<tonic::transport::server::Router, Fault> {
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter
+        .set_serving::<RunServiceServer<Runs>>()
+        .await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(v1::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(|_| {
+            Fault::bug(
+                "BUG_REFLECTION",
+                "the contract's description cannot be served. Please report this",
+            )
+        })?;
+    let server = Server::builder()
+        .tls_config(tls)
+        .map_err(|error| {
+            Fault::environment(
+                "TLS_FAILED",
+                format!("the server's certificate was refused: {error}. Check the folder `keys` of the domain"),
+            )
+        })?
+        .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .add_service(health)
+        .add_service(reflection)
+        .add_service(AuditServiceServer::new(Audit(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(
+            DatasetServiceServer::new(Datasets(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            IdentityServiceServer::new(Identities(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(ModelServiceServer::new(Models(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(
+            ReleaseServiceServer::new(Releases(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
+    Ok(server)
+}
+
+impl Serving {
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops taking calls, lets those under way finish, and closes the domain.
+    ///
+    /// # Errors
+    /// Where the server had failed before.
+    pub async fn stop(mut self) -> Result<(), Fault> {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        let ended = (&mut self.task).await;
+        self.domain.registry.close().await;
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Fault::environment(
+                "SERVER_FAILED",
+                format!("the server stopped: {error}"),
+            )),
+            Err(_) => Err(Fault::bug(
+                "BUG_PANIC",
+                "the server stopped by a mistake of Weir's. Please report this",
+            )),
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

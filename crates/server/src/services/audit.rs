@@ -1,0 +1,52 @@
+//! `AuditService`.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+use weir_api::v1::audit_service_server::AuditService;
+use weir_api::v1::{
+    GetCheckpointRequest, GetCheckpointResponse, GetReceiptRequest, GetReceiptResponse,
+};
+
+use super::{enter, refused};
+use crate::access::Call;
+use crate::domain::Domain;
+use crate::fault::{Fault, panicked};
+
+pub(crate) struct Audit(pub(crate) Arc<Domain>);
+
+#[tonic::async_trait]
+impl AuditService for Audit {
+    async fn get_checkpoint(
+        &self,
+        request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        enter(&self.0, &request, Call::GetCheckpoint).await?;
+        let record = self.0.record.clone();
+        let checkpoint = tokio::task::spawn_blocking(move || {
+            record.with(|log| Ok(log.checkpoint().note().to_owned()))
+        })
+        .await
+        .map_err(|_| panicked())??;
+        Ok(Response::new(GetCheckpointResponse {
+            checkpoint,
+            log_key: self.0.log_key.clone(),
+        }))
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<GetReceiptRequest>,
+    ) -> Result<Response<GetReceiptResponse>, Status> {
+        enter(&self.0, &request, Call::GetReceipt).await?;
+        let index = request.get_ref().index;
+        let record = self.0.record.clone();
+        let receipt_json = tokio::task::spawn_blocking(move || {
+            record.with(|log| Ok::<_, Fault>(log.receipt(index)?.to_json()?))
+        })
+        .await
+        .map_err(|_| panicked())?
+        .map_err(|fault| refused(Call::GetReceipt, fault))?;
+        Ok(Response::new(GetReceiptResponse { receipt_json }))
+    }
+}

@@ -1,0 +1,92 @@
+//! The gRPC services: each checks who calls, reads the request, calls one thing, and answers.
+
+mod audit;
+mod dataset;
+mod identity;
+mod model;
+mod release;
+mod run;
+
+pub(crate) use audit::Audit;
+pub(crate) use dataset::Datasets;
+pub(crate) use identity::Identities;
+pub(crate) use model::Models;
+pub(crate) use release::Releases;
+pub(crate) use run::Runs;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Status};
+
+use crate::access::{self, Call, Caller};
+use crate::domain::Domain;
+use crate::fault::Fault;
+
+/// Longest name of a model, in characters.
+const NAME_CHARS_MAX: usize = 63;
+
+/// Messages that wait for a slow client before the sender waits too.
+const STREAM_DEPTH: usize = 16;
+
+/// A stream of answers.
+pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Where a long call puts its answers.
+pub(crate) type Sender<T> = mpsc::Sender<Result<T, Status>>;
+
+/// Knows the caller, checks the table of calls, and leaves one line in the server's log.
+pub(crate) async fn enter<T>(
+    domain: &Arc<Domain>,
+    request: &Request<T>,
+    call: Call,
+) -> Result<Caller, Fault> {
+    let caller = access::authorise(&domain.registry, access::fingerprint(request)?, call).await;
+    match &caller {
+        Ok(caller) => {
+            tracing::info!(
+                ?call,
+                organisation = caller.organisation,
+                person = caller.person,
+                "call"
+            );
+        }
+        Err(fault) => tracing::warn!(?call, code = fault.code, "call refused"),
+    }
+    caller
+}
+
+/// Leaves a line about a refusal: its code, never its message, which quotes the caller.
+pub(crate) fn refused(call: Call, fault: Fault) -> Status {
+    tracing::warn!(?call, code = fault.code, "refused");
+    Status::from(fault)
+}
+
+/// A stream and the end to feed it from.
+pub(crate) fn stream<T: Send + 'static>() -> (Sender<T>, Answers<T>) {
+    let (sender, receiver) = mpsc::channel(STREAM_DEPTH);
+    (sender, Box::pin(ReceiverStream::new(receiver)))
+}
+
+/// A name that SQL can say without quotes.
+pub(crate) fn check_name(kind: &str, name: &str) -> Result<(), Fault> {
+    let mut characters = name.chars();
+    let fits = characters.next().is_some_and(|c| c.is_ascii_lowercase())
+        && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && name.len() <= NAME_CHARS_MAX
+        && !name.starts_with("weir_");
+    if fits {
+        return Ok(());
+    }
+    Err(Fault::caller(
+        "NAME_INVALID",
+        format!(
+            "`{}` is not a name for a {kind}: use a-z, 0-9 and `_`, begin with a letter, at most {NAME_CHARS_MAX} \
+             characters, not `weir_…`",
+            name.chars().take(NAME_CHARS_MAX).collect::<String>()
+        ),
+    ))
+}

@@ -1,0 +1,258 @@
+//! `ModelService`.
+
+use std::sync::Arc;
+
+use chrono::{SecondsFormat, Utc};
+use tonic::{Request, Response, Status, Streaming};
+use weir_api::v1::model_service_server::ModelService;
+use weir_api::v1::submit_model_request::Part;
+use weir_api::v1::{
+    self, ApproveModelRequest, GetModelRequest, ListModelsRequest, ListModelsResponse, ModelState,
+    SubmitModelHeader, SubmitModelRequest,
+};
+use weir_audit::{Digest, Event};
+use weir_registry::{Approval, ModelRecord, Role};
+
+use super::{check_name, enter, refused};
+use crate::access::{Call, Caller};
+use crate::domain::Domain;
+use crate::fault::{Fault, panicked};
+
+pub(crate) struct Models(pub(crate) Arc<Domain>);
+
+#[tonic::async_trait]
+impl ModelService for Models {
+    async fn submit_model(
+        &self,
+        request: Request<Streaming<SubmitModelRequest>>,
+    ) -> Result<Response<v1::Model>, Status> {
+        let caller = enter(&self.0, &request, Call::SubmitModel).await?;
+        let submitted = submit(&self.0, &caller, request.into_inner()).await;
+        submitted
+            .map(Response::new)
+            .map_err(|fault| refused(Call::SubmitModel, fault))
+    }
+
+    async fn get_model(
+        &self,
+        request: Request<GetModelRequest>,
+    ) -> Result<Response<v1::Model>, Status> {
+        let caller = enter(&self.0, &request, Call::ReadModels).await?;
+        let GetModelRequest { name, digest } = request.into_inner();
+        let found = find(&self.0, &caller, &name, &digest).await;
+        found
+            .map(|model| Response::new(to_proto(model)))
+            .map_err(|fault| refused(Call::ReadModels, fault))
+    }
+
+    async fn list_models(
+        &self,
+        request: Request<ListModelsRequest>,
+    ) -> Result<Response<ListModelsResponse>, Status> {
+        let caller = enter(&self.0, &request, Call::ReadModels).await?;
+        let models = self.0.registry.models().await.map_err(Fault::from)?;
+        let models = models
+            .into_iter()
+            .filter(|model| may_see(&caller, model))
+            .map(to_proto)
+            .collect();
+        Ok(Response::new(ListModelsResponse { models }))
+    }
+
+    async fn approve_model(
+        &self,
+        request: Request<ApproveModelRequest>,
+    ) -> Result<Response<v1::Model>, Status> {
+        let caller = enter(&self.0, &request, Call::ApproveModel).await?;
+        let approved = approve(&self.0, &caller, request.into_inner()).await;
+        approved
+            .map(Response::new)
+            .map_err(|fault| refused(Call::ApproveModel, fault))
+    }
+}
+
+async fn submit(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    mut parts: Streaming<SubmitModelRequest>,
+) -> Result<v1::Model, Fault> {
+    let (name, component) = receive(&mut parts).await?;
+    check_name("model", &name)?;
+    let digest = Digest::of(&component);
+    let versions = domain.registry.model_versions(&name).await?;
+    if versions
+        .iter()
+        .any(|version| version.organisation != caller.organisation)
+    {
+        // Whose it is stays unsaid: the list of models is not for other operators.
+        return Err(Fault::caller(
+            "MODEL_NAME_TAKEN",
+            format!("the model name `{name}` is taken. Choose another one"),
+        ));
+    }
+    if let Some(same) = versions
+        .into_iter()
+        .find(|version| version.digest == digest.to_string())
+    {
+        return Ok(to_proto(same));
+    }
+    let worker = Arc::clone(domain);
+    let (signature, component) = tokio::task::spawn_blocking(move || {
+        let admitted = weir_model::admit(&component, &weir_model::Limits::default())?;
+        worker.runtime.compile(&admitted)?;
+        Ok::<_, Fault>((admitted.signature().to_string(), component))
+    })
+    .await
+    .map_err(|_| panicked())??;
+    let event = Event::ModelSubmitted {
+        model: name.clone(),
+        digest,
+        size_bytes: component.len() as u64,
+    };
+    domain.record.append_async(caller.actor(), event).await?;
+    let model = ModelRecord {
+        name,
+        digest: digest.to_string(),
+        component,
+        signature,
+        organisation: caller.organisation.clone(),
+        submitted_by: caller.person.clone(),
+        submitted_at: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+        approval: Approval::default(),
+    };
+    domain.registry.add_model(&model).await?;
+    Ok(to_proto(model))
+}
+
+/// Reads the header and the chunks, and stops at the first byte over the limit.
+async fn receive(parts: &mut Streaming<SubmitModelRequest>) -> Result<(String, Vec<u8>), Fault> {
+    let limit = weir_model::Limits::default().component_bytes_max;
+    let mut name = None;
+    let mut component = Vec::new();
+    while let Some(part) = parts.message().await.map_err(|status| lost(&status))? {
+        match part.part {
+            Some(Part::Header(SubmitModelHeader { name: first })) if name.is_none() => {
+                name = Some(first)
+            }
+            Some(Part::Chunk(chunk)) if name.is_some() => {
+                if component.len() + chunk.len() > limit {
+                    return Err(Fault::new(
+                        crate::fault::Family::Model,
+                        "MODEL_TOO_LARGE",
+                        format!(
+                            "the model is longer than {limit} bytes, the most that is read. Build it smaller"
+                        ),
+                    ));
+                }
+                component.extend_from_slice(&chunk);
+            }
+            _ => {
+                return Err(Fault::caller(
+                    "UPLOAD_OUT_OF_ORDER",
+                    "a model is sent as one header and then chunks. Use a current client",
+                ));
+            }
+        }
+    }
+    let name = name.ok_or_else(|| {
+        Fault::caller(
+            "UPLOAD_OUT_OF_ORDER",
+            "no header was sent. A model is sent as one header and then chunks",
+        )
+    })?;
+    Ok((name, component))
+}
+
+fn lost(status: &Status) -> Fault {
+    Fault::caller(
+        "UPLOAD_INTERRUPTED",
+        format!(
+            "the upload broke off ({}). Nothing was kept; send it again",
+            status.code()
+        ),
+    )
+}
+
+async fn approve(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    request: ApproveModelRequest,
+) -> Result<v1::Model, Fault> {
+    if request.digest.is_empty() {
+        return Err(Fault::caller(
+            "DIGEST_MISSING",
+            "an approval binds to a digest and none was sent. Send the digest that was reviewed",
+        ));
+    }
+    let model = find(domain, caller, &request.name, &request.digest).await?;
+    if model.organisation == caller.organisation {
+        return Err(Fault::policy(
+            "OWN_WORK",
+            format!(
+                "model `{}` was submitted by your own organisation. Someone from another one reviews it",
+                model.name
+            ),
+        ));
+    }
+    if model.approval.approved_by.is_some() {
+        return Ok(to_proto(model));
+    }
+    let event = Event::ModelApproved {
+        model: model.name.clone(),
+        digest: model.digest.parse()?,
+    };
+    domain.record.append_async(caller.actor(), event).await?;
+    let at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    domain
+        .registry
+        .approve_model(&model.name, &model.digest, &caller.signature(), &at)
+        .await?;
+    Ok(to_proto(
+        find(domain, caller, &request.name, &request.digest).await?,
+    ))
+}
+
+/// The version with this digest, or the newest, among those the caller may see.
+async fn find(
+    domain: &Domain,
+    caller: &Caller,
+    name: &str,
+    digest: &str,
+) -> Result<ModelRecord, Fault> {
+    let versions = domain.registry.model_versions(name).await?;
+    versions
+        .into_iter()
+        .filter(|version| may_see(caller, version))
+        .find(|version| digest.is_empty() || version.digest == digest)
+        .ok_or_else(|| {
+            let name: String = name.chars().take(super::NAME_CHARS_MAX).collect();
+            Fault::caller(
+                "MODEL_UNKNOWN",
+                format!("there is no such version of model `{name}`. `weir model show {name}` shows the newest"),
+            )
+        })
+}
+
+/// An operator sees its own organisation's models; bureau and auditor see all.
+fn may_see(caller: &Caller, model: &ModelRecord) -> bool {
+    caller.role != Role::Operator || model.organisation == caller.organisation
+}
+
+fn to_proto(model: ModelRecord) -> v1::Model {
+    let state = match model.approval.approved_by {
+        Some(_) => ModelState::Approved,
+        None => ModelState::Submitted,
+    };
+    v1::Model {
+        name: model.name,
+        digest: model.digest,
+        state: state.into(),
+        signature: model.signature,
+        size_bytes: model.component.len() as u64,
+        submitted_by: model.submitted_by,
+        organisation: model.organisation,
+        submitted_at: model.submitted_at,
+        approved_by: model.approval.approved_by.unwrap_or_default(),
+        approved_at: model.approval.approved_at.unwrap_or_default(),
+    }
+}
