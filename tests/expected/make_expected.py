@@ -7,6 +7,10 @@
 
 Nothing here is shared with Weir but the file of flights: the two example models are written again in SQL, units are
 counted with COUNT(DISTINCT), and HAVING is applied to released cells by a plain WHERE.
+
+A cell is judged on its weakest number: units and rows are counted for the cell as a whole and again among the rows
+that contribute a value to each aggregate, and the smallest counts. A mean over a column that is null for all but one
+unit is that unit's value, however many units the cell has.
 """
 
 import argparse
@@ -59,33 +63,33 @@ SELECT *, CASE WHEN ground_speed_mph IS NULL THEN NULL
 FROM speed
 """
 
-# Per file: source, keys, and the aggregates as (name, SQL). favg sums with compensation (Kahan): the mean of a
+# Per file: source, keys, and the aggregates as (name, SQL, column whose nulls do not contribute or None). favg sums with compensation (Kahan): the mean of a
 # column that is no whole number comes out right to the last bit or two, whatever the order of rows.
 TABLES = {
     "carrier_month": (
         "flights",
         ["carrier", "month"],
-        [("count", "count(*)"), ("sum_distance", "sum(distance)"), ("avg_dep_delay", "favg(dep_delay)")],
+        [("count", "count(*)", None), ("sum_distance", "sum(distance)", "distance"), ("avg_dep_delay", "favg(dep_delay)", "dep_delay")],
     ),
     "origin_dest": (
         "flights",
         ["origin", "dest"],
-        [("count", "count(*)"), ("avg_air_time", "favg(air_time)")],
+        [("count", "count(*)", None), ("avg_air_time", "favg(air_time)", "air_time")],
     ),
     "disruption": (
         "disruption",
         ["carrier", "band"],
-        [("count", "count(*)"), ("avg_score", "favg(score)")],
+        [("count", "count(*)", None), ("avg_score", "favg(score)", "score")],
     ),
     "disruption_total": (
         "disruption",
         ["band"],
-        [("count", "count(*)"), ("avg_score", "favg(score)")],
+        [("count", "count(*)", None), ("avg_score", "favg(score)", "score")],
     ),
     "pace": (
         "pace",
         ["carrier", "pace"],
-        [("count", "count(*)"), ("avg_ground_speed_mph", "favg(ground_speed_mph)")],
+        [("count", "count(*)", None), ("avg_ground_speed_mph", "favg(ground_speed_mph)", "ground_speed_mph")],
     ),
 }
 
@@ -100,11 +104,14 @@ ORDER BY avg_dep_delay DESC, carrier, month LIMIT 10
 def cells_sql(source, keys, aggregates):
     """Every cell of one table, released or not, with its evidence, sorted by key (nulls first)."""
     grouped = ", ".join(keys)
-    selected = ", ".join(f"{expression} AS {name}" for name, expression in aggregates)
+    selected = ", ".join(f"{expression} AS {name}" for name, expression, _ in aggregates)
+    filters = [""] + [f" FILTER ({column} IS NOT NULL)" for _, _, column in aggregates if column]
+    units = ", ".join(f"count(DISTINCT tailnum){contributing}" for contributing in filters)
+    rows = ", ".join(f"count(*){contributing}" for contributing in filters)
     return f"""
     SELECT *, units >= {UNITS_MIN} AND "rows" >= {ROWS_MIN} AS released
     FROM (
-        SELECT {grouped}, {selected}, count(DISTINCT tailnum) AS units, count(*) AS "rows"
+        SELECT {grouped}, {selected}, least({units}) AS units, least({rows}) AS "rows"
         FROM {source} GROUP BY {grouped}
     )
     ORDER BY {", ".join(f"{key} NULLS FIRST" for key in keys)}

@@ -1,0 +1,78 @@
+//! Every bound on a model, by name.
+
+/// Bounds on what a model may be and may use. The defaults fit scoring models with room to spare; a bureau may lower them.
+///
+/// Raising one is a decision about the whole installation: results of earlier runs replay only under the limits they ran
+/// with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Size of the component in bytes. A gradient-boosted model of 1,000 trees stays below 2 MiB.
+    pub component_bytes_max: usize,
+    /// Parameters of `row`, each a column of the dataset.
+    pub params_max: usize,
+    /// Output columns.
+    pub outputs_max: usize,
+    /// Cases of one enum. Larger domains are no bands but identifiers; 256 also keeps a case in one byte.
+    pub enum_cases_max: usize,
+    /// Length in bytes of a parameter, field or case name. The shortest of the common SQL limits on identifiers is 63.
+    pub name_bytes_max: usize,
+    /// Functions in the core module.
+    pub functions_max: u32,
+    /// Size in bytes of one function's body. The time to compile grows faster than linearly with it.
+    pub function_bytes_max: usize,
+    /// Globals in the core module.
+    pub globals_max: u32,
+    /// Tables in the core module. Toolchains make one, for indirect calls.
+    pub tables_max: u32,
+    /// Elements of a table, at the start and after growth.
+    pub table_elements_max: usize,
+    /// Pages (64 KiB each) of linear memory, at the start and after growth. The default is 16 MiB.
+    pub memory_pages_max: u64,
+    /// Depth of the model's own stack in bytes. Well under the 2 MiB a thread has.
+    pub stack_bytes_max: usize,
+    /// Fuel, about one unit per instruction, for preparing an instance (its start function).
+    pub start_fuel: u64,
+    /// Fuel, about one unit per instruction, for one row: roughly a millisecond. A 100-tree model uses some 5,000.
+    pub row_fuel: u64,
+    /// Length in bytes of a string passed to a model. A row with a longer one fails.
+    pub string_input_bytes_max: usize,
+    /// Length in bytes of a string returned by a model. A row with a longer one fails.
+    pub string_output_bytes_max: usize,
+    /// Instances alive at the same moment in the process: one per thread that is evaluating. Memory for all is reserved
+    /// (not used) once.
+    pub instances_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            component_bytes_max: 4 << 20,
+            params_max: 64,
+            outputs_max: 32,
+            enum_cases_max: 256,
+            name_bytes_max: 63,
+            functions_max: 10_000,
+            function_bytes_max: 512 << 10,
+            globals_max: 1_000,
+            tables_max: 4,
+            table_elements_max: 10_000,
+            memory_pages_max: 256,
+            stack_bytes_max: 256 << 10,
+            start_fuel: 1_000_000,
+            row_fuel: 1_000_000,
+            string_input_bytes_max: 64 << 10,
+            string_output_bytes_max: 1 << 10,
+            instances_max: 256,
+        }
+    }
+}
+
+/// Bytes in a page of WebAssembly memory, fixed by the specification.
+pub(crate) const PAGE_BYTES: u64 = 64 << 10;
+
+impl Limits {
+    /// Bytes of linear memory a model may reach.
+    pub(crate) fn memory_bytes_max(&self) -> usize {
+        usize::try_from(self.memory_pages_max.saturating_mul(PAGE_BYTES)).unwrap_or(usize::MAX)
+    }
+}

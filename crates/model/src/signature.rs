@@ -1,0 +1,210 @@
+//! What a model takes and returns: its manifest.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+
+/// A closed set of values, from a WIT `enum`. The case names are the data values, in declaration order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Domain {
+    /// Name of the type in WIT.
+    pub name: String,
+    /// The values, kebab-case as declared: `on-time`.
+    pub cases: Vec<String>,
+}
+
+/// Type of one value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are those of WIT")]
+pub enum ValueType {
+    Bool,
+    S8,
+    S16,
+    S32,
+    S64,
+    U8,
+    U16,
+    U32,
+    U64,
+    F32,
+    F64,
+    String,
+    Enum(Arc<Domain>),
+}
+
+impl ValueType {
+    /// The Arrow type of a column of such values. Enums are strings from a closed domain.
+    pub fn arrow_type(&self) -> DataType {
+        match self {
+            Self::Bool => DataType::Boolean,
+            Self::S8 => DataType::Int8,
+            Self::S16 => DataType::Int16,
+            Self::S32 => DataType::Int32,
+            Self::S64 => DataType::Int64,
+            Self::U8 => DataType::UInt8,
+            Self::U16 => DataType::UInt16,
+            Self::U32 => DataType::UInt32,
+            Self::U64 => DataType::UInt64,
+            Self::F32 => DataType::Float32,
+            Self::F64 => DataType::Float64,
+            Self::String | Self::Enum(_) => DataType::Utf8,
+        }
+    }
+
+    /// The closed domain, when the type is an enum.
+    pub fn domain(&self) -> Option<&Domain> {
+        match self {
+            Self::Enum(domain) => Some(domain),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ValueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bool => "bool",
+            Self::S8 => "s8",
+            Self::S16 => "s16",
+            Self::S32 => "s32",
+            Self::S64 => "s64",
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::String => "string",
+            Self::Enum(domain) => &domain.name,
+        })
+    }
+}
+
+/// A parameter of `row`: a column the model reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Column name: the parameter's name in small letters, `_` for `-`.
+    pub column: String,
+    /// Type of the value.
+    pub ty: ValueType,
+    /// Whether the model takes nulls (`option<…>`). Where it does not, a row with a null fails without a call.
+    pub optional: bool,
+}
+
+/// A column the model returns. Nullable always: a failed row is null in every output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Column name: the record field's name in small letters, `_` for `-`, or `value` for a result that is no record.
+    pub column: String,
+    /// Type of the value.
+    pub ty: ValueType,
+    /// Whether the model itself may return null (`option<…>`).
+    pub optional: bool,
+}
+
+/// A model's signature as read from its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Package name and version that the component claims for itself, for example `weir:disruption@1.0.0`. A label: nothing
+    /// may be decided by it.
+    pub package: Option<String>,
+    /// Columns read, in parameter order.
+    pub inputs: Vec<Input>,
+    /// Columns returned, in field order.
+    pub outputs: Vec<Output>,
+    /// Name of the result's record type; none when the result is a single value.
+    pub(crate) record: Option<String>,
+}
+
+impl Signature {
+    /// Whether the result is a single value instead of a record.
+    pub fn is_single(&self) -> bool {
+        self.record.is_none()
+    }
+
+    /// Every enum of the signature once, in order of first use.
+    fn domains(&self) -> Vec<&Domain> {
+        let mut seen: Vec<&Domain> = Vec::new();
+        let inputs = self.inputs.iter().map(|input| &input.ty);
+        for ty in inputs.chain(self.outputs.iter().map(|output| &output.ty)) {
+            if let Some(domain) = ty.domain()
+                && !seen.contains(&domain)
+            {
+                seen.push(domain);
+            }
+        }
+        seen
+    }
+}
+
+/// WIT text of one item, `name: type`.
+struct Item<'a>(&'a str, &'a ValueType, bool);
+
+impl fmt::Display for Item<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.is_empty() {
+            write!(f, "{}: ", self.0.replace('_', "-"))?;
+        }
+        match self.2 {
+            true => write!(f, "option<{}>", self.1),
+            false => write!(f, "{}", self.1),
+        }
+    }
+}
+
+fn comma_separated<'a>(
+    f: &mut fmt::Formatter<'_>,
+    items: impl Iterator<Item = Item<'a>>,
+) -> fmt::Result {
+    for (position, item) in items.enumerate() {
+        write!(f, "{}{item}", if position == 0 { "" } else { ", " })?;
+    }
+    Ok(())
+}
+
+/// WIT text of the model, for people: what the component itself says, with names in their column form.
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(package) = &self.package {
+            writeln!(f, "package {package};")?;
+        }
+        writeln!(f, "world model {{")?;
+        for domain in self.domains() {
+            writeln!(
+                f,
+                "  enum {} {{ {} }}",
+                domain.name,
+                domain.cases.join(", ")
+            )?;
+        }
+        let outputs = || {
+            self.outputs
+                .iter()
+                .map(|output| Item(&output.column, &output.ty, output.optional))
+        };
+        if let Some(record) = &self.record {
+            write!(f, "  record {record} {{ ")?;
+            comma_separated(f, outputs())?;
+            writeln!(f, " }}")?;
+        }
+        write!(f, "  export row: func(")?;
+        comma_separated(
+            f,
+            self.inputs
+                .iter()
+                .map(|input| Item(&input.column, &input.ty, input.optional)),
+        )?;
+        write!(f, ") -> ")?;
+        match &self.record {
+            Some(record) => write!(f, "{record}")?,
+            None => comma_separated(
+                f,
+                self.outputs
+                    .iter()
+                    .map(|output| Item("", &output.ty, output.optional)),
+            )?,
+        }
+        write!(f, ";\n}}")
+    }
+}

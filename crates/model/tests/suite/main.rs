@@ -1,0 +1,14 @@
+//! Tests of the crate as its callers see it: from bytes to columns.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests fail by panicking"
+)]
+
+mod admission;
+mod binding;
+mod examples;
+mod hostile;
+mod independence;
+mod support;
+mod values;
