@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// Folder of the identity to act as, made by `weir init` or `weir identity issue`
     #[arg(long, global = true, env = "WEIR_IDENTITY", value_name = "DIR")]
     pub(crate) identity: Option<PathBuf>,
-    /// Also log what the server does (to standard error); RUST_LOG refines it
+    /// Log more of what the server does, to standard error
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     #[command(subcommand)]

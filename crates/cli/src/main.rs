@@ -21,6 +21,7 @@ use clap::Parser;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = args::Args::parse();
+    commands::keep_panics_silent();
     commands::start_logging(&args);
     match commands::run(args).await {
         Ok(()) => ExitCode::SUCCESS,

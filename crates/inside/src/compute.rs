@@ -42,7 +42,7 @@ impl Plan {
     pub async fn compute(&self, limits: Limits) -> Result<Unreleased, ComputeError> {
         let table = self.table(limits).await?;
         let (cells, evidence) = self.evidence.take(&table)?;
-        Unreleased::new(cells, self.keys, evidence).map_err(|_| ComputeError::Bug)
+        Ok(Unreleased::new(cells, self.keys, evidence)?)
     }
 
     async fn table(&self, limits: Limits) -> Result<RecordBatch, ComputeError> {
@@ -80,6 +80,7 @@ fn session(limits: Limits) -> Result<SessionContext, DataFusionError> {
         .build_arc()?;
     let config = SessionConfig::new()
         .with_target_partitions(1)
+        .with_round_robin_repartition(false)
         .with_information_schema(false);
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }

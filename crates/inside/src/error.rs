@@ -52,6 +52,20 @@ pub enum SqlError {
         /// The limit.
         limit: usize,
     },
+    /// More words and signs than [`crate::TOKENS_MAX`].
+    #[error("the SQL text has {actual} words and signs; at most {limit} are read. Shorten it")]
+    TooManyTokens {
+        /// Words and signs received.
+        actual: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Expressions nested deeper than [`crate::DEPTH_MAX`].
+    #[error("an expression is nested more than {limit} deep. Shorten it, or use IN for long lists")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+    },
     /// The parser did not understand it.
     #[error("this is not SQL that Weir reads: {message}. Write one SELECT with aggregates")]
     Syntax {
@@ -64,6 +78,9 @@ pub enum SqlError {
         /// The statement, shortened.
         fragment: String,
     },
+    /// Nothing but white space.
+    #[error("no SQL was sent. Write one SELECT with aggregates")]
+    Empty,
     /// Several statements.
     #[error(
         "{count} statements were sent. A run is exactly one SELECT; send them as separate runs"
@@ -152,9 +169,11 @@ impl SqlError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::TooLong { .. } => "SQL_TOO_LONG",
+            Self::TooLong { .. } | Self::TooManyTokens { .. } => "SQL_TOO_LONG",
+            Self::TooDeep { .. } => "SQL_TOO_DEEP",
             Self::Syntax { .. } => "SQL_SYNTAX",
             Self::NotASelect { .. } => "SQL_NOT_A_SELECT",
+            Self::Empty => "SQL_EMPTY",
             Self::SeveralStatements { .. } => "SQL_SEVERAL_STATEMENTS",
             Self::NotAnAggregate { .. } => "SQL_NOT_AN_AGGREGATE",
             Self::Clause { .. } => "SQL_CLAUSE_NOT_ALLOWED",
@@ -183,13 +202,13 @@ impl SqlError {
 }
 
 /// A run that failed while data was read. Each message is a constant: nothing in it depends on the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ComputeError {
     /// An expression failed, or storage did.
     #[error(
-        "the run failed inside the domain and released nothing. Check the expressions for divisions by zero and \
-         overflows; the domain's staff can see the cause"
+        "the run failed inside the domain and released nothing. Simplify the expressions and run again; if it fails \
+         again, report the run's id to the domain's staff"
     )]
     Failed,
     /// Memory.
@@ -203,6 +222,9 @@ pub enum ComputeError {
         /// [`crate::GROUPS_MAX`].
         limit: usize,
     },
+    /// The cells are of a shape or kind that the gate does not take, whatever is in them.
+    #[error(transparent)]
+    Cells(#[from] weir_gate::GateError),
     /// An invariant did not hold.
     #[error(
         "Weir made a mistake in this run and released nothing. Please report the run's id to the domain's staff"
@@ -213,8 +235,9 @@ pub enum ComputeError {
 impl ComputeError {
     /// The stable code.
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
+            Self::Cells(error) => error.code(),
             Self::Failed => "RUN_FAILED",
             Self::Memory => "RUN_MEMORY_LIMIT",
             Self::Groups { .. } => "RUN_GROUPS_LIMIT",
@@ -224,8 +247,13 @@ impl ComputeError {
 
     /// Whose fault it is.
     #[must_use]
-    pub const fn family(self) -> Family {
+    pub fn family(&self) -> Family {
         match self {
+            Self::Cells(error) => match error.family() {
+                weir_gate::Family::Caller => Family::Caller,
+                weir_gate::Family::Policy => Family::Policy,
+                weir_gate::Family::Bug => Family::Bug,
+            },
             Self::Failed => Family::Caller,
             Self::Memory | Self::Groups { .. } => Family::Policy,
             Self::Bug => Family::Bug,

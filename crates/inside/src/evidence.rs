@@ -4,15 +4,17 @@
 //! a column that is null for all but one unit is that unit's value, however many units the cell has. So units and rows
 //! are counted for the cell as a whole and for every nullable argument, and the smallest counts.
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::{ArrayRef, AsArray, UInt64Array};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, UInt64Type};
-use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, UInt64Type};
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{DFSchema, Result};
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable, ident, lit};
-use weir_gate::EvidenceColumns;
+use weir_gate::{COLUMN_NAME_BYTES_MAX, EvidenceColumns};
 use weir_vault::UNIT_COLUMN;
 
 use crate::error::ComputeError;
@@ -58,11 +60,31 @@ impl EvidencePlan {
         let cells = table
             .project(&(0..width).collect::<Vec<_>>())
             .map_err(bug)?;
+        let cells = with_short_names(&cells)?;
         let pairs = table.columns().get(width..).unwrap_or_default();
         let rows = smallest(pairs.iter().step_by(2))?;
         let units = smallest(pairs.iter().skip(1).step_by(2))?;
         Ok((cells, EvidenceColumns { units, rows }))
     }
+}
+
+/// The engine names an expression by its text. A long one is named by its place instead: a released table is known by
+/// its columns' order, and the query gives them the names the caller reads.
+fn with_short_names(cells: &RecordBatch) -> Result<RecordBatch, ComputeError> {
+    let fields: Vec<Field> = cells
+        .schema()
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(index, field)| match field.name().len() {
+            0..=COLUMN_NAME_BYTES_MAX => field.as_ref().clone(),
+            _ => field.as_ref().clone().with_name(format!("column_{index}")),
+        })
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let options = RecordBatchOptions::new().with_row_count(Some(cells.num_rows()));
+    RecordBatch::try_new_with_options(schema, cells.columns().to_vec(), &options)
+        .map_err(|_| ComputeError::Bug)
 }
 
 fn argument(aggregate: &Expr) -> Option<&Expr> {
@@ -86,7 +108,7 @@ fn count(argument: Expr, distinct: bool, condition: Option<Expr>) -> Expr {
 
 fn smallest<'a>(columns: impl Iterator<Item = &'a ArrayRef>) -> Result<UInt64Array, ComputeError> {
     columns
-        .map(|column| counts(column))
+        .map(counts)
         .reduce(|left, right| {
             let (left, right) = (left?, right?);
             datafusion::arrow::compute::binary::<_, _, _, UInt64Type>(&left, &right, u64::min)

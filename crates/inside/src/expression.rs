@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query,
-    UnaryOperator, Value, Visit, Visitor,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, Query, Statement, UnaryOperator, Value, Visit, Visitor,
 };
 
 use crate::error::SqlError;
@@ -20,6 +20,37 @@ pub(crate) fn check(expr: &Expr) -> Result<(), SqlError> {
     match expr.visit(&mut Walk) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
+    }
+}
+
+/// Deepest nesting of an expression: what evaluates it calls itself once per level.
+pub const DEPTH_MAX: usize = 128;
+
+/// Refuses statements with an expression nested too deep. The visitor brings its own stack; nothing else does.
+pub(crate) fn check_depth(statements: &Vec<Statement>) -> Result<(), SqlError> {
+    match statements.visit(&mut Depth(0)) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(SqlError::TooDeep { limit: DEPTH_MAX }),
+    }
+}
+
+struct Depth(usize);
+
+impl Visitor for Depth {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<()> {
+        self.0 += 1;
+        if self.0 > DEPTH_MAX {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<()> {
+        self.0 -= 1;
+        ControlFlow::Continue(())
     }
 }
 
@@ -53,6 +84,7 @@ fn one(expr: &Expr) -> Result<(), SqlError> {
         Expr::BinaryOp { op, .. } if binary(op) => Ok(()),
         Expr::UnaryOp { op, .. } if unary(*op) => Ok(()),
         Expr::Value(value) if literal(&value.value) => Ok(()),
+        Expr::Cast { data_type, .. } => cast(data_type, expr),
         Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
             Err(SqlError::Clause {
                 clause: "a subquery",
@@ -74,15 +106,12 @@ fn one(expr: &Expr) -> Result<(), SqlError> {
         | Expr::Between { .. }
         | Expr::Like { .. }
         | Expr::ILike { .. }
-        | Expr::Cast { .. }
         | Expr::Extract { .. }
         | Expr::Ceil { .. }
         | Expr::Floor { .. }
-        | Expr::Substring { .. }
         | Expr::Trim { .. }
         | Expr::Nested(_)
         | Expr::TypedString(_)
-        | Expr::Interval(_)
         | Expr::Case { .. } => Ok(()),
         Expr::Cube(_) | Expr::Rollup(_) | Expr::GroupingSets(_) => Err(SqlError::Expression {
             fragment: fragment(expr),
@@ -95,6 +124,35 @@ fn one(expr: &Expr) -> Result<(), SqlError> {
             help: ROWWISE,
         }),
     }
+}
+
+/// Casts go to types whose arithmetic does not fail.
+fn cast(target: &DataType, expr: &Expr) -> Result<(), SqlError> {
+    let total = matches!(
+        target,
+        DataType::Boolean
+            | DataType::TinyInt(_)
+            | DataType::SmallInt(_)
+            | DataType::Int(_)
+            | DataType::Integer(_)
+            | DataType::BigInt(_)
+            | DataType::Real
+            | DataType::Float(_)
+            | DataType::Double(_)
+            | DataType::DoublePrecision
+            | DataType::Varchar(None)
+            | DataType::Text
+            | DataType::String(None)
+            | DataType::Date
+    );
+    if total {
+        return Ok(());
+    }
+    Err(SqlError::Expression {
+        fragment: fragment(expr),
+        place: place(expr),
+        help: "Cast to BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, REAL, DOUBLE, VARCHAR or DATE",
+    })
 }
 
 fn column(ident: &Ident) -> Result<(), SqlError> {
@@ -152,6 +210,7 @@ fn call(function: &Function, expr: &Expr) -> Result<(), SqlError> {
             help: functions::help(known),
         });
     }
+    check_literal_arguments(known, args, expr)?;
     match args {
         FunctionArguments::List(list) if list.duplicate_treatment.is_some() => refuse(
             "DISTINCT in an aggregate",
@@ -165,6 +224,40 @@ fn call(function: &Function, expr: &Expr) -> Result<(), SqlError> {
             })
         }
         _ => refuse("this form of a function call", "Write name(arguments)"),
+    }
+}
+
+fn check_literal_arguments(
+    function: &str,
+    args: &FunctionArguments,
+    expr: &Expr,
+) -> Result<(), SqlError> {
+    let FunctionArguments::List(list) = args else {
+        return Ok(());
+    };
+    let of_function = functions::LITERAL_ARGUMENTS
+        .iter()
+        .filter(|(name, _)| *name == function);
+    for (_, position) in of_function {
+        let given = list.args.get(*position);
+        if given.is_some_and(|argument| !is_literal(argument)) {
+            return Err(SqlError::Expression {
+                fragment: fragment(expr),
+                place: place(expr),
+                help: "This argument must be a literal",
+            });
+        }
+    }
+    Ok(())
+}
+
+fn is_literal(argument: &FunctionArg) -> bool {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::UnaryOp { expr, .. })) => {
+            matches!(**expr, Expr::Value(_))
+        }
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(_))) => true,
+        _ => false,
     }
 }
 

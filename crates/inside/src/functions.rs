@@ -1,6 +1,6 @@
 //! Which functions a query may call inside.
 //!
-//! Scalar functions are total or fail only on overflow and division, depend on their arguments alone (none is
+//! Scalar functions are total or made so (`total.rs`), depend on their arguments alone (none is
 //! volatile, none reads a clock, a file or a setting) and return one value per row. Aggregates are those the gate can
 //! judge by units and rows.
 
@@ -13,7 +13,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 pub(crate) const AGGREGATES: [&str; 3] = ["avg", "count", "sum"];
 
 /// Scalar functions a query may call, by the name the planner resolves.
-pub(crate) const SCALARS: [&str; 31] = [
+pub(crate) const SCALARS: [&str; 29] = [
     "abs",
     "btrim",
     "ceil",
@@ -35,19 +35,27 @@ pub(crate) const SCALARS: [&str; 31] = [
     "lower",
     "ltrim",
     "nullif",
-    "power",
     "right",
     "round",
     "rtrim",
     "signum",
     "sqrt",
     "starts_with",
-    "substr",
     "trunc",
     "upper",
 ];
 
-/// Functions that the parser turns from syntax (`EXTRACT`, `SUBSTRING`) into calls of the ones above never appear by
+/// Arguments that must be literals, by function and position from 0: another value there could make it fail for a row.
+pub(crate) const LITERAL_ARGUMENTS: [(&str, usize); 6] = [
+    ("date_part", 0),
+    ("date_trunc", 0),
+    ("left", 1),
+    ("right", 1),
+    ("round", 1),
+    ("trunc", 1),
+];
+
+/// Functions that the parser turns from syntax (`EXTRACT`, `CEIL`) into calls of the ones above never appear by
 /// another name, so one look-up serves both.
 pub(crate) fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
     if !SCALARS.contains(&name) {

@@ -14,6 +14,7 @@
 //! - What is not on an allow-list (clauses, expressions, functions, plan nodes) is refused; there is no deny-list.
 //! - An error made before data is read may quote the caller's SQL. An error made while data is read carries nothing
 //!   but its code: engine messages quote values, so they are dropped here.
+//! - Expressions are total: no value of a row makes a run fail (`total.rs`).
 //! - The unit column can be named by no query.
 
 mod check;
@@ -27,9 +28,11 @@ mod names;
 mod planner;
 mod query;
 mod split;
+mod total;
 
 pub use compute::{GROUPS_MAX, Limits};
 pub use error::{ComputeError, Family, Place, SqlError};
+pub use expression::DEPTH_MAX;
 pub use planner::{ModelSource, Sources};
-pub use query::{Query, SQL_BYTES_MAX};
+pub use query::{Query, SQL_BYTES_MAX, TOKENS_MAX};
 pub use split::Plan;

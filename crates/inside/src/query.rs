@@ -2,16 +2,21 @@
 
 use datafusion::sql::sqlparser::ast::{self, Statement, TableFactor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::check;
 use crate::error::SqlError;
+use crate::expression;
 use crate::names::{fragment, normalise};
 
 /// Longest SQL text that is read, in bytes.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
 
-/// Deepest nesting of expressions the parser follows.
+/// Most words and signs in a query.
+pub const TOKENS_MAX: usize = 4_000;
+
+/// Deepest nesting the parser follows.
 const NESTING_MAX: usize = 64;
 
 /// A `SELECT` of which every clause and expression is on the allow-list. It knows what it reads from, so that the
@@ -58,21 +63,38 @@ impl Query {
 }
 
 fn one_select(sql: &str) -> Result<ast::Query, SqlError> {
-    let mut statements = Parser::new(&GenericDialect {})
+    let syntax = |error: ParserError| SqlError::Syntax {
+        message: fragment(&error),
+    };
+    let dialect = GenericDialect {};
+    // Counted before anything recursive sees them: the parser makes one level of a long chain `1 + 1 + …` per sign, and
+    // even dropping a tree calls itself once per level.
+    let tokens = Tokenizer::new(&dialect, sql)
+        .tokenize_with_location()
+        .map_err(|error| syntax(error.into()))?;
+    let actual = tokens
+        .iter()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_)))
+        .count();
+    if actual > TOKENS_MAX {
+        return Err(SqlError::TooManyTokens {
+            actual,
+            limit: TOKENS_MAX,
+        });
+    }
+    let mut statements = Parser::new(&dialect)
         .with_recursion_limit(NESTING_MAX)
-        .try_with_sql(sql)
-        .and_then(|mut parser| parser.parse_statements())
-        .map_err(|error| SqlError::Syntax {
-            message: fragment(&error),
-        })?;
+        .with_tokens_with_locations(tokens)
+        .parse_statements()
+        .map_err(syntax)?;
+    // Next, for whatever looks at an expression calls itself once per level.
+    expression::check_depth(&statements)?;
     match (statements.pop(), statements.len()) {
         (Some(Statement::Query(query)), 0) => Ok(*query),
         (Some(other), 0) => Err(SqlError::NotASelect {
             fragment: fragment(&other),
         }),
-        (None, _) => Err(SqlError::NotASelect {
-            fragment: String::new(),
-        }),
+        (None, _) => Err(SqlError::Empty),
         (Some(_), others) => Err(SqlError::SeveralStatements { count: others + 1 }),
     }
 }

@@ -2,20 +2,16 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DataFusionError, Result};
-use datafusion::functions::math::expr_fn::nanvl;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{
-    Aggregate, EmptyRelation, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, TryCast, lit,
-};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::{Aggregate, EmptyRelation, LogicalPlan, LogicalPlanBuilder};
 
 use crate::error::SqlError;
 use crate::evidence::EvidencePlan;
 use crate::names::fragment;
 use crate::planner::{Sources, resolve};
 use crate::query::Query;
+use crate::total::{one_nan, total};
 
 /// A query split in two.
 pub struct Plan {
@@ -39,22 +35,7 @@ impl Plan {
             fragment: fragment(&query.statement),
         })?;
         check_below(&aggregate.input)?;
-        let aggregate = total(aggregate).map_err(|error| planning(&error))?;
-        let evidence = EvidencePlan::new(&aggregate.aggr_expr, aggregate.input.schema())
-            .map_err(|error| planning(&error))?;
-        let mut aggregates = aggregate.aggr_expr.clone();
-        aggregates.extend(evidence.aggregates.iter().cloned());
-        let keys = aggregate
-            .group_expr
-            .iter()
-            .map(|key| one_nan(key, aggregate.input.schema()));
-        let keys = keys
-            .collect::<Result<Vec<_>>>()
-            .map_err(|error| planning(&error))?;
-        let below = LogicalPlanBuilder::new_from_arc(Arc::clone(&aggregate.input))
-            .aggregate(keys, aggregates)
-            .and_then(LogicalPlanBuilder::build)
-            .map_err(|error| planning(&error))?;
+        let (below, evidence) = with_evidence(&aggregate).map_err(|error| planning(&error))?;
         let above = with_hole(whole).map_err(|error| planning(&error))?;
         Ok(Self {
             keys: aggregate.group_expr.len(),
@@ -76,6 +57,19 @@ fn planning(error: &DataFusionError) -> SqlError {
     SqlError::Planning {
         message: error.strip_backtrace(),
     }
+}
+
+/// The aggregate with the evidence beside each cell, its expressions total.
+fn with_evidence(aggregate: &Aggregate) -> Result<(LogicalPlan, EvidencePlan)> {
+    let input = aggregate.input.schema();
+    let evidence = EvidencePlan::new(&aggregate.aggr_expr, input)?;
+    let keys = aggregate.group_expr.iter().map(|key| one_nan(key, input));
+    let keys = keys.collect::<Result<Vec<_>>>()?;
+    let values = aggregate.aggr_expr.iter().chain(&evidence.aggregates);
+    let below = LogicalPlanBuilder::new_from_arc(Arc::clone(&aggregate.input))
+        .aggregate(keys, values.cloned().collect::<Vec<_>>())?
+        .build()?;
+    Ok((total(below)?, evidence))
 }
 
 /// The aggregate nearest to the top, reached only through nodes that work on whole tables of cells.
@@ -107,46 +101,6 @@ fn check_below(plan: &LogicalPlan) -> Result<(), SqlError> {
             message: format!("{} is not computed inside the domain", other.display()),
         }),
     }
-}
-
-/// Makes casts total: a value that cannot be cast is null, so that no row can be probed by making it fail.
-fn total(aggregate: Aggregate) -> Result<Aggregate> {
-    let plan = LogicalPlan::Aggregate(aggregate).transform_up(|node| {
-        // The names are kept: the nodes above refer to them.
-        let names = NamePreserver::new(&node);
-        let node = node.map_expressions(|expression| {
-            let name = names.save(&expression);
-            expression
-                .transform_up(|part| Ok(try_cast(part)))
-                .map(|expression| expression.update_data(|expression| name.restore(expression)))
-        })?;
-        node.map_data(LogicalPlan::recompute_schema)
-    })?;
-    match plan.data {
-        LogicalPlan::Aggregate(aggregate) => Ok(aggregate),
-        _ => Err(DataFusionError::Internal(
-            "the aggregate was lost".to_owned(),
-        )),
-    }
-}
-
-fn try_cast(expression: Expr) -> Transformed<Expr> {
-    match expression {
-        Expr::Cast(cast) => Transformed::yes(Expr::TryCast(TryCast::new_from_field(
-            cast.expr, cast.field,
-        ))),
-        other => Transformed::no(other),
-    }
-}
-
-/// Makes every NaN of a key the same: the engine groups by bits, and two NaN of different bits would be one cell twice.
-fn one_nan(key: &Expr, input: &DFSchema) -> Result<Expr> {
-    let nan = match key.get_type(input)? {
-        DataType::Float64 => lit(f64::NAN),
-        DataType::Float32 => lit(f32::NAN),
-        _ => return Ok(key.clone()),
-    };
-    Ok(nanvl(key.clone(), nan).alias(key.schema_name().to_string()))
 }
 
 /// Replaces the aggregate by a hole of the same schema.

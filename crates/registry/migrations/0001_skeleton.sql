@@ -1,5 +1,11 @@
 -- Times are RFC 3339 UTC. Digests are "sha256:" and 64 hex digits. Nothing here is raw data.
 
+-- Small facts about the domain as a whole, such as the digest of the policy in force.
+CREATE TABLE facts (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE identities (
     fingerprint  TEXT PRIMARY KEY,
     role         TEXT NOT NULL CHECK (role IN ('bureau', 'provider', 'operator', 'auditor')),

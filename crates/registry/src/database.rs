@@ -8,7 +8,7 @@ use sqlx::sqlite::{
 };
 
 use crate::error::RegistryError;
-use crate::records::{DatasetRecord, IdentityRecord, ModelRecord, RunRecord};
+use crate::records::{DatasetRecord, Fact, IdentityRecord, ModelRecord, RunRecord};
 
 /// How long a write waits for another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,6 +47,32 @@ impl Registry {
     /// Writes everything to the file and closes it.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+
+    /// A fact about the domain.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn fact(&self, fact: Fact) -> Result<Option<String>, RegistryError> {
+        Ok(sqlx::query_scalar("SELECT value FROM facts WHERE name = ?")
+            .bind(fact.as_str())
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// States a fact about the domain, in place of what it was.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn set_fact(&self, fact: Fact, value: &str) -> Result<(), RegistryError> {
+        sqlx::query(
+            "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(fact.as_str())
+        .bind(value)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Records an identity. Recording the same certificate again changes nothing.

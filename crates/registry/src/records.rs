@@ -63,6 +63,21 @@ impl TryFrom<String> for Role {
     }
 }
 
+/// What a fact about the domain is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// Digest of the policy in force.
+    PolicyDigest,
+}
+
+impl Fact {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::PolicyDigest => "policy_digest",
+        }
+    }
+}
+
 /// A certificate the domain issued.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct IdentityRecord {

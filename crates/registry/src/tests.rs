@@ -71,6 +71,17 @@ async fn facts_survive_reopening() {
 }
 
 #[tokio::test]
+async fn a_fact_is_what_was_said_last() {
+    let (_folder, registry) = registry().await;
+    assert_eq!(registry.fact(Fact::PolicyDigest).await.unwrap(), None);
+    for digest in ["sha256:00", "sha256:11"] {
+        registry.set_fact(Fact::PolicyDigest, digest).await.unwrap();
+        let fact = registry.fact(Fact::PolicyDigest).await.unwrap();
+        assert_eq!(fact.as_deref(), Some(digest));
+    }
+}
+
+#[tokio::test]
 async fn a_dataset_is_not_overwritten() {
     let (_folder, registry) = registry().await;
     registry

@@ -96,7 +96,7 @@ pub(crate) async fn authorise(
         return Err(Fault::policy(
             "ROLE_NOT_ALLOWED",
             format!(
-                "a {role} may not make this call; it is for: {}. Use another identity",
+                "the role {role} may not make this call; it is for: {}. Use another identity",
                 roles.join(", ")
             ),
         ));

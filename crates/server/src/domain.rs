@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
-use weir_audit::{Log, LogKey};
+use weir_audit::{Actor, Event, Log, LogKey};
 use weir_model::{Model, Runtime};
 use weir_policy::Policy;
-use weir_registry::{ModelRecord, Registry};
+use weir_registry::{Fact, ModelRecord, Registry, Role};
 use weir_vault::{MasterKey, Vault};
 
 use crate::authority::{Authority, file_fault};
@@ -53,12 +53,15 @@ impl Domain {
         let log = Log::open(&folder.log(), log_key)?;
         let vault = Vault::open(&folder.vault(), MasterKey::load(&folder.master_key())?)?;
         let registry = Registry::open(&folder.registry()).await?;
+        discard_orphans(&vault, &registry).await?;
+        let record = Record::new(log);
+        note_policy(&record, &registry, &policy).await?;
         let runs = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             config,
             registry,
             vault: Arc::new(vault),
-            record: Record::new(log),
+            record,
             policy,
             authority,
             log_key: verifier,
@@ -120,6 +123,41 @@ impl Domain {
             ),
         ))
     }
+}
+
+/// Removes snapshots that no dataset names: a crash came between sealing and registering, and nobody was told that they
+/// were registered.
+async fn discard_orphans(vault: &Vault, registry: &Registry) -> Result<(), Fault> {
+    let datasets = registry.datasets().await?;
+    for id in vault.snapshot_ids()? {
+        if datasets.iter().all(|dataset| dataset.snapshot != id) {
+            tracing::warn!(
+                snapshot = id,
+                "discarding a snapshot whose registration was interrupted"
+            );
+            vault.discard(&id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Logs the policy where it is another than before: somebody edited the file while the server was down.
+async fn note_policy(record: &Record, registry: &Registry, policy: &Policy) -> Result<(), Fault> {
+    let digest = policy.digest();
+    if registry.fact(Fact::PolicyDigest).await?.as_deref() == Some(digest.as_str()) {
+        return Ok(());
+    }
+    let actor = Actor {
+        person: "server".to_owned(),
+        organisation: String::new(),
+        role: Role::Bureau.to_string(),
+    };
+    let event = Event::PolicyInForce {
+        name: policy.name(),
+        digest: digest.parse()?,
+    };
+    record.append_async(actor, event).await?;
+    Ok(registry.set_fact(Fact::PolicyDigest, &digest).await?)
 }
 
 fn load_policy(file: &Path) -> Result<Policy, Fault> {

@@ -60,6 +60,24 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The same for someone outside: what the machine said, which names paths of the server's, goes to its log.
+    pub(crate) fn for_operator(self) -> Self {
+        if !matches!(self.family, Family::Environment | Family::Bug) {
+            return self;
+        }
+        tracing::error!(
+            code = self.code,
+            reason = self.message,
+            "not the caller's fault"
+        );
+        Self {
+            message: "the domain's machine failed and nothing was released. Try again; the bureau sees the cause in the \
+                      server's log"
+                .to_owned(),
+            ..self
+        }
+    }
+
     pub(crate) fn new(family: Family, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             family,

@@ -7,7 +7,7 @@ use chrono::{SecondsFormat, Utc};
 use rcgen::{CertificateParams, KeyPair};
 use weir_audit::{Actor, Entry, Event, Log, LogKey, Timestamp};
 use weir_policy::Policy;
-use weir_registry::{IdentityRecord, Registry, Role};
+use weir_registry::{Fact, IdentityRecord, Registry, Role};
 use weir_vault::{MasterKey, Vault};
 
 use crate::authority::{self, Authority, Subject, VALID_DAYS_DEFAULT, file_fault, write_new};
@@ -120,6 +120,9 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
             issued_at: now.to_rfc3339_opts(SecondsFormat::Secs, true),
         })
         .await?;
+    registry
+        .set_fact(Fact::PolicyDigest, &policy.digest())
+        .await?;
     registry.close().await;
     Ok(FirstIdentity {
         certificate_pem: issued.pem,
@@ -163,8 +166,8 @@ fn empty_folder(root: &Path) -> Result<Folder, Fault> {
     for dir in [folder.keys(), folder.inbox(), folder.identities()] {
         std::fs::create_dir(&dir).map_err(|error| file_fault(&dir, &error))?;
     }
-    private(&folder.keys())?;
-    private(&folder.identities())?;
+    // All of it: the inbox holds raw data, and every other folder something that is not for everybody.
+    private(folder.root())?;
     Ok(folder)
 }
 

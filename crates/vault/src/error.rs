@@ -236,6 +236,14 @@ pub enum VaultError {
         /// Fields in the row.
         found: u64,
     },
+    /// A quoted field that nothing closes.
+    #[error(
+        "`{file}`: the quotes do not pair up, so some quoted field has no end; close it, and double a quote that is part of a text"
+    )]
+    UnclosedQuote {
+        /// The file.
+        file: String,
+    },
     /// A row larger than [`crate::limits::ROW_BYTES_MAX`].
     #[error("{place}: the row is longer than {limit} bytes; look for an unclosed quote")]
     RowTooLong {
@@ -434,6 +442,7 @@ impl VaultError {
             Self::ColumnType { .. } => "SOURCE_COLUMN_TYPE",
             Self::NotUtf8 { .. } => "SOURCE_NOT_UTF8",
             Self::RaggedRow { .. } => "CSV_RAGGED_ROW",
+            Self::UnclosedQuote { .. } => "CSV_UNCLOSED_QUOTE",
             Self::RowTooLong { .. } => "CSV_ROW_TOO_LONG",
             Self::FieldTooLong { .. } => "SOURCE_FIELD_TOO_LONG",
             Self::ValueType { .. } => "SOURCE_VALUE_TYPE",

@@ -197,6 +197,25 @@ impl Vault {
         self.inner.snapshot_ids()
     }
 
+    /// Removes a snapshot for good: the key first, so that what is left after a crash cannot be read.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn discard(&self, id: &str) -> Result<()> {
+        if !layout::is_snapshot_id(id) {
+            return Err(VaultError::SnapshotUnknown { id: id.to_owned() });
+        }
+        let layout = &self.inner.layout;
+        durable::remove_if_there(&layout.snapshot_key(id))?;
+        let folder = layout.snapshot(id);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(VaultError::io("remove", &folder)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A snapshot as a table, for `weir-inside`.
     ///
     /// Nothing needs to be registered with the session: the table reads and decrypts by itself. (Its scans name the

@@ -11,7 +11,10 @@ mod run;
 
 use std::path::Path;
 
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use weir_client::{Client, IdentityFolder};
 
 use crate::args::{Args, Command};
@@ -34,18 +37,31 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
 }
 
 /// Starts logging to standard error: always for `serve`, elsewhere when asked.
+///
+/// Only lines of Weir's own are let through, and nothing can change that: libraries log values, plans and statistics of
+/// the data they work on, and a log leaves the domain more easily than a table.
 pub(crate) fn start_logging(args: &Args) {
     let level = match args.command {
-        Command::Serve { .. } => "info",
-        _ if args.verbose => "info",
-        _ => "off",
+        _ if args.verbose => LevelFilter::DEBUG,
+        Command::Serve { .. } => LevelFilter::INFO,
+        _ => LevelFilter::OFF,
     };
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(format!("off,weir={level},weir_server={level}")));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    let own = Targets::new()
+        .with_default(LevelFilter::OFF)
+        .with_target("weir", level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(own).init();
+}
+
+/// Replaces the message of a panic by its place: a message may quote a value.
+pub(crate) fn keep_panics_silent() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        eprintln!("bug: Weir made a mistake at {place}; please report this");
+    }));
 }
 
 fn load_identity(folder: Option<&Path>) -> Result<IdentityFolder, CliError> {

@@ -47,7 +47,7 @@ impl RunService for Runs {
                 Ok(result) => Ok(RunResponse {
                     step: Some(Step::Result(result)),
                 }),
-                Err(fault) => Err(refused(Call::Run, fault)),
+                Err(fault) => Err(refused(Call::Run, fault.for_operator())),
             };
             drop(sender.send(message).await);
         });

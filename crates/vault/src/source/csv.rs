@@ -37,6 +37,7 @@ impl<'a> CsvSource<'a> {
         let metered = Metered {
             file,
             delivered: 0,
+            quotes_odd: false,
             row_start: Rc::clone(&row_start),
         };
         let mut reader = ReaderBuilder::new()
@@ -81,6 +82,11 @@ impl<'a> CsvSource<'a> {
         self.row_start.set(self.reader.position().byte());
         let row = self.rows_read + 1;
         match self.reader.read_byte_record(&mut self.record) {
+            // RFC 4180 has quotes in pairs. With one left over a field was never closed, and the CSV crate has taken all
+            // of the rest for its text.
+            Ok(false) if self.reader.get_ref().quotes_odd => Err(VaultError::UnclosedQuote {
+                file: self.file.to_owned(),
+            }),
             Ok(false) => Ok(false),
             Ok(true) if row > ROWS_MAX => Err(VaultError::SourceTooManyRows {
                 file: self.file.to_owned(),
@@ -213,6 +219,8 @@ impl SourceReader for CsvSource<'_> {
 struct Metered {
     file: File,
     delivered: u64,
+    /// Whether an odd number of quotes was read.
+    quotes_odd: bool,
     row_start: Rc<Cell<u64>>,
 }
 
@@ -228,6 +236,8 @@ impl Read for Metered {
         }
         let read = self.file.read(buffer)?;
         self.delivered += read as u64;
+        let quotes = buffer[..read].iter().filter(|byte| **byte == b'"').count();
+        self.quotes_odd ^= quotes % 2 == 1;
         Ok(read)
     }
 }

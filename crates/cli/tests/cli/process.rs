@@ -1,0 +1,138 @@
+//! `weir` as a process.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to start or stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a command printed.
+pub(crate) struct Output {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs `weir` with these arguments and nothing of this process's environment.
+pub(crate) fn weir(identity: Option<&Path>, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.env_clear().args(args);
+    if let Some(identity) = identity {
+        command.env("WEIR_IDENTITY", identity);
+    }
+    let output = command.output().unwrap();
+    Output {
+        status: output.status,
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Runs `weir`, expects success, and gives what it printed.
+pub(crate) fn succeeds(identity: Option<&Path>, args: &[&str]) -> String {
+    let output = weir(identity, args);
+    assert!(
+        output.status.success(),
+        "{args:?}\n{}\n{}",
+        output.stdout,
+        output.stderr
+    );
+    output.stdout
+}
+
+/// Runs `weir`, expects exit code 1 and nothing on standard output, and gives the error.
+pub(crate) fn fails(identity: Option<&Path>, args: &[&str]) -> String {
+    let output = weir(identity, args);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{args:?}\n{}\n{}",
+        output.stdout,
+        output.stderr
+    );
+    assert_eq!(output.stdout, "", "{args:?}");
+    output.stderr
+}
+
+/// A domain served by a `weir serve` process, whose output goes to a file.
+pub(crate) struct Served {
+    pub(crate) domain: PathBuf,
+    pub(crate) administrator: PathBuf,
+    pub(crate) output: PathBuf,
+    server: Child,
+}
+
+impl Served {
+    /// Makes a domain in `folder` and serves it. The server logs all it can.
+    pub(crate) fn start(folder: &Path, inbox: &Path) -> Self {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let domain = folder.join("domain");
+        let listen = format!("127.0.0.1:{port}");
+        let (at, from) = (domain.to_str().unwrap(), inbox.to_str().unwrap());
+        succeeds(None, &["init", at, "--listen", &listen, "--inbox", from]);
+        let output = folder.join("server.log");
+        let log = File::create(&output).unwrap();
+        let server = Command::new(env!("CARGO_BIN_EXE_weir"))
+            .env_clear()
+            .env("RUST_LOG", "trace")
+            .env("RUST_BACKTRACE", "full")
+            .args(["serve", at, "--verbose"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let served = Self {
+            administrator: domain.join("identities/administrator"),
+            domain,
+            output,
+            server,
+        };
+        wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+        served
+    }
+
+    /// Asks the server to stop, as a service manager does, and expects that it does so cleanly.
+    pub(crate) fn stop(mut self) {
+        let pid = self.server.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        wait_until(|| self.server.try_wait().unwrap().is_some());
+        assert!(self.server.wait().unwrap().success());
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing running.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn wait_until(mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < PATIENCE, "the server took too long");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A file of the flights example.
+pub(crate) fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples/flights")
+        .join(name)
+}

@@ -1,0 +1,190 @@
+//! What a new user types.
+
+use std::path::Path;
+
+use crate::process::{Served, example, fails, succeeds, weir};
+
+#[test]
+fn the_demo_tells_the_whole_story_and_leaves_nothing() {
+    let output = weir(None, &["demo"]);
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        output.stdout,
+        output.stderr
+    );
+    for told in [
+        "[1/7]",
+        "[7/7]",
+        "334264 rows of 4043 aircraft",
+        "severe",
+        "9 cells",
+        "entries of `weir/demo` verify",
+    ] {
+        assert!(
+            output.stdout.contains(told),
+            "`{told}` is missing from\n{}",
+            output.stdout
+        );
+    }
+    let folder = output
+        .stdout
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("in /"))
+        .unwrap();
+    assert!(
+        !Path::new("/").join(folder).exists(),
+        "the domain is still there"
+    );
+}
+
+#[test]
+fn the_separate_steps_lead_to_a_released_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = example("");
+    let served = Served::start(folder.path(), &inbox);
+    let bureau = Some(served.administrator.as_path());
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+
+    let li = folder.path().join("li");
+    succeeds(
+        bureau,
+        &[
+            "identity",
+            "issue",
+            "--role",
+            "operator",
+            "--organisation",
+            "Acme",
+            "--person",
+            "李雷",
+            "--out",
+            li.to_str().unwrap(),
+        ],
+    );
+    let operator = Some(li.as_path());
+    assert!(
+        succeeds(operator, &["identity", "show", "--format", "json"])
+            .contains("\"person\": \"李雷\"")
+    );
+
+    let (flights, manifest) = (example("flights.parquet"), example("flights.toml"));
+    let registered = succeeds(
+        bureau,
+        &[
+            "dataset",
+            "register",
+            flights.to_str().unwrap(),
+            "--manifest",
+            manifest.to_str().unwrap(),
+            "--format",
+            "csv",
+        ],
+    );
+    assert!(registered.starts_with("name,population,rows,units,rows_without_unit,"));
+    assert!(registered.contains("flights,aircraft,334264,4043,2512,"));
+    assert!(
+        succeeds(operator, &["dataset", "list", "--format", "csv"])
+            .contains("flights,aircraft,,,,"),
+        "an operator sees no figures"
+    );
+    assert!(succeeds(operator, &["dataset", "show", "flights"]).contains("dep_delay"));
+
+    let model = example("models/disruption/disruption.wasm");
+    assert!(
+        succeeds(operator, &["model", "submit", model.to_str().unwrap()])
+            .contains("weir model approve disruption")
+    );
+    let sql =
+        "SELECT band, COUNT(*) AS flights FROM disruption(flights) GROUP BY band ORDER BY band";
+    assert!(fails(operator, &["run", sql]).contains("[MODEL_NOT_APPROVED]"));
+    assert!(
+        succeeds(bureau, &["model", "show", "disruption"])
+            .contains("export row: func(dep-delay: option<f64>")
+    );
+    assert!(
+        succeeds(
+            bureau,
+            &["model", "approve", "disruption", "--format", "csv"]
+        )
+        .contains(",approved,")
+    );
+
+    let receipt = path("run.json");
+    let table = succeeds(
+        operator,
+        &["run", sql, "--receipt", &receipt, "--format", "csv"],
+    );
+    assert_eq!(
+        table,
+        "band,flights\ncancelled,6918\nmajor,24559\nminor,54638\non-time,229170\nsevere,18979\n"
+    );
+    let releases = succeeds(bureau, &["release", "list", "--format", "json"]);
+    assert!(
+        releases.contains("\"cells_released\": 5") && releases.contains("\"cells_withheld\": 0")
+    );
+    assert!(fails(operator, &["release", "list"]).contains("[ROLE_NOT_ALLOWED]"));
+
+    assert!(succeeds(operator, &["audit", "checkpoint"]).starts_with("weir/weir\n"));
+    assert!(succeeds(operator, &["audit", "verify", &receipt]).contains("release_decided"));
+    let (log, key) = (served.domain.join("log"), served.domain.join("log.vkey"));
+    let verify = [
+        "audit",
+        "verify",
+        "--log",
+        log.to_str().unwrap(),
+        "--key",
+        key.to_str().unwrap(),
+    ];
+    assert!(succeeds(None, &verify).contains("entries of `weir/weir` verify"));
+    served.stop();
+    assert!(
+        succeeds(None, &verify).contains("entries of `weir/weir` verify"),
+        "the log needs no server"
+    );
+
+    // A byte of the log changed by hand does not go unnoticed.
+    let entries = log.join("tile/entries/000.p");
+    let bundle = std::fs::read_dir(entries)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let mut bytes = std::fs::read(&bundle).unwrap();
+    let last = bytes.len() - 10;
+    bytes[last] ^= 1;
+    std::fs::write(&bundle, bytes).unwrap();
+    assert!(fails(None, &verify).contains("AUDIT_"));
+}
+
+#[test]
+fn wrong_usage_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = folder.path().to_str().unwrap();
+    std::fs::write(folder.path().join("something"), "").unwrap();
+    assert!(fails(None, &["init", full]).contains("is not empty"));
+    assert!(fails(None, &["init", "unused", "--name", "a b"]).contains("is not a domain name"));
+    assert!(fails(None, &["serve", full]).contains("Make a domain with `weir init DIR`"));
+    assert!(fails(None, &["run", "SELECT 1"]).contains("Give --identity DIR or set WEIR_IDENTITY"));
+    assert!(fails(Some(folder.path()), &["run", "SELECT 1"]).contains("`identity.toml`"));
+    assert!(fails(None, &["audit", "verify", "--key", "nowhere.vkey"]).contains("nowhere.vkey"));
+    assert_eq!(weir(None, &["runn"]).status.code(), Some(2));
+    for command in [
+        "demo",
+        "init",
+        "serve",
+        "identity issue",
+        "dataset register",
+        "model submit",
+        "run",
+        "audit verify",
+    ] {
+        let args: Vec<_> = command.split(' ').chain(["--help"]).collect();
+        assert!(
+            succeeds(None, &args).contains("Example"),
+            "{command} --help has no example"
+        );
+    }
+    assert!(!Path::new("unused").exists());
+}

@@ -1,0 +1,224 @@
+//! A domain for tests: the real server on loopback with mutual TLS, and a client for each role.
+//!
+//! **For**: the end-to-end tests under `tests/`, which speak to it as users do.
+//!
+//! **Not for**: reaching behind the contract. What a test cannot see through a client or on disk it does not look at.
+//!
+//! **Invariants**: each domain lives in its own temporary folder and port, and is stopped with the test.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use weir_client::v1::{self, RegisterDatasetRequest, RunRequest};
+use weir_client::{Client, ClientError, IdentityFolder, NewKey, RunAnswer};
+use weir_server::{Domain, Folder, InitOptions, Serving};
+
+/// A running domain.
+pub struct TestDomain {
+    /// Its folder.
+    pub folder: Folder,
+    /// Where files to be registered are put; outside the domain's folder.
+    pub inbox: PathBuf,
+    /// Its first administrator.
+    pub bureau: Client,
+    /// Someone of an operator.
+    pub operator: Client,
+    /// The administrator's identity.
+    pub administrator: IdentityFolder,
+    serving: Serving,
+    _temporary: tempfile::TempDir,
+}
+
+impl TestDomain {
+    /// Makes and serves an empty domain.
+    pub async fn start() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let root = temporary.path().join("domain");
+        let inbox = temporary.path().join("inbox");
+        std::fs::create_dir(&inbox).unwrap();
+        let options = InitOptions {
+            name: "test".to_owned(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            inboxes: vec![inbox.clone()],
+            organisation: "Data Bureau".to_owned(),
+            person: "wang".to_owned(),
+        };
+        let first = weir_server::init(&root, &options).await.unwrap();
+        let serving = weir_server::serve(Domain::open(&root).await.unwrap())
+            .await
+            .unwrap();
+        let administrator = IdentityFolder {
+            certificate_pem: first.certificate_pem,
+            key_pem: first.key_pem,
+            authority_pem: first.authority_pem,
+            server_url: format!("https://{}", serving.address()),
+            log_key: first.log_key,
+        };
+        let bureau = Client::connect(&administrator).await.unwrap();
+        let operator = connect_as(
+            &bureau,
+            &administrator,
+            v1::Role::Operator,
+            "Acme Insurance",
+        )
+        .await;
+        Self {
+            folder: Folder::new(&root),
+            inbox,
+            bureau,
+            operator,
+            administrator,
+            serving,
+            _temporary: temporary,
+        }
+    }
+
+    /// A domain with the flights registered and both example models approved.
+    pub async fn with_flights() -> Self {
+        let domain = Self::start().await;
+        let manifest = std::fs::read_to_string(example("flights.toml")).unwrap();
+        domain
+            .register_file(&example("flights.parquet"), &manifest)
+            .await
+            .unwrap();
+        for model in ["disruption", "pace"] {
+            let component =
+                std::fs::read(example(&format!("models/{model}/{model}.wasm"))).unwrap();
+            domain.approved_model(model, component).await;
+        }
+        domain
+    }
+
+    /// A client of another role or organisation.
+    pub async fn client(&self, role: v1::Role, organisation: &str) -> Client {
+        connect_as(&self.bureau, &self.administrator, role, organisation).await
+    }
+
+    /// Copies a file into the inbox and registers it.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn register_file(
+        &self,
+        file: &Path,
+        manifest: &str,
+    ) -> Result<v1::Dataset, ClientError> {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        self.register_bytes(&name, &std::fs::read(file).unwrap(), manifest)
+            .await
+    }
+
+    /// Writes a file into the inbox and registers it.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn register_bytes(
+        &self,
+        name: &str,
+        content: &[u8],
+        manifest: &str,
+    ) -> Result<v1::Dataset, ClientError> {
+        let file = self.inbox.join(name);
+        std::fs::write(&file, content).unwrap();
+        let request = RegisterDatasetRequest {
+            manifest_toml: manifest.to_owned(),
+            manifest_name: "manifest.toml".to_owned(),
+            source_path: file.display().to_string(),
+        };
+        self.bureau.register_dataset(request, |_| {}).await
+    }
+
+    /// Submits a model as the operator and approves it as the bureau.
+    pub async fn approved_model(&self, name: &str, component: Vec<u8>) {
+        let model = self.operator.submit_model(name, component).await.unwrap();
+        self.bureau
+            .approve_model(name, &model.digest)
+            .await
+            .unwrap();
+    }
+
+    /// Runs a query as the operator.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn run(&self, sql: &str) -> Result<RunAnswer, ClientError> {
+        let request = RunRequest {
+            sql: sql.to_owned(),
+            run_id: String::new(),
+        };
+        self.operator.run(request, |_| {}).await
+    }
+
+    /// The refusal of a query, as `CODE: message`.
+    pub async fn refusal(&self, sql: &str) -> String {
+        match self.run(sql).await {
+            Ok(_) => panic!("`{sql}` was answered"),
+            Err(error) => refusal(&error),
+        }
+    }
+
+    /// Stops the server and gives back the folder, which lives as long as the returned guard.
+    pub async fn stop(self) -> (Folder, tempfile::TempDir) {
+        let Self {
+            folder,
+            serving,
+            _temporary,
+            ..
+        } = self;
+        serving.stop().await.unwrap();
+        (folder, _temporary)
+    }
+}
+
+/// An error as `CODE: message`.
+pub fn refusal(error: &ClientError) -> String {
+    match error {
+        ClientError::Refused { code, message, .. } => format!("{code}: {message}"),
+        other => panic!("not a refusal of the server's: {other}"),
+    }
+}
+
+/// A file of the flights example.
+pub fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../examples/flights")
+        .join(name)
+}
+
+async fn connect_as(
+    bureau: &Client,
+    administrator: &IdentityFolder,
+    role: v1::Role,
+    organisation: &str,
+) -> Client {
+    let identity = issue(bureau, administrator, role, organisation).await;
+    Client::connect(&identity).await.unwrap()
+}
+
+/// An identity of its own for somebody of an organisation.
+pub async fn issue(
+    bureau: &Client,
+    administrator: &IdentityFolder,
+    role: v1::Role,
+    organisation: &str,
+) -> IdentityFolder {
+    let key = NewKey::generate().unwrap();
+    let issued = bureau
+        .issue_identity(v1::IssueIdentityRequest {
+            signing_request_pem: key.signing_request_pem,
+            role: role.into(),
+            organisation: organisation.to_owned(),
+            person: "li".to_owned(),
+            valid_days: 1,
+        })
+        .await
+        .unwrap();
+    IdentityFolder {
+        certificate_pem: issued.certificate_pem,
+        key_pem: key.key_pem,
+        authority_pem: issued.authority_pem,
+        ..administrator.clone()
+    }
+}

@@ -1,0 +1,16 @@
+//! End-to-end tests: real gRPC with mutual TLS, as users meet it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "tests fail by panicking"
+)]
+
+mod authority;
+mod bad_data;
+mod expected;
+mod models;
+mod numbers;
+mod record;
+mod refusals;

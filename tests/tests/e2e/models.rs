@@ -1,0 +1,192 @@
+//! What may not be submitted, and what a hostile model cannot do through the whole path.
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use weir_tests::{TestDomain, example, refusal};
+
+/// A component from a world and a core module in text.
+fn component(wit: &str, wat: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let package = resolve
+        .push_str("model.wit", &format!("package test:model;\n{wit}"))
+        .unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    let mut module = wat::parse_str(wat).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default()
+        .module(&module)
+        .unwrap()
+        .encode()
+        .unwrap()
+}
+
+const WORLD: &str = "world model { export row: func(distance: s32) -> s32; }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_model_is_refused_at_submission_with_the_reason() {
+    let domain = TestDomain::start().await;
+    let good = std::fs::read(example("models/disruption/disruption.wasm")).unwrap();
+    let importing = component(
+        "world model { import now: func() -> s32; export row: func(distance: s32) -> s32; }",
+        "(module (import \"$root\" \"now\" (func $now (result i32)))
+           (func (export \"row\") (param i32) (result i32) call $now))",
+    );
+    let other_export = component(
+        "world model { export score: func(distance: s32) -> s32; }",
+        "(module (func (export \"score\") (param i32) (result i32) local.get 0))",
+    );
+    let nested = component(
+        "world model { record p { x: s32 } export row: func(p: p) -> s32; }",
+        "(module (func (export \"row\") (param i32) (result i32) local.get 0))",
+    );
+    let spinning = component(
+        WORLD,
+        "(module (func $s (loop (br 0))) (start $s) (func (export \"row\") (param i32) (result i32) local.get 0))",
+    );
+    let core = wat::parse_str("(module (func (export \"row\")))").unwrap();
+    let cases: [(&str, Vec<u8>); 10] = [
+        ("imports a function", importing),
+        ("another signature", other_export),
+        ("a record parameter", nested),
+        ("a start function that never ends", spinning),
+        ("a core module", core),
+        ("not WASM", b"#!/bin/sh\necho hello\n".to_vec()),
+        ("nothing", Vec::new()),
+        ("half of it", good[..good.len() / 2].to_vec()),
+        ("all but a byte", good[..good.len() - 1].to_vec()),
+        ("100 MB", vec![0; 100 << 20]),
+    ];
+    let mut seen = String::new();
+    for (what, bytes) in cases {
+        let error = domain.operator.submit_model("m", bytes).await.unwrap_err();
+        seen += &format!("{what}\n    {}\n", refusal(&error));
+    }
+    insta::assert_snapshot!("models", seen);
+    assert!(
+        domain.operator.list_models().await.unwrap().is_empty(),
+        "nothing stays of a refused model"
+    );
+    for name in ["", "Big", "1st", "weir_x", "select * from", &"x".repeat(64)] {
+        let error = domain
+            .operator
+            .submit_model(name, good.clone())
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "NAME_INVALID", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_runs_only_once_approved_and_only_where_it_fits() {
+    let domain = TestDomain::with_flights().await;
+    let sql = "SELECT value, COUNT(*) AS n FROM echo(flights) GROUP BY value";
+    let echo = component(
+        WORLD,
+        "(module (func (export \"row\") (param i32) (result i32) i32.const 7))",
+    );
+    let model = domain.operator.submit_model("echo", echo).await.unwrap();
+    assert!(domain.refusal(sql).await.starts_with("MODEL_NOT_APPROVED"));
+    domain
+        .bureau
+        .approve_model("echo", &model.digest)
+        .await
+        .unwrap();
+    assert_eq!(domain.run(sql).await.unwrap().cells_released, 1);
+
+    // New bytes under the same name do not inherit the approval: the approved ones go on running.
+    let other = component(
+        WORLD,
+        "(module (func (export \"row\") (param i32) (result i32) i32.const 8))",
+    );
+    domain.operator.submit_model("echo", other).await.unwrap();
+    let answer = domain.run(sql).await.unwrap();
+    assert_eq!(
+        crate::expected::cells(&answer.table, 1)
+            .keys()
+            .next()
+            .unwrap()[0],
+        "7"
+    );
+
+    let missing = component(
+        "world model { export row: func(altitude: s32) -> s32; }",
+        "(module (func (export \"row\") (param i32) (result i32) local.get 0))",
+    );
+    domain.approved_model("missing", missing).await;
+    let narrowing = component(
+        "world model { export row: func(dep-delay: s32) -> s32; }",
+        "(module (func (export \"row\") (param i32) (result i32) local.get 0))",
+    );
+    domain.approved_model("narrowing", narrowing).await;
+    let mut seen = String::new();
+    for model in ["missing", "narrowing"] {
+        seen += &format!(
+            "{}\n",
+            domain
+                .refusal(&format!("SELECT COUNT(value) AS n FROM {model}(flights)"))
+                .await
+        );
+    }
+    insta::assert_snapshot!(seen, @r#"
+MODEL_DOES_NOT_FIT: model `missing` does not fit dataset `flights`: the model reads column `altitude`, which the dataset does not have: nearest by name are `air_time`, `arr_time`, `minute`
+MODEL_DOES_NOT_FIT: model `narrowing` does not fit dataset `flights`: column `dep_delay` is Float64, but the model takes `s32`: without loss it takes signed integers of up to 32 bits and unsigned ones of up to 16; change the parameter's type, or cast the column
+"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_traps_or_spins_on_some_rows_gives_null_there_and_nothing_else() {
+    let domain = TestDomain::with_flights().await;
+    // Fails, in one way or the other, on flights of 1,000 miles and more.
+    let failing = |failure: &str| {
+        component(
+            WORLD,
+            &format!(
+                "(module (func (export \"row\") (param i32) (result i32)
+                   local.get 0 i32.const 1000 i32.ge_s if {failure} end
+                   i32.const 1))"
+            ),
+        )
+    };
+    domain
+        .approved_model("trapping", failing("unreachable"))
+        .await;
+    domain
+        .approved_model("spinning", failing("(loop (br 0))"))
+        .await;
+    let count = |model: &str| {
+        format!(
+            "SELECT origin, COUNT(value) AS n FROM {model}(flights) WHERE month = 1 AND day = 1 GROUP BY origin"
+        )
+    };
+    let plain = "SELECT origin, COUNT(*) AS n FROM flights WHERE month = 1 AND day = 1 AND distance < 1000 GROUP BY origin";
+    let plain = domain.run(plain).await.unwrap();
+    for model in ["trapping", "spinning"] {
+        let answer = domain.run(&count(model)).await.unwrap();
+        assert_eq!(answer.table, plain.table, "{model}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_remembers_rows_remembers_nothing() {
+    let domain = TestDomain::with_flights().await;
+    // Answers how many rows it has seen, if it could count them.
+    let counting = component(
+        WORLD,
+        "(module (global $n (mut i32) (i32.const 0)) (memory 1)
+           (func (export \"row\") (param i32) (result i32)
+             global.get $n i32.const 1 i32.add global.set $n
+             i32.const 0 i32.const 0 i32.load i32.const 1 i32.add i32.store
+             global.get $n i32.const 0 i32.load i32.mul))",
+    );
+    domain.approved_model("counting", counting).await;
+    let answer = domain
+        .run("SELECT value, COUNT(*) AS n FROM counting(flights) GROUP BY value")
+        .await
+        .unwrap();
+    let cells = crate::expected::cells(&answer.table, 1);
+    assert_eq!(
+        cells.keys().map(|key| key[0].as_str()).collect::<Vec<_>>(),
+        ["1"]
+    );
+}
