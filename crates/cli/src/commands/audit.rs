@@ -55,11 +55,7 @@ fn verify_receipt(file: &Path, key: &VerifierKey) -> Result<(), CliError> {
 pub(crate) fn verify_whole(dir: &Path, key: &VerifierKey) -> Result<(), CliError> {
     let mut meter = Meter::start();
     let report = verify_log(dir, key, &mut |done, total| {
-        let percent = if total == 0 {
-            100
-        } else {
-            done.saturating_mul(100) / total
-        };
+        let percent = done.saturating_mul(100).checked_div(total).unwrap_or(100);
         meter.step(&Progress {
             stage: "verifying the log".to_owned(),
             percent: u32::try_from(percent).ok(),
@@ -75,5 +71,17 @@ pub(crate) fn verify_whole(dir: &Path, key: &VerifierKey) -> Result<(), CliError
         report.origin,
         report.root,
     );
+    let strange = [
+        (
+            "beyond the checkpoint (an append under way, or a checkpoint that was put back)",
+            &report.beyond_checkpoint,
+        ),
+        ("not written by any log", &report.unexpected),
+    ];
+    for (what, files) in strange {
+        for file in files {
+            println!("  {file}: {what}");
+        }
+    }
     Ok(())
 }
