@@ -6,7 +6,7 @@
 //!
 //! **Invariants**: each domain lives in its own temporary folder and port, and is stopped with the test.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

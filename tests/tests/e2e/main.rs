@@ -1,11 +1,6 @@
 //! End-to-end tests: real gRPC with mutual TLS, as users meet it.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::expect_used,
-    reason = "tests fail by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod authority;
 mod bad_data;
