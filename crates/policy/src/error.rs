@@ -12,7 +12,7 @@ pub enum Family {
 /// Where in a policy text something is: `source:line:column`, both counted from 1, the column in characters.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Place {
-    source: String,
+    source: Box<str>,
     line: usize,
     column: usize,
 }
@@ -27,7 +27,7 @@ impl Place {
         let before = &text[..end];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Place {
-            source: source.to_owned(),
+            source: source.into(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
         }
@@ -118,8 +118,8 @@ pub enum PolicyError {
         key: String,
         /// The value as written.
         value: String,
-        /// The smallest value accepted.
-        floor: u64,
+        /// The smallest value accepted, as a file would have it.
+        floor: String,
         /// Why.
         reason: &'static str,
     },
@@ -135,10 +135,28 @@ pub enum PolicyError {
         key: String,
         /// The value as written.
         value: String,
-        /// The largest value accepted.
-        ceiling: u64,
+        /// The largest value accepted, as a file would have it.
+        ceiling: String,
         /// Why.
         reason: &'static str,
+    },
+    /// A number with more decimals than a policy holds.
+    #[error(
+        "{place}: `{key}` is `{value}`, but a policy holds {decimals_max} decimals. Write `{nearest}` or another number \
+         with at most {decimals_max}"
+    )]
+    #[non_exhaustive]
+    TooPrecise {
+        /// Where the value is.
+        place: Place,
+        /// The key, with its table.
+        key: String,
+        /// The value as written.
+        value: String,
+        /// The nearest value that can be held.
+        nearest: String,
+        /// How many decimals can be held.
+        decimals_max: usize,
     },
     /// No name.
     #[error(
@@ -174,6 +192,7 @@ impl PolicyError {
             PolicyError::WrongType { .. } => "POLICY_WRONG_TYPE",
             PolicyError::BelowFloor { .. } => "POLICY_BELOW_FLOOR",
             PolicyError::AboveCeiling { .. } => "POLICY_ABOVE_CEILING",
+            PolicyError::TooPrecise { .. } => "POLICY_TOO_PRECISE",
             PolicyError::NameMissing { .. } => "POLICY_NAME_MISSING",
             PolicyError::NameInvalid { .. } => "POLICY_NAME_INVALID",
         }

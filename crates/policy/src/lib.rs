@@ -9,7 +9,7 @@
 //! Invariants
 //! - Every `Policy` that exists respects the compiled-in floors and ceilings. There is no way to build one that does
 //!   not: fields are private, and [`Policy::from_toml`] is the only door for outside text.
-//! - `tighten` is commutative, associative and idempotent, and its result is no laxer than either side.
+//! - `tighten` is commutative, associative and idempotent, and its result withholds exactly what one of the two withholds.
 //! - [`Policy::digest`] depends on the meaning of a policy, not on how its file was written.
 //!
 //! ```
@@ -23,14 +23,17 @@
 //! ```
 
 mod error;
+mod form;
 mod key;
 mod parse;
 mod policy;
+mod spec;
 
 pub use error::{Family, Place, PolicyError};
-pub use key::{
-    BYTES_MAX_CEILING, BYTES_MAX_FLOOR, CELLS_MAX_CEILING, CELLS_MAX_FLOOR, ROWS_MIN_FLOOR,
-    THRESHOLD_CEILING, UNITS_MIN_FLOOR,
-};
 pub use parse::{NAME_CHARS_MAX, POLICY_BYTES_MAX};
 pub use policy::{DEFAULT_TOML, Policy};
+pub use spec::{
+    BYTES_MAX_CEILING, BYTES_MAX_FLOOR, CELLS_MAX_CEILING, CELLS_MAX_FLOOR,
+    RATIO_MIN_CEILING_PARTS, RATIO_MIN_FLOOR_PARTS, ROWS_MIN_FLOOR, SHARE_MAX_CEILING_PARTS,
+    SHARE_MAX_FLOOR_PARTS, THRESHOLD_CEILING, TOP_UNITS_MAX, UNITS_MIN_FLOOR,
+};

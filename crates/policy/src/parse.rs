@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use crate::error::{Place, PolicyError};
+use crate::form::{self, Form};
 use crate::key::{KEYS, Key};
 use crate::policy::Policy;
 
@@ -97,14 +98,18 @@ impl Reader<'_> {
 
     fn limit(&self, key: Key, value: &Spanned<DeValue<'_>>) -> Result<u64, PolicyError> {
         let place = self.place(value.span().start);
-        match value.get_ref() {
-            DeValue::Integer(integer) => in_range(key, integer, place),
-            found => Err(wrong_type(
-                place,
-                &key.path(),
-                found,
-                "a whole number, such as `10`",
-            )),
+        match (key.spec().form, value.get_ref()) {
+            (Form::Whole, DeValue::Integer(integer)) => in_range(key, integer, place),
+            (Form::Fraction, DeValue::Integer(integer)) => {
+                // Converting rounds only what is beyond every ceiling.
+                fraction(key, whole(integer) as f64, &integer.to_string(), place)
+            }
+            (Form::Fraction, DeValue::Float(float)) => {
+                let number = float.as_str().parse().unwrap_or(f64::NAN);
+                fraction(key, number, float.as_str(), place)
+            }
+            (Form::Switch, DeValue::Boolean(switch)) => Ok(u64::from(*switch)),
+            (form, found) => Err(wrong_type(place, &key.path(), found, form.expected())),
         }
     }
 
@@ -156,35 +161,75 @@ fn wrong_type(place: Place, key: &str, found: &DeValue<'_>, expected: &'static s
 }
 
 /// A number beyond 128 bits is outside every range; its sign says on which side.
-fn in_range(key: Key, written: &DeInteger<'_>, place: Place) -> Result<u64, PolicyError> {
+fn whole(written: &DeInteger<'_>) -> i128 {
     let digits = written.as_str();
     let huge = if digits.starts_with('-') {
         i128::MIN
     } else {
         i128::MAX
     };
-    let number = i128::from_str_radix(digits, written.radix()).unwrap_or(huge);
-    let spec = key.spec();
-    let (key, value) = (key.path(), quote(&written.to_string()));
+    i128::from_str_radix(digits, written.radix()).unwrap_or(huge)
+}
+
+fn in_range(key: Key, written: &DeInteger<'_>, place: Place) -> Result<u64, PolicyError> {
+    let (number, spec) = (whole(written), key.spec());
     if number < i128::from(spec.floor) {
-        return Err(PolicyError::BelowFloor {
-            place,
-            key,
-            value,
-            floor: spec.floor,
-            reason: spec.floor_reason,
-        });
+        return Err(below_floor(key, &written.to_string(), place));
     }
     u64::try_from(number)
         .ok()
         .filter(|number| *number <= spec.ceiling)
-        .ok_or(PolicyError::AboveCeiling {
+        .ok_or_else(|| above_ceiling(key, &written.to_string(), place))
+}
+
+fn fraction(key: Key, number: f64, written: &str, place: Place) -> Result<u64, PolicyError> {
+    let spec = key.spec();
+    if number.is_nan() {
+        return Err(PolicyError::WrongType {
             place,
-            key,
-            value,
-            ceiling: spec.ceiling,
-            reason: spec.ceiling_reason,
-        })
+            key: key.path(),
+            found: "no number",
+            expected: spec.form.expected(),
+        });
+    }
+    if number < form::number(spec.floor) {
+        return Err(below_floor(key, written, place));
+    }
+    if number > form::number(spec.ceiling) {
+        return Err(above_ceiling(key, written, place));
+    }
+    match form::parts(number) {
+        (parts, true) => Ok(parts),
+        (nearest, false) => Err(PolicyError::TooPrecise {
+            place,
+            key: key.path(),
+            value: quote(written),
+            nearest: spec.form.write(nearest),
+            decimals_max: form::DECIMALS_MAX,
+        }),
+    }
+}
+
+fn below_floor(key: Key, written: &str, place: Place) -> PolicyError {
+    let spec = key.spec();
+    PolicyError::BelowFloor {
+        place,
+        key: key.path(),
+        value: quote(written),
+        floor: spec.form.write(spec.floor),
+        reason: spec.floor_reason,
+    }
+}
+
+fn above_ceiling(key: Key, written: &str, place: Place) -> PolicyError {
+    let spec = key.spec();
+    PolicyError::AboveCeiling {
+        place,
+        key: key.path(),
+        value: quote(written),
+        ceiling: spec.form.write(spec.ceiling),
+        reason: spec.ceiling_reason,
+    }
 }
 
 fn is_name(name: &str) -> bool {

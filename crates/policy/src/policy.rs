@@ -6,16 +6,18 @@ use std::fmt::Write as _;
 use ring::digest::{SHA256, digest};
 
 use crate::error::PolicyError;
+use crate::form::number;
 use crate::key::{KEYS, Key};
 use crate::parse::parse;
+use crate::spec::{OFF, TOP_UNITS_MAX};
 
 /// The text of `policies/default.toml` as compiled in: what `weir init` writes into a new domain.
 pub const DEFAULT_TOML: &str = include_str!("../../../policies/default.toml");
 
 /// First line of the canonical form. A change of that form changes the number, so that old digests stay checkable.
-const CANONICAL_HEADER: &str = "# weir policy, canonical form 1";
+const CANONICAL_HEADER: &str = "# weir policy, canonical form 2";
 
-/// The limits a release is judged by. Every value lies between its compiled-in floor and ceiling.
+/// The limits a release is judged by. Every value lies between its compiled-in floor and ceiling, or is not set.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
     /// The layers this policy was folded from. A set, because the order of folding must not matter.
@@ -52,6 +54,11 @@ impl Policy {
     }
 
     /// The stricter of both, key by key. Its name joins the names of both.
+    ///
+    /// It withholds exactly the cells that one of the two withholds, and allows the smaller of their tables. For
+    /// dominance this needs a key per number of units: the rule "the n largest hold a share ≥ k" withholds more as k
+    /// falls, so the smaller k per n is the union of both layers' rules. A single pair (n, k) has no such fold: the only
+    /// pair as strict as (1, 0.50) and (2, 0.90) is (2, 0.50), which withholds what neither asked for.
     #[must_use]
     pub fn tighten(&self, other: &Policy) -> Policy {
         Policy {
@@ -81,6 +88,26 @@ impl Policy {
         self.get(Key::RowsMin)
     }
 
+    /// The (n,k) rules of dominance: at index n − 1 the share of the cell's total from which on the n largest units
+    /// dominate it, if there is a rule for n. A share equal to it dominates.
+    pub fn top_share_max(&self) -> [Option<f64>; TOP_UNITS_MAX] {
+        [Key::Top1ShareMax, Key::Top2ShareMax, Key::Top3ShareMax].map(|key| {
+            let parts = self.get(key);
+            (parts != OFF).then(|| number(parts))
+        })
+    }
+
+    /// The p-ratio rule: the least that (total − largest − second largest) / largest must be. A ratio equal to it
+    /// suffices.
+    pub fn p_ratio_min(&self) -> f64 {
+        number(self.get(Key::RatioMin))
+    }
+
+    /// Whether the p-ratio rule withholds a cell for which it has no ratio: the total is zero, or there is one row.
+    pub fn zeros_are_disclosive(&self) -> bool {
+        self.get(Key::ZerosAreDisclosive) != 0
+    }
+
     /// Most cells of one released table.
     pub fn cells_max(&self) -> u64 {
         self.get(Key::CellsMax)
@@ -95,19 +122,22 @@ impl Policy {
         self.values[key as usize]
     }
 
-    /// The policy as TOML with every key written out, in one fixed form. Reading it back gives an equal policy, so an
+    /// The policy as TOML with every key that is set written out, in one fixed form. Reading it back gives an equal policy, so an
     /// auditor can judge a release again under the very limits that were in force.
     pub fn canonical(&self) -> String {
         let mut text = format!("{CANONICAL_HEADER}\nname = \"{}\"\n", self.name());
         let mut table = "";
         for key in Key::ALL {
-            let spec = key.spec();
+            let (spec, value) = (key.spec(), self.get(key));
+            if value == OFF {
+                continue;
+            }
             if spec.table != table {
                 table = spec.table;
                 // Writing into a string cannot fail.
                 let _ = writeln!(text, "\n[{table}]");
             }
-            let _ = writeln!(text, "{} = {}", spec.name, self.get(key));
+            let _ = writeln!(text, "{} = {}", spec.name, spec.form.write(value));
         }
         text
     }
