@@ -106,7 +106,7 @@ pub enum GateError {
     /// A cell without evidence.
     #[error("a cell of the table has no evidence; report this as a defect")]
     EvidenceMissing,
-    /// A cell with more units than rows.
+    /// Evidence that no data can have, such as more units than rows, or a largest contribution without a total.
     #[error("the evidence of a cell contradicts itself; report this as a defect")]
     EvidenceContradiction,
     /// The same keys twice. Two halves of a cell would be judged apart.

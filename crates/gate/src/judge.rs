@@ -14,7 +14,8 @@ use crate::encode::{arrow_stream, sha256};
 use crate::error::GateError;
 use crate::order::sorted_by_keys;
 use crate::released::{Recorder, Released};
-use crate::unreleased::{EvidenceColumns, Unreleased};
+use crate::rules::Broken;
+use crate::unreleased::Unreleased;
 
 /// What was decided, for the audit log: the bureau and the auditor read it. `cells_withheld` is exact here and must not
 /// be shown to an operator: from it a cell with one unit can be told from a cell with none.
@@ -28,10 +29,32 @@ pub struct DecisionRecord {
     /// The same, rounded up to 10, 20, 50, 100, 200, 500 …, and 10 where there was none: what an operator may see, and
     /// with it everything an operator receives, such as a log entry with its receipt.
     pub cells_withheld_at_most: u64,
+    /// Withheld cells by the rule they break.
+    pub withheld_by: WithheldBy,
+    /// Released cells in which the sum of some unit is negative. Dominance was judged on absolute values there, and a
+    /// person should look at them (ACRO sends such tables to review). Exact, and not for an operator.
+    pub cells_negative: u64,
     /// [`Policy::digest`] of the policy in force.
     pub policy_digest: String,
     /// `sha256:` and 64 hexadecimal digits over the released table's Arrow stream.
     pub table_digest: String,
+}
+
+/// How many cells break each rule. One cell may break several, so that the sum may exceed the number of cells
+/// withheld. Exact, and so for the bureau and the auditor alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
+#[non_exhaustive]
+pub struct WithheldBy {
+    /// Fewer units than `cell.units_min`, in the cell or in an argument of an aggregate.
+    pub units: u64,
+    /// Fewer rows than `cell.rows_min`, likewise.
+    pub rows: u64,
+    /// A contribution or their total is infinite or not a number.
+    pub not_finite: u64,
+    /// A `dominance` rule.
+    pub dominance: u64,
+    /// The `p_ratio` rule.
+    pub p_ratio: u64,
 }
 
 /// A table that was judged and not yet released. It shows its decision and nothing else.
@@ -58,11 +81,18 @@ pub fn judge(unreleased: Unreleased, policy: &Policy) -> Result<Judged, GateErro
         &canonical_all(&cells.columns()[..key_columns])?,
         cells.num_rows(),
     )?;
-    let kept: Vec<u64> = order
-        .into_iter()
-        .filter(|cell| passes(&evidence, *cell, policy))
-        .map(|cell| cell as u64)
-        .collect();
+    let mut kept: Vec<u64> = Vec::new();
+    let mut withheld_by = WithheldBy::default();
+    let mut cells_negative = 0;
+    for cell in order {
+        let broken = Broken::by(&evidence, cell, policy);
+        if broken.any() {
+            withheld_by.count(broken);
+        } else {
+            kept.push(cell as u64);
+            cells_negative += u64::from(evidence.contributions(cell).any(|of| of.negative));
+        }
+    }
     let cells_released = kept.len() as u64;
     // Before the table is built, so that a refusal costs no memory.
     within(cells_released, policy.cells_max()).map_err(|(cells_max, cells_at_most)| {
@@ -86,6 +116,8 @@ pub fn judge(unreleased: Unreleased, policy: &Policy) -> Result<Judged, GateErro
         cells_released,
         cells_withheld,
         cells_withheld_at_most: at_most(cells_withheld),
+        withheld_by,
+        cells_negative,
         policy_digest: policy.digest(),
         table_digest: sha256(&arrow_ipc),
     };
@@ -96,10 +128,14 @@ pub fn judge(unreleased: Unreleased, policy: &Policy) -> Result<Judged, GateErro
     })
 }
 
-/// Whether a cell reaches every threshold. At equality it does.
-fn passes(evidence: &EvidenceColumns, cell: usize, policy: &Policy) -> bool {
-    evidence.units.value(cell) >= policy.units_min()
-        && evidence.rows.value(cell) >= policy.rows_min()
+impl WithheldBy {
+    fn count(&mut self, broken: Broken) {
+        self.units += u64::from(broken.units);
+        self.rows += u64::from(broken.rows);
+        self.not_finite += u64::from(broken.not_finite);
+        self.dominance += u64::from(broken.dominance);
+        self.p_ratio += u64::from(broken.p_ratio);
+    }
 }
 
 /// The limit and the coarse actual number where the limit is exceeded.

@@ -19,7 +19,9 @@
 //! - A released table is a function of its released cells alone: neither withheld cells, nor the order of the input,
 //!   nor how a column was held in memory can be found in its bytes. Bytes under a null are zero, dictionaries and
 //!   shared buffers are unpacked, NaN has one form, −0.0 is 0.0, metadata is gone, rows are sorted by their keys.
-//! - A cell below a threshold and a cell that never existed look alike: absent.
+//! - A released cell keeps every rule of the policy (`rules.rs`): units, rows, dominance, p-ratio. Numbers that a rule
+//!   cannot be computed on, such as NaN, break it.
+//! - A cell that breaks a rule and a cell that never existed look alike: absent.
 //! - No error of this crate holds a value of the table, and none holds an exact count of its cells.
 
 mod canonical;
@@ -27,15 +29,18 @@ mod coarse;
 mod column;
 mod encode;
 mod error;
+mod evidence;
 mod judge;
 mod order;
 mod released;
+mod rules;
 mod text;
 mod unreleased;
 
 pub use column::{COLUMN_NAME_BYTES_MAX, COLUMNS_MAX};
 pub use error::{Family, GateError};
-pub use judge::{DecisionRecord, Judged, judge};
+pub use evidence::{Contributions, Contributors, EvidenceColumns, TOP_UNITS};
+pub use judge::{DecisionRecord, Judged, WithheldBy, judge};
 pub use released::{Recorder, Released};
 pub use text::TEXT_BYTES_MAX;
-pub use unreleased::{CELLS_JUDGED_MAX, EvidenceColumns, Unreleased};
+pub use unreleased::{CELLS_JUDGED_MAX, Unreleased};

@@ -1,20 +1,13 @@
 //! The write-only side of the door.
 
-use arrow::array::{Array, RecordBatch, UInt64Array};
+use arrow::array::RecordBatch;
 
 use crate::column::check_columns;
 use crate::error::GateError;
+use crate::evidence::EvidenceColumns;
 
 /// Most cells handed to the gate in one table, released and withheld together: it bounds the memory of a judgement.
 pub const CELLS_JUDGED_MAX: usize = 10_000_000;
-
-/// What stands behind each cell, one entry per row of the table, in its order.
-pub struct EvidenceColumns {
-    /// Distinct units that contribute to the cell.
-    pub units: UInt64Array,
-    /// Rows that contribute to the cell.
-    pub rows: UInt64Array,
-}
 
 /// A table of cells with its evidence that nobody outside this crate can look into.
 ///
@@ -46,31 +39,11 @@ impl Unreleased {
                 cells_max: CELLS_JUDGED_MAX,
             });
         }
-        check_evidence(cells.num_rows(), &evidence)?;
+        evidence.check(cells.num_rows())?;
         Ok(Unreleased {
             cells,
             key_columns,
             evidence,
         })
     }
-}
-
-fn check_evidence(cells: usize, evidence: &EvidenceColumns) -> Result<(), GateError> {
-    let EvidenceColumns { units, rows } = evidence;
-    if units.len() != cells || rows.len() != cells {
-        return Err(GateError::EvidenceLength);
-    }
-    if units.null_count() > 0 || rows.null_count() > 0 {
-        return Err(GateError::EvidenceMissing);
-    }
-    // Each unit that contributes does so with at least one row.
-    if units
-        .values()
-        .iter()
-        .zip(rows.values())
-        .any(|(units, rows)| units > rows)
-    {
-        return Err(GateError::EvidenceContradiction);
-    }
-    Ok(())
 }

@@ -72,6 +72,7 @@ fn a_grand_total_has_no_key_and_one_cell() {
         values: vec![Value::Int(7)],
         units,
         rows: units,
+        ..Cell::default()
     };
     assert_eq!(
         rows(shape.pass(&[total(10)], &policy(10, 10)).0.batch()),
@@ -142,6 +143,7 @@ fn the_same_cell_twice_is_a_bug_even_where_both_halves_are_withheld() {
             values: vec![],
             units: 1,
             rows: 1,
+            ..Cell::default()
         });
         let error = shape
             .judge(&cells, &Policy::built_in_default())
@@ -157,7 +159,7 @@ fn the_same_cell_twice_is_a_bug_even_where_both_halves_are_withheld() {
 #[test]
 fn evidence_must_cover_the_table() {
     let refused = |units: UInt64Array, rows: UInt64Array| {
-        let error = Unreleased::new(ids(2), 1, EvidenceColumns { units, rows })
+        let error = Unreleased::new(ids(2), 1, EvidenceColumns::of_counts(units, rows))
             .err()
             .unwrap();
         assert_eq!(error.family(), Family::Bug);
@@ -183,10 +185,7 @@ fn columns_off_the_list_are_refused_before_any_cell_is_judged() {
     let error = Unreleased::new(
         batch,
         0,
-        EvidenceColumns {
-            units: same(1, 99),
-            rows: same(1, 99),
-        },
+        EvidenceColumns::of_counts(same(1, 99), same(1, 99)),
     )
     .err()
     .unwrap();
@@ -207,16 +206,9 @@ fn more_columns_than_allowed_are_refused() {
         .map(|i| Field::new(i.to_string(), DataType::Int64, true))
         .collect();
     let batch = RecordBatch::new_empty(Arc::new(Schema::new(fields)));
-    let error = Unreleased::new(
-        batch,
-        0,
-        EvidenceColumns {
-            units: same(0, 0),
-            rows: same(0, 0),
-        },
-    )
-    .err()
-    .unwrap();
+    let error = Unreleased::new(batch, 0, EvidenceColumns::of_counts(same(0, 0), same(0, 0)))
+        .err()
+        .unwrap();
     assert_eq!(
         (error.code(), error.family()),
         ("GATE_TOO_MANY_COLUMNS", Family::Caller)
@@ -230,10 +222,7 @@ fn a_table_over_the_limits_is_refused_with_a_coarse_number() {
         Policy::from_toml(&text, "x").unwrap()
     };
     let judged = |count, policy: &Policy| {
-        let evidence = EvidenceColumns {
-            units: same(count, 10),
-            rows: same(count, 10),
-        };
+        let evidence = EvidenceColumns::of_counts(same(count, 10), same(count, 10));
         judge(
             Unreleased::new(ids(count), 1, evidence).ok().unwrap(),
             policy,
@@ -266,10 +255,7 @@ fn a_table_over_the_limits_is_refused_with_a_coarse_number() {
 #[test]
 fn more_groups_than_the_gate_judges_are_refused() {
     let count = CELLS_JUDGED_MAX + 1;
-    let evidence = EvidenceColumns {
-        units: same(count, 1),
-        rows: same(count, 1),
-    };
+    let evidence = EvidenceColumns::of_counts(same(count, 1), same(count, 1));
     let error = Unreleased::new(ids(count), 1, evidence).err().unwrap();
     assert_eq!(
         (error.code(), error.family()),
@@ -286,10 +272,7 @@ fn a_dictionary_that_stands_for_too_much_text_is_refused_before_it_is_unpacked()
     let column = DictionaryArray::new(keys, Arc::new(StringArray::from(vec![text])));
     let schema = Schema::new(vec![Field::new("x", column.data_type().clone(), false)]);
     let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(column)]).unwrap();
-    let evidence = EvidenceColumns {
-        units: same(count, 10),
-        rows: same(count, 10),
-    };
+    let evidence = EvidenceColumns::of_counts(same(count, 10), same(count, 10));
     let error = judge(
         Unreleased::new(batch, 1, evidence).ok().unwrap(),
         &Policy::built_in_default(),
@@ -340,7 +323,8 @@ fn the_decision_is_recorded_as_a_stable_json_object() {
         &Policy::built_in_default(),
     );
     let expected = format!(
-        "{{\"cells_released\":1,\"cells_withheld\":1,\"policy_digest\":\"{}\",\"table_digest\":\"{}\"}}",
+        "{{\"cells_released\":1,\"cells_withheld\":1,\"cells_withheld_at_most\":10,\"withheld_by\":{{\"units\":1,\"rows\":1,\
+         \"not_finite\":0,\"dominance\":0,\"p_ratio\":0}},\"cells_negative\":0,\"policy_digest\":\"{}\",\"table_digest\":\"{}\"}}",
         Policy::built_in_default().digest(),
         released.digest()
     );

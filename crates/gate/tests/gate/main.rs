@@ -2,14 +2,19 @@
 //!
 //! | module | shows |
 //! |---|---|
+//! | `agreement` | a second implementation of the rules, over plain rows, agrees on thousands of random tables |
 //! | `border` | what must not leave does not: hidden bytes, withheld keys, exact counts |
 //! | `cases` | each refusal, each edge of a threshold, the pinned digest, the recorder's part |
-//! | `properties` | random tables: thresholds, order, independence, agreement with a naive second gate |
+//! | `contributions` | each rule on sums and means, at its edge; evidence that contradicts itself |
+//! | `properties` | random tables: every rule, order, independence, agreement with a naive second gate |
 //! | `compile_fail` | what the types forbid |
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod agreement;
 mod border;
 mod cases;
 mod compile_fail;
+mod contributions;
+mod plain;
 mod properties;
 mod table;

@@ -9,7 +9,8 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema};
 use weir_gate::{
-    DecisionRecord, EvidenceColumns, GateError, Judged, Recorder, Released, Unreleased, judge,
+    Contributions, Contributors, DecisionRecord, EvidenceColumns, GateError, Judged, Recorder,
+    Released, Unreleased, judge,
 };
 use weir_policy::Policy;
 
@@ -61,13 +62,24 @@ pub(crate) fn order_of(left: &[Value], right: &[Value]) -> Ordering {
         .unwrap_or(Ordering::Equal)
 }
 
+/// What each unit adds to a sum of one cell: its own sum, with its sign.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Measure {
+    pub(crate) rows: u64,
+    pub(crate) unit_sums: Vec<f64>,
+}
+
 /// One cell with its evidence.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Cell {
     pub(crate) keys: Vec<Value>,
     pub(crate) values: Vec<Value>,
     pub(crate) units: u64,
     pub(crate) rows: u64,
+    /// (units, rows) of each counted argument; as many in every cell of a table.
+    pub(crate) counted: Vec<(u64, u64)>,
+    /// Likewise for each sum.
+    pub(crate) measures: Vec<Measure>,
 }
 
 /// Names and types of the columns, keys first.
@@ -113,14 +125,44 @@ impl Shape {
 }
 
 pub(crate) fn evidence(cells: &[Cell]) -> EvidenceColumns {
+    let first = cells.first().cloned().unwrap_or_default();
+    let counted = |index: usize| Contributors {
+        units: column(cells, |cell| cell.counted[index].0),
+        rows: column(cells, |cell| cell.counted[index].1),
+    };
     EvidenceColumns {
-        units: cells
-            .iter()
-            .map(|cell| cell.units)
-            .collect::<Vec<_>>()
-            .into(),
-        rows: UInt64Array::from(cells.iter().map(|cell| cell.rows).collect::<Vec<_>>()),
+        units: column(cells, |cell| cell.units),
+        rows: column(cells, |cell| cell.rows),
+        counted: (0..first.counted.len()).map(counted).collect(),
+        contributions: (0..first.measures.len())
+            .map(|index| contributions(cells, index))
+            .collect(),
     }
+}
+
+fn contributions(cells: &[Cell], index: usize) -> Contributions {
+    let measures: Vec<&Measure> = cells.iter().map(|cell| &cell.measures[index]).collect();
+    let sizes = |measure: &&Measure| {
+        let mut sizes: Vec<f64> = measure.unit_sums.iter().map(|sum| sum.abs()).collect();
+        sizes.sort_by(|left, right| right.total_cmp(left));
+        sizes
+    };
+    let sizes: Vec<Vec<f64>> = measures.iter().map(sizes).collect();
+    let number = |of: &dyn Fn(&Vec<f64>) -> f64| sizes.iter().map(of).collect::<Vec<_>>().into();
+    Contributions {
+        units: column(&measures, |measure| measure.unit_sums.len() as u64),
+        rows: column(&measures, |measure| measure.rows),
+        total: number(&|sizes| sizes.iter().rev().sum()),
+        top: [0, 1, 2].map(|n| number(&|sizes| sizes.get(n).copied().unwrap_or(0.0))),
+        negative: measures
+            .iter()
+            .map(|measure| Some(measure.unit_sums.iter().any(|sum| *sum < 0.0)))
+            .collect(),
+    }
+}
+
+fn column<T>(of: &[T], number: impl Fn(&T) -> u64) -> UInt64Array {
+    of.iter().map(number).collect::<Vec<_>>().into()
 }
 
 fn array(kind: &DataType, values: &[Value]) -> ArrayRef {
@@ -221,5 +263,6 @@ pub(crate) fn region(name: &str, total: i64, units: u64) -> Cell {
         values: vec![Int(total)],
         units,
         rows: units,
+        ..Cell::default()
     }
 }
