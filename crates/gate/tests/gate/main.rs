@@ -7,6 +7,7 @@
 //! | `cases` | each refusal, each edge of a threshold, the pinned digest, the recorder's part |
 //! | `contributions` | each rule on sums and means, at its edge; evidence that contradicts itself |
 //! | `properties` | random tables: every rule, order, independence, agreement with a naive second gate |
+//! | `published` | what ACRO, GaussSuppression, pg_diffix and pycanon answer on public data, cell by cell |
 //! | `compile_fail` | what the types forbid |
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -15,6 +16,9 @@ mod border;
 mod cases;
 mod compile_fail;
 mod contributions;
+mod extract;
 mod plain;
 mod properties;
+mod published;
+mod published_tools;
 mod table;
