@@ -65,7 +65,7 @@ fn with_evidence(aggregate: &Aggregate) -> Result<(LogicalPlan, EvidencePlan)> {
     let evidence = EvidencePlan::new(&aggregate.aggr_expr, input)?;
     let keys = aggregate.group_expr.iter().map(|key| one_nan(key, input));
     let keys = keys.collect::<Result<Vec<_>>>()?;
-    let values = aggregate.aggr_expr.iter().chain(&evidence.aggregates);
+    let values = aggregate.aggr_expr.iter().chain([&evidence.aggregate]);
     let below = LogicalPlanBuilder::new_from_arc(Arc::clone(&aggregate.input))
         .aggregate(keys, values.cloned().collect::<Vec<_>>())?
         .build()?;

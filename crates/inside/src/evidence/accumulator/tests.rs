@@ -1,0 +1,153 @@
+//! The running update agrees with a naive computation, in whatever batches rows come.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A row: group, unit, what is counted, what is summed.
+type Row = (usize, u32, bool, Option<i16>);
+
+const GROUPS: usize = 5;
+const LAYOUT: Layout = Layout { counts: 1, sums: 1 };
+
+fn columns(rows: &[Row]) -> (Vec<ArrayRef>, Vec<usize>) {
+    let values: Vec<ArrayRef> = vec![
+        Arc::new(rows.iter().map(|row| row.1).collect::<UInt32Array>()),
+        Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.2)))),
+        Arc::new(
+            rows.iter()
+                .map(|row| row.3.map(f64::from))
+                .collect::<Float64Array>(),
+        ),
+    ];
+    (values, rows.iter().map(|row| row.0).collect())
+}
+
+/// One number per field of the layout, by group.
+fn computed(rows: &[Row], batch_rows: usize) -> Vec<Vec<f64>> {
+    let mut evidence = Evidence::new(LAYOUT);
+    for batch in rows.chunks(batch_rows) {
+        let (values, groups) = columns(batch);
+        evidence
+            .update_batch(&values, &groups, None, GROUPS)
+            .unwrap();
+    }
+    evidence.grow(GROUPS);
+    table(evidence.evaluate(EmitTo::All).unwrap().as_struct())
+}
+
+fn table(evidence: &StructArray) -> Vec<Vec<f64>> {
+    let number = |column: &ArrayRef, row: usize| match column.data_type() {
+        DataType::Boolean => f64::from(u8::from(column.as_boolean().value(row))),
+        DataType::UInt64 => column
+            .as_primitive::<datafusion::arrow::datatypes::UInt64Type>()
+            .value(row) as f64,
+        _ => column.as_primitive::<Float64Type>().value(row),
+    };
+    (0..evidence.len())
+        .map(|row| {
+            evidence
+                .columns()
+                .iter()
+                .map(|column| number(column, row))
+                .collect()
+        })
+        .collect()
+}
+
+fn naive(rows: &[Row]) -> Vec<Vec<f64>> {
+    (0..GROUPS)
+        .map(|group| {
+            let rows: Vec<&Row> = rows.iter().filter(|row| row.0 == group).collect();
+            let counted: Vec<&Row> = rows.iter().copied().filter(|row| row.2).collect();
+            let summed: Vec<&Row> = rows.iter().copied().filter(|row| row.3.is_some()).collect();
+            let units = |rows: &[&Row]| {
+                rows.iter()
+                    .map(|row| row.1)
+                    .collect::<std::collections::BTreeSet<_>>()
+                    .len()
+            };
+            let mut sums = BTreeMap::<u32, f64>::new();
+            for row in &summed {
+                *sums.entry(row.1).or_default() += f64::from(row.3.unwrap());
+            }
+            let mut contributions: Vec<f64> = sums.values().map(|sum| sum.abs()).collect();
+            contributions.sort_by(|left, right| right.total_cmp(left));
+            contributions.resize(contributions.len().max(TOP_UNITS), 0.0);
+            let mut fields = Vec::new();
+            for rows in [&rows, &counted, &summed] {
+                fields.extend([rows.len() as f64, units(rows) as f64]);
+            }
+            fields.push(contributions.iter().sum());
+            fields.extend(&contributions[..TOP_UNITS]);
+            fields.push(f64::from(u8::from(sums.values().any(|sum| *sum < 0.0))));
+            fields
+        })
+        .collect()
+}
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let row = (
+        0..GROUPS,
+        0_u32..12,
+        any::<bool>(),
+        proptest::option::of(-100_i16..100),
+    );
+    proptest::collection::vec(row, 0..200).prop_map(|mut rows| {
+        rows.sort_by_key(|row| row.1);
+        rows
+    })
+}
+
+proptest! {
+    #[test]
+    fn one_pass_agrees_with_the_naive_count_in_any_batches(rows in rows(), batch_rows in 1_usize..50) {
+        prop_assert_eq!(computed(&rows, batch_rows), naive(&rows));
+    }
+
+    #[test]
+    fn emitting_the_first_groups_leaves_the_others_whole(rows in rows(), first in 0..GROUPS) {
+        let mut evidence = Evidence::new(LAYOUT);
+        let (values, groups) = columns(&rows);
+        evidence.update_batch(&values, &groups, None, GROUPS).unwrap();
+        let mut emitted = table(evidence.evaluate(EmitTo::First(first)).unwrap().as_struct());
+        emitted.extend(table(evidence.evaluate(EmitTo::All).unwrap().as_struct()));
+        prop_assert_eq!(emitted, naive(&rows));
+    }
+}
+
+#[test]
+fn an_order_that_is_not_as_promised_is_noticed() {
+    let (values, groups) = columns(&[(0, 2, true, None), (1, 1, true, None), (0, 1, true, None)]);
+    let mut evidence = Evidence::new(LAYOUT);
+    assert!(
+        evidence
+            .update_batch(&values, &groups, None, GROUPS)
+            .is_err()
+    );
+}
+
+#[test]
+fn what_is_no_number_makes_the_total_none() {
+    let values: Vec<ArrayRef> = vec![
+        Arc::new(UInt32Array::from(vec![1, 2])),
+        Arc::new(Float64Array::from(vec![f64::NAN, 1.0])),
+    ];
+    let mut whole = Whole::new(Layout { counts: 0, sums: 1 });
+    whole.update_batch(&values).unwrap();
+    let evidence = whole.evaluate().unwrap().to_array().unwrap();
+    assert!(
+        table(evidence.as_struct())[0][4].is_nan(),
+        "the gate withholds a cell whose total is no number"
+    );
+}
+
+#[test]
+fn nothing_is_a_cell_of_nobody() {
+    let evidence = Whole::new(LAYOUT).evaluate().unwrap().to_array().unwrap();
+    assert_eq!(table(evidence.as_struct()), vec![vec![0.0; 11]]);
+}

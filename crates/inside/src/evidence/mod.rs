@@ -1,0 +1,165 @@
+//! What the gate will judge a cell on, computed beside the cell in the same aggregate and in one pass.
+//!
+//! A cell shows one number per aggregate, and each number speaks of the units that contribute a value to it: a mean over
+//! a column that is null for all but one unit is that unit's value, however many units the cell has. So units and rows
+//! are counted for the cell as a whole and again for every argument, and for sums and means the contributions of the
+//! largest units are kept, because one unit may be nearly all of a sum of many.
+//!
+//! The vault keeps rows sorted by unit, so all of it is a running update of "the unit we are in" (`accumulator.rs`),
+//! and no set of units is ever built. The order is asked for as a requirement of the aggregate, so the engine sorts where
+//! it is lost, and every row is checked against the one before it: a count is right or there is none.
+
+mod accumulator;
+mod function;
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt64Array};
+use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Schema, UInt64Type};
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::{Expr, ExprSchemable, ident, try_cast};
+use weir_gate::{COLUMN_NAME_BYTES_MAX, Contributions, Contributors, EvidenceColumns, TOP_UNITS};
+use weir_vault::UNIT_COLUMN;
+
+use crate::error::ComputeError;
+use function::evidence_of;
+
+/// The evidence that one table's aggregates ask for.
+pub(crate) struct EvidencePlan {
+    /// The aggregate that computes it: the last column beside the cells.
+    pub(crate) aggregate: Expr,
+    counts: usize,
+    sums: usize,
+}
+
+impl EvidencePlan {
+    /// Evidence for a table with these aggregates over this input.
+    pub(crate) fn new(aggregates: &[Expr], input: &DFSchema) -> Result<Self> {
+        let (mut counts, mut sums) = (Vec::new(), Vec::new());
+        for aggregate in aggregates {
+            let Some((function, argument)) = call(aggregate) else {
+                continue;
+            };
+            if function != "count" {
+                push_new(&mut sums, try_cast(argument.clone(), DataType::Float64));
+            } else if argument.nullable(input)? {
+                push_new(&mut counts, argument.clone().is_not_null());
+            }
+        }
+        let function = evidence_of(counts.len(), sums.len());
+        let (counted, summed) = (counts.len(), sums.len());
+        let arguments = std::iter::once(ident(UNIT_COLUMN))
+            .chain(counts)
+            .chain(sums)
+            .collect();
+        let by_unit = vec![ident(UNIT_COLUMN).sort(true, false)];
+        let call = AggregateFunction::new_udf(function, arguments, false, None, by_unit, None);
+        Ok(Self {
+            aggregate: Expr::AggregateFunction(call).alias("weir_evidence"),
+            counts: counted,
+            sums: summed,
+        })
+    }
+
+    /// Splits the computed table into the cells and their evidence, which is the last column.
+    pub(crate) fn take(
+        &self,
+        table: &RecordBatch,
+    ) -> Result<(RecordBatch, EvidenceColumns), ComputeError> {
+        let (evidence, cells) = table.columns().split_last().ok_or(ComputeError::Bug)?;
+        let evidence = evidence.as_struct_opt().ok_or(ComputeError::Bug)?;
+        let cells = table
+            .project(&(0..cells.len()).collect::<Vec<_>>())
+            .map_err(|_| ComputeError::Bug)?;
+        let columns = EvidenceColumns {
+            units: counts(evidence, "units")?,
+            rows: counts(evidence, "rows")?,
+            counted: (0..self.counts)
+                .map(|index| contributors(evidence, index))
+                .collect::<Result<_, _>>()?,
+            contributions: (0..self.sums)
+                .map(|index| contributions(evidence, index))
+                .collect::<Result<_, _>>()?,
+        };
+        Ok((with_short_names(&cells)?, columns))
+    }
+}
+
+fn contributors(evidence: &StructArray, index: usize) -> Result<Contributors, ComputeError> {
+    Ok(Contributors {
+        units: counts(evidence, &format!("count_{index}_units"))?,
+        rows: counts(evidence, &format!("count_{index}_rows"))?,
+    })
+}
+
+fn contributions(evidence: &StructArray, index: usize) -> Result<Contributions, ComputeError> {
+    let column = |what: &str| {
+        evidence
+            .column_by_name(&format!("sum_{index}_{what}"))
+            .ok_or(ComputeError::Bug)
+    };
+    let floats = |what: &str| {
+        let column = column(what)?.as_primitive_opt::<Float64Type>();
+        column.cloned().ok_or(ComputeError::Bug)
+    };
+    let negative = column("negative")?.as_boolean_opt();
+    let top: Vec<Float64Array> = (0..TOP_UNITS)
+        .map(|rank| floats(&format!("top_{rank}")))
+        .collect::<Result<_, _>>()?;
+    Ok(Contributions {
+        units: counts(evidence, &format!("sum_{index}_units"))?,
+        rows: counts(evidence, &format!("sum_{index}_rows"))?,
+        total: floats("total")?,
+        top: top.try_into().map_err(|_| ComputeError::Bug)?,
+        negative: negative.cloned().ok_or(ComputeError::Bug)?,
+    })
+}
+
+fn push_new(expressions: &mut Vec<Expr>, expression: Expr) {
+    if !expressions.contains(&expression) {
+        expressions.push(expression);
+    }
+}
+
+/// The function and first argument of an aggregate.
+fn call(aggregate: &Expr) -> Option<(&str, &Expr)> {
+    match aggregate {
+        Expr::Alias(alias) => call(&alias.expr),
+        Expr::AggregateFunction(function) => {
+            Some((function.func.name(), function.params.args.first()?))
+        }
+        _ => None,
+    }
+}
+
+fn counts(evidence: &StructArray, name: &str) -> Result<UInt64Array, ComputeError> {
+    let column = evidence.column_by_name(name).ok_or(ComputeError::Bug)?;
+    column
+        .as_primitive_opt::<UInt64Type>()
+        .cloned()
+        .ok_or(ComputeError::Bug)
+}
+
+/// The engine names an expression by its text. A long one is named by its place instead: a released table is known by
+/// its columns' order, and the query gives them the names the caller reads.
+fn with_short_names(cells: &RecordBatch) -> Result<RecordBatch, ComputeError> {
+    let fields: Vec<Field> = cells
+        .schema()
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(index, field)| match field.name().len() {
+            0..=COLUMN_NAME_BYTES_MAX => field.as_ref().clone(),
+            _ => field.as_ref().clone().with_name(format!("column_{index}")),
+        })
+        .collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(cells.num_rows()));
+    RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(fields)),
+        cells.columns().to_vec(),
+        &options,
+    )
+    .map_err(|_| ComputeError::Bug)
+}
