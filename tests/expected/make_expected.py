@@ -28,6 +28,10 @@ PINNED = HERE / "requirements.txt"
 # The default policy: a cell is released when it has at least so many units and so many rows.
 UNITS_MIN = 10
 ROWS_MIN = 10
+# And for each sum and mean: the two largest contributions are less than this share of all of them, and what is left
+# without them is at least this part of the largest. A contribution is the absolute value of a unit's own sum.
+TOP2_SHARE_MAX = 0.90
+P_RATIO_MIN = 0.10
 
 # Rows without a unit belong to nobody and are left out before anything else.
 FLIGHTS_SQL = f"CREATE VIEW flights AS SELECT * FROM read_parquet('{FLIGHTS}') WHERE tailnum IS NOT NULL"
@@ -101,19 +105,41 @@ ORDER BY avg_dep_delay DESC, carrier, month LIMIT 10
 """
 
 
+def dominated_sql(source, keys, column):
+    """The cells in which one or two units are too much of a sum or mean of `column`."""
+    grouped = ", ".join(keys)
+    return f"""
+    SELECT {grouped} FROM (
+        SELECT {grouped}, sum(part) AS total, list_reverse_sort(list(part)) AS top, sum(n) AS n FROM (
+            SELECT {grouped}, tailnum, abs(sum({column}::DOUBLE)) AS part, count(*) AS n
+            FROM {source} WHERE {column} IS NOT NULL GROUP BY {grouped}, tailnum
+        ) GROUP BY {grouped}
+    )
+    WHERE total <= 0 OR n <= 1
+       OR (top[1] + coalesce(top[2], 0)) / total >= {TOP2_SHARE_MAX}e0
+       OR (total - top[1] - coalesce(top[2], 0)) / top[1] < {P_RATIO_MIN}e0
+    """
+
+
 def cells_sql(source, keys, aggregates):
     """Every cell of one table, released or not, with its evidence, sorted by key (nulls first)."""
     grouped = ", ".join(keys)
     selected = ", ".join(f"{expression} AS {name}" for name, expression, _ in aggregates)
-    filters = [""] + [f" FILTER ({column} IS NOT NULL)" for _, _, column in aggregates if column]
+    columns = [column for _, _, column in aggregates if column]
+    filters = [""] + [f" FILTER ({column} IS NOT NULL)" for column in columns]
     units = ", ".join(f"count(DISTINCT tailnum){contributing}" for contributing in filters)
     rows = ", ".join(f"count(*){contributing}" for contributing in filters)
+    same = " AND ".join(f"cells.{key} IS NOT DISTINCT FROM dominated.{key}" for key in keys)
+    dominated = " ".join(
+        f"OR EXISTS (SELECT 1 FROM ({dominated_sql(source, keys, column)}) AS dominated WHERE {same})"
+        for column in columns
+    )
     return f"""
-    SELECT *, units >= {UNITS_MIN} AND "rows" >= {ROWS_MIN} AS released
+    SELECT *, units >= {UNITS_MIN} AND "rows" >= {ROWS_MIN} AND NOT (false {dominated}) AS released
     FROM (
         SELECT {grouped}, {selected}, least({units}) AS units, least({rows}) AS "rows"
         FROM {source} GROUP BY {grouped}
-    )
+    ) AS cells
     ORDER BY {", ".join(f"{key} NULLS FIRST" for key in keys)}
     """
 

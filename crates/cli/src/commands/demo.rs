@@ -131,7 +131,7 @@ async fn story(folder: &Folder, administrator: &IdentityFolder) -> Result<(), Cl
     let releases = bureau.list_releases(1).await?;
     let withheld = releases.first().map_or(0, |release| release.cells_withheld);
     said(&format!(
-        "withheld for too few aircraft or flights: {withheld} cells; the bureau sees the exact number,"
+        "withheld by the policy: {withheld} cells; the bureau sees the exact number,"
     ));
     said(&format!(
         "the operator \"at most {}\", so that none and one look alike",

@@ -18,7 +18,7 @@ fn the_demo_tells_the_whole_story_and_leaves_nothing() {
         "[7/7]",
         "334264 rows of 4043 aircraft",
         "severe",
-        "9 cells",
+        "10 cells",
         "entries of `weir/demo` verify",
     ] {
         assert!(
