@@ -11,4 +11,6 @@ mod examples;
 mod hostile;
 mod independence;
 mod support;
+mod tiers;
 mod values;
+mod zoo;

@@ -48,7 +48,8 @@ pub(crate) fn compile(bytes: &[u8]) -> Result<Model, ModelError> {
     runtime().compile(&admit(bytes, &Limits::default())?)
 }
 
-/// Runs a model over named columns in one batch.
+/// Runs a model over named columns in one batch: by the woven module, by the woven module with all state compared after
+/// every row, and by fresh instances. All three must agree.
 pub(crate) fn evaluate(model: &Model, columns: &[(&str, ArrayRef)]) -> StructArray {
     let fields: Vec<Field> = columns
         .iter()
@@ -61,7 +62,15 @@ pub(crate) fn evaluate(model: &Model, columns: &[(&str, ArrayRef)]) -> StructArr
         .iter()
         .map(|bound| Arc::clone(&columns[bound.index].1))
         .collect();
-    binding.evaluator().evaluate(&bound, rows).unwrap()
+    let answer = binding.evaluator().evaluate(&bound, rows).unwrap();
+    let checked = binding.checking_evaluator().evaluate(&bound, rows).unwrap();
+    let reference = binding
+        .reference_evaluator()
+        .evaluate(&bound, rows)
+        .unwrap();
+    assert_eq!(answer, reference, "woven and fresh instances disagree");
+    assert_eq!(checked, reference, "a batch and single rows disagree");
+    answer
 }
 
 /// The answers of an integer model to integers, one batch.
