@@ -8,6 +8,7 @@
 mod admission;
 mod binding;
 mod examples;
+mod guests;
 mod hostile;
 mod independence;
 mod support;
