@@ -11,18 +11,21 @@ use wit_parser::Resolve;
 
 /// A component of one core module with the signature `world`: the body of a WIT world.
 pub(crate) fn component(world: &str, module: &str) -> Vec<u8> {
+    let module = wat::parse_str(module).expect("WAT of the test");
+    package(world, module).expect("component of the test")
+}
+
+/// The same from a module's bytes; nothing when the two do not fit.
+pub(crate) fn package(world: &str, mut module: Vec<u8>) -> Option<Vec<u8>> {
     let mut resolve = Resolve::default();
     let text = format!("package test:model; world model {{ {world} }}");
     let package = resolve
         .push_str("model.wit", &text)
         .expect("WIT of the test");
     let world = resolve.select_world(&[package], None).unwrap();
-    let mut module = wat::parse_str(module).expect("WAT of the test");
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    let mut encoder = ComponentEncoder::default()
-        .module(&module)
-        .expect("module of the test");
-    encoder.encode().expect("component of the test")
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).ok()?;
+    let mut encoder = ComponentEncoder::default().module(&module).ok()?;
+    encoder.encode().ok()
 }
 
 /// A component written out in text.
@@ -128,4 +131,19 @@ pub(crate) fn brief(message: &str) -> String {
 pub(crate) fn refusal_under(bytes: &[u8], limits: &Limits) -> String {
     let error = admit(bytes, limits).expect_err("to be refused");
     format!("{}: {error}", error.code())
+}
+
+/// Cases of a property test: as many as the environment asks for (`PROPTEST_CASES`), or what fits a test run.
+pub(crate) fn cases(default: u32) -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(default)
+}
+
+/// An evaluator may move to another thread between batches.
+#[test]
+fn evaluators_are_send() {
+    fn is_send<T: Send>() {}
+    is_send::<weir_model::Evaluator>();
 }

@@ -233,7 +233,7 @@ fn agree(steps: &[Step], rows: &[i32], cut: usize) -> Result<Isolation, TestCase
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(crate::support::cases(24)))]
 
     #[test]
     fn woven_and_fresh_agree(
