@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Schema};
 
 use crate::error::{ModelError, quoted};
-use crate::row::Evaluator;
+use crate::evaluate::{Evaluator, Way};
 use crate::runtime::Model;
 use crate::signature::{Input, ValueType};
 
@@ -60,7 +60,21 @@ impl Binding {
 
     /// An evaluator; make one per thread.
     pub fn evaluator(&self) -> Evaluator {
-        Evaluator::new(self.clone())
+        Evaluator::new(self.clone(), Way::Fast)
+    }
+
+    /// An evaluator that makes a fresh instance of the component for every row, by code that the fast one does not
+    /// share. Some hundred times slower; for cross-checks. The two agree on every row, except that a row that comes
+    /// near its fuel may fail in one and not in the other: woven code has instructions of its own.
+    pub fn reference_evaluator(&self) -> Evaluator {
+        Evaluator::new(self.clone(), Way::Reference)
+    }
+
+    /// An evaluator that compares the model's whole memory and all globals with their first state after every row. It
+    /// returns [`ModelError::Runtime`] on a difference: a defect of Weir, whatever the model does. Very slow; for
+    /// vetting and tests.
+    pub fn checking_evaluator(&self) -> Evaluator {
+        Evaluator::new(self.clone(), Way::Checking)
     }
 }
 

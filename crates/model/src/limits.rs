@@ -32,14 +32,15 @@ pub struct Limits {
     pub stack_bytes_max: usize,
     /// Fuel, about one unit per instruction, for preparing an instance (its start function).
     pub start_fuel: u64,
-    /// Fuel, about one unit per instruction, for one row: roughly a millisecond. A 100-tree model uses some 5,000.
+    /// Fuel, about one unit per instruction, for one row: roughly a millisecond. A 100-tree model uses some 5,000. It
+    /// includes what tracking stores, and setting back what the row wrote, takes.
     pub row_fuel: u64,
     /// Length in bytes of a string passed to a model. A row with a longer one fails.
     pub string_input_bytes_max: usize,
     /// Length in bytes of a string returned by a model. A row with a longer one fails.
     pub string_output_bytes_max: usize,
-    /// Instances alive at the same moment in the process: one per thread that is evaluating. Memory for all is reserved
-    /// (not used) once.
+    /// Instances alive at the same moment in the process: one per evaluator. Address space, not memory, is what each
+    /// takes before it is used.
     pub instances_max: u32,
 }
 

@@ -3,6 +3,7 @@
 //! Everything here reads bytes; nothing is compiled, and the bytes are read once.
 
 mod package;
+mod parts;
 mod shape;
 mod signature;
 
@@ -11,6 +12,7 @@ use ring::digest::{SHA256, digest};
 use crate::error::ModelError;
 use crate::limits::Limits;
 use crate::signature::Signature;
+pub(crate) use parts::Parts;
 
 /// A component that passed admission. Only [`admit`] makes one.
 #[derive(Clone, Debug)]
@@ -18,6 +20,7 @@ pub struct Admitted {
     digest: String,
     bytes: Vec<u8>,
     signature: Signature,
+    parts: Option<Parts>,
 }
 
 impl Admitted {
@@ -34,6 +37,11 @@ impl Admitted {
     /// What the model takes and returns.
     pub fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    /// The core module's place and the names of its functions; none when the component is oddly made.
+    pub(crate) fn parts(&self) -> Option<&Parts> {
+        self.parts.as_ref()
     }
 }
 
@@ -56,6 +64,7 @@ pub fn admit(bytes: &[u8], limits: &Limits) -> Result<Admitted, ModelError> {
         digest: hex::encode(digest(&SHA256, bytes)),
         bytes: bytes.to_vec(),
         signature,
+        parts: shape.parts,
     })
 }
 

@@ -8,6 +8,7 @@ use wasmparser::{
 };
 
 use super::package::Package;
+use super::parts::{Collector, Parts};
 use crate::error::{ModelError, quoted};
 use crate::limits::Limits;
 
@@ -32,6 +33,7 @@ pub(super) struct Shape {
     /// Names under which the component imports or exports types.
     pub(super) type_names: Vec<String>,
     pub(super) package: Option<String>,
+    pub(super) parts: Option<Parts>,
 }
 
 /// Walks the component once.
@@ -65,6 +67,7 @@ struct Walk<'a> {
     has_row: bool,
     type_names: Vec<String>,
     package: Package,
+    parts: Collector,
 }
 
 impl<'a> Walk<'a> {
@@ -81,10 +84,14 @@ impl<'a> Walk<'a> {
             has_row: false,
             type_names: Vec::new(),
             package: Package::default(),
+            parts: Collector::default(),
         }
     }
 
     fn visit(&mut self, payload: &Payload<'a>) -> Result<(), ModelError> {
+        if !self.in_module {
+            self.parts.visit(payload)?;
+        }
         match payload {
             Payload::Version { encoding, .. } => self.in_module = *encoding == Encoding::Module,
             Payload::ModuleSection { .. } => self.modules += 1,
@@ -246,6 +253,7 @@ impl<'a> Walk<'a> {
                 types,
                 type_names: self.type_names,
                 package: self.package.finish(),
+                parts: self.parts.finish(),
             }),
             (modules, instances, lifts) => Err(shape(&format!(
                 "has {modules} core modules, {instances} instances of them and {lifts} lifted functions, where one each is allowed"
@@ -282,7 +290,7 @@ pub(super) fn at_most(what: &'static str, actual: u64, limit: u64) -> Result<(),
     Ok(())
 }
 
-fn invalid(error: Error) -> ModelError {
+pub(super) fn invalid(error: Error) -> ModelError {
     ModelError::Invalid {
         offset: error.offset(),
         reason: quoted(error.message()),

@@ -7,8 +7,13 @@
 
 mod admission;
 mod binding;
+mod echo;
 mod examples;
+mod guests;
 mod hostile;
 mod independence;
+mod smith;
 mod support;
+mod tiers;
 mod values;
+mod zoo;

@@ -11,18 +11,21 @@ use wit_parser::Resolve;
 
 /// A component of one core module with the signature `world`: the body of a WIT world.
 pub(crate) fn component(world: &str, module: &str) -> Vec<u8> {
+    let module = wat::parse_str(module).expect("WAT of the test");
+    package(world, module).expect("component of the test")
+}
+
+/// The same from a module's bytes; nothing when the two do not fit.
+pub(crate) fn package(world: &str, mut module: Vec<u8>) -> Option<Vec<u8>> {
     let mut resolve = Resolve::default();
     let text = format!("package test:model; world model {{ {world} }}");
     let package = resolve
         .push_str("model.wit", &text)
         .expect("WIT of the test");
     let world = resolve.select_world(&[package], None).unwrap();
-    let mut module = wat::parse_str(module).expect("WAT of the test");
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    let mut encoder = ComponentEncoder::default()
-        .module(&module)
-        .expect("module of the test");
-    encoder.encode().expect("component of the test")
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).ok()?;
+    let mut encoder = ComponentEncoder::default().module(&module).ok()?;
+    encoder.encode().ok()
 }
 
 /// A component written out in text.
@@ -48,7 +51,8 @@ pub(crate) fn compile(bytes: &[u8]) -> Result<Model, ModelError> {
     runtime().compile(&admit(bytes, &Limits::default())?)
 }
 
-/// Runs a model over named columns in one batch.
+/// Runs a model over named columns in one batch: by the woven module, by the woven module with all state compared after
+/// every row, and by fresh instances. All three must agree.
 pub(crate) fn evaluate(model: &Model, columns: &[(&str, ArrayRef)]) -> StructArray {
     let fields: Vec<Field> = columns
         .iter()
@@ -61,7 +65,15 @@ pub(crate) fn evaluate(model: &Model, columns: &[(&str, ArrayRef)]) -> StructArr
         .iter()
         .map(|bound| Arc::clone(&columns[bound.index].1))
         .collect();
-    binding.evaluator().evaluate(&bound, rows).unwrap()
+    let answer = binding.evaluator().evaluate(&bound, rows).unwrap();
+    let checked = binding.checking_evaluator().evaluate(&bound, rows).unwrap();
+    let reference = binding
+        .reference_evaluator()
+        .evaluate(&bound, rows)
+        .unwrap();
+    assert_eq!(answer, reference, "woven and fresh instances disagree");
+    assert_eq!(checked, reference, "a batch and single rows disagree");
+    answer
 }
 
 /// The answers of an integer model to integers, one batch.
@@ -119,4 +131,19 @@ pub(crate) fn brief(message: &str) -> String {
 pub(crate) fn refusal_under(bytes: &[u8], limits: &Limits) -> String {
     let error = admit(bytes, limits).expect_err("to be refused");
     format!("{}: {error}", error.code())
+}
+
+/// Cases of a property test: as many as the environment asks for (`PROPTEST_CASES`), or what fits a test run.
+pub(crate) fn cases(default: u32) -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(default)
+}
+
+/// An evaluator may move to another thread between batches.
+#[test]
+fn evaluators_are_send() {
+    fn is_send<T: Send>() {}
+    is_send::<weir_model::Evaluator>();
 }

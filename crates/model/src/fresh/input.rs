@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, StringArray};
-use arrow::compute::cast;
 use arrow::datatypes::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
 };
 use wasmtime::component::Val;
 
-use crate::bind::BoundColumn;
 use crate::error::ModelError;
 use crate::limits::Limits;
 use crate::signature::{Domain, Input, ValueType};
@@ -38,30 +36,14 @@ enum Values {
 }
 
 impl InputColumn {
-    /// Checks a column against its binding and casts it where it has not been cast yet.
     pub(super) fn new(
         input: &Input,
-        bound: &BoundColumn,
         column: &ArrayRef,
-        rows: usize,
         limits: &Limits,
     ) -> Result<Self, ModelError> {
-        let differs = |what: &str| ModelError::Columns {
-            what: format!("column `{}` {what}", bound.column),
-        };
-        if column.len() != rows {
-            return Err(differs("has another number of rows"));
-        }
-        let column = match column.data_type() {
-            ty if *ty == bound.data_type => Arc::clone(column),
-            // The cast's own error would quote a value.
-            ty if *ty == bound.source_type => {
-                cast(column, &bound.data_type).map_err(|_| differs("does not widen"))?
-            }
-            _ => return Err(differs("has another type")),
-        };
-        let values =
-            values(&input.ty, &column, limits).ok_or_else(|| differs("has another type"))?;
+        let values = values(&input.ty, column, limits).ok_or_else(|| ModelError::Columns {
+            what: format!("column `{}` has another type", input.column),
+        })?;
         Ok(Self {
             values,
             optional: input.optional,

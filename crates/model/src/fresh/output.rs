@@ -10,12 +10,9 @@ use arrow::datatypes::{
 use wasmtime::component::Val;
 
 use crate::error::ModelError;
+use crate::nan::{NAN_F32, NAN_F64};
 use crate::runtime::Model;
 use crate::signature::ValueType;
-
-/// The one NaN that leaves a model: quiet, positive, no payload. A payload would carry 51 bits past every check.
-const NAN_F32: f32 = f32::from_bits(0x7fc0_0000);
-const NAN_F64: f64 = f64::from_bits(0x7ff8_0000_0000_0000);
 
 /// The output columns of a batch under construction, all of the same length at every moment.
 pub(super) struct OutputColumns {
@@ -42,15 +39,10 @@ enum Builder {
 }
 
 impl OutputColumns {
-    pub(super) fn new(model: &Model, rows: usize) -> Result<Self, ModelError> {
+    pub(super) fn new(model: &Model, rows: usize) -> Self {
         let signature = model.signature();
         let string_bytes_max = model.limits().string_output_bytes_max;
-        // Offsets of a string column are 32 bits wide; a batch whose strings may not fit is refused before it is begun.
-        let limit = i32::MAX as usize / string_bytes_max.max(model.limits().name_bytes_max).max(1);
-        if rows > limit {
-            return Err(ModelError::BatchTooLarge { rows, limit });
-        }
-        Ok(Self {
+        Self {
             builders: signature
                 .outputs
                 .iter()
@@ -60,7 +52,7 @@ impl OutputColumns {
             single: signature.is_single(),
             string_bytes_max,
             rows: 0,
-        })
+        }
     }
 
     /// Adds one answer, whole or, when any part of it is over its limit, as a failed row.

@@ -1,0 +1,12 @@
+//! The core module inside a model: its sections, what its code can change, and what a call of it can cost.
+//!
+//! Everything here is decided by the instructions that occur, never by what is declared: a mutable global that no
+//! instruction writes is a constant. Dead code counts as code; a wrong guess can only make a model slower.
+
+mod cost;
+mod effects;
+mod sections;
+
+pub(crate) use cost::cost_max;
+pub(crate) use effects::Effects;
+pub(crate) use sections::CoreModule;

@@ -1,0 +1,215 @@
+//! From a row of the driver's columns to the arguments of `row`, as the canonical ABI passes them.
+
+use wasm_encoder::{BlockType, InstructionSink, ValType};
+
+use super::abi::{Field, discriminant_bytes};
+use super::emit::{MODEL, at, bits};
+use super::layout::{Column, input_width};
+use super::plan::Plan;
+use super::run::Locals;
+use crate::signature::ValueType;
+
+/// Size of an allocation: known, or in a local.
+#[derive(Clone, Copy)]
+enum Size {
+    Constant(u32),
+    Local(u32),
+}
+
+impl Plan {
+    /// Pushes the arguments of the row in local `row`. Strings, and arguments passed in memory, are placed with the
+    /// model's own allocator, in the order of the parameters.
+    pub(super) fn lower(&self, code: &mut InstructionSink<'_>, locals: &mut Locals, row: u32) {
+        if self.spilled() {
+            return self.lower_spilled(code, locals, row);
+        }
+        let fields = || self.inputs.fields.iter().zip(&self.layout.inputs);
+        let mut strings = Vec::new();
+        for (field, column) in fields().filter(|(field, _)| field.ty == ValueType::String) {
+            strings.push(self.lower_string(code, locals, row, field, column));
+        }
+        let mut strings = strings.into_iter();
+        for (field, column) in fields() {
+            if field.presence.is_some() {
+                self.presence(code, row, column);
+            }
+            match field.ty {
+                ValueType::String => {
+                    for local in strings.next().into_iter().flatten() {
+                        code.local_get(local);
+                    }
+                }
+                _ => self.flat_value(code, row, field, column),
+            }
+        }
+    }
+
+    /// One value; zero where an optional one is absent, whatever the column holds there.
+    fn flat_value(&self, code: &mut InstructionSink<'_>, row: u32, field: &Field, column: &Column) {
+        self.load_input(code, row, &field.ty, column);
+        if field.presence.is_some() {
+            match flat_type(&field.ty) {
+                ValType::I64 => code.i64_const(0),
+                ValType::F32 => code.f32_const(0.0_f32.into()),
+                ValType::F64 => code.f64_const(0.0_f64.into()),
+                _ => code.i32_const(0),
+            };
+            self.presence(code, row, column);
+            code.select();
+        }
+    }
+
+    fn presence(&self, code: &mut InstructionSink<'_>, row: u32, column: &Column) {
+        code.local_get(row)
+            .i32_load8_u(at(self.driver_memory, column.presence));
+    }
+
+    /// Copies a string into the model's memory. The two locals then hold its address and length: zeros where it is
+    /// absent.
+    fn lower_string(
+        &self,
+        code: &mut InstructionSink<'_>,
+        locals: &mut Locals,
+        row: u32,
+        field: &Field,
+        column: &Column,
+    ) -> [u32; 2] {
+        let [address, length, source] = [(); 3].map(|()| locals.add(ValType::I32));
+        // Locals keep their value from the row before.
+        code.i32_const(0).local_set(address);
+        code.i32_const(0).local_set(length);
+        if field.presence.is_some() {
+            self.presence(code, row, column);
+            code.if_(BlockType::Empty);
+        }
+        for (offset, local) in [(0, source), (4, length)] {
+            code.local_get(row).i32_const(2).i32_shl();
+            code.i32_load(at(self.driver_memory, column.values + offset));
+            code.local_set(local);
+        }
+        code.local_get(length)
+            .local_get(source)
+            .i32_sub()
+            .local_set(length);
+        self.allocate(code, address, 1, Size::Local(length));
+        code.local_get(address).local_get(source).local_get(length);
+        code.memory_copy(MODEL, self.driver_memory);
+        if field.presence.is_some() {
+            code.end();
+        }
+        [address, length]
+    }
+
+    /// Calls the model's allocator, checks what it returns, and marks the memory as written.
+    fn allocate(&self, code: &mut InstructionSink<'_>, address: u32, align: u32, size: Size) {
+        let push = |code: &mut InstructionSink<'_>| match size {
+            Size::Constant(bytes) => {
+                code.i32_const(bits(bytes));
+            }
+            Size::Local(local) => {
+                code.local_get(local);
+            }
+        };
+        let Some(realloc) = self.realloc else {
+            // The validator asks for an allocator wherever one is needed.
+            code.unreachable();
+            return;
+        };
+        code.i32_const(0).i32_const(0).i32_const(bits(align));
+        push(code);
+        code.call(realloc).local_set(address);
+        Self::check_aligned(code, address, align);
+        code.local_get(address);
+        push(code);
+        code.call(self.functions.touch);
+    }
+
+    fn lower_spilled(&self, code: &mut InstructionSink<'_>, locals: &mut Locals, row: u32) {
+        let base = locals.add(ValType::I32);
+        let extent = self.inputs.extent;
+        self.allocate(code, base, extent.align, Size::Constant(extent.size));
+        for (field, column) in self.inputs.fields.iter().zip(&self.layout.inputs) {
+            if let Some(presence) = field.presence {
+                code.local_get(base);
+                self.presence(code, row, column);
+                code.i32_store8(at(MODEL, presence));
+                self.presence(code, row, column);
+                code.if_(BlockType::Empty);
+            }
+            if field.ty == ValueType::String {
+                let present = Field {
+                    presence: None,
+                    ..field.clone()
+                };
+                let string = self.lower_string(code, locals, row, &present, column);
+                for (offset, local) in [0, 4].into_iter().zip(string) {
+                    code.local_get(base).local_get(local);
+                    code.i32_store(at(MODEL, field.value + offset));
+                }
+            } else {
+                code.local_get(base);
+                self.load_input(code, row, &field.ty, column);
+                store_argument(code, &field.ty, field.value);
+            }
+            if field.presence.is_some() {
+                code.end();
+            }
+        }
+        code.local_get(base);
+    }
+
+    /// Pushes a value of the driver's columns, widened to its type on the stack.
+    fn load_input(
+        &self,
+        code: &mut InstructionSink<'_>,
+        row: u32,
+        ty: &ValueType,
+        column: &Column,
+    ) {
+        code.local_get(row);
+        let shift = input_width(ty).trailing_zeros();
+        if shift > 0 {
+            code.i32_const(bits(shift)).i32_shl();
+        }
+        let from = at(self.driver_memory, column.values);
+        match ty {
+            ValueType::Bool | ValueType::U8 => code.i32_load8_u(from),
+            ValueType::S8 => code.i32_load8_s(from),
+            ValueType::U16 => code.i32_load16_u(from),
+            ValueType::S16 => code.i32_load16_s(from),
+            ValueType::S32 | ValueType::U32 | ValueType::Enum(_) | ValueType::String => {
+                code.i32_load(from)
+            }
+            ValueType::S64 | ValueType::U64 => code.i64_load(from),
+            ValueType::F32 => code.f32_load(from),
+            ValueType::F64 => code.f64_load(from),
+        };
+    }
+}
+
+/// Stores a value from the stack into the arguments in the model's memory.
+fn store_argument(code: &mut InstructionSink<'_>, ty: &ValueType, offset: u32) {
+    let to = at(MODEL, offset);
+    let bytes = match ty {
+        ValueType::Enum(domain) => discriminant_bytes(domain.cases.len()),
+        other => input_width(other) as u32,
+    };
+    match (flat_type(ty), bytes) {
+        (ValType::I64, _) => code.i64_store(to),
+        (ValType::F32, _) => code.f32_store(to),
+        (ValType::F64, _) => code.f64_store(to),
+        (_, 1) => code.i32_store8(to),
+        (_, 2) => code.i32_store16(to),
+        (_, _) => code.i32_store(to),
+    };
+}
+
+/// The type on the stack of a value that is no string.
+pub(super) fn flat_type(ty: &ValueType) -> ValType {
+    match ty {
+        ValueType::S64 | ValueType::U64 => ValType::I64,
+        ValueType::F32 => ValType::F32,
+        ValueType::F64 => ValType::F64,
+        _ => ValType::I32,
+    }
+}
