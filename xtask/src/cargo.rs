@@ -1,6 +1,7 @@
 //! Running cargo from a program that cargo itself started.
 
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -44,6 +45,37 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("it ended with {status}; {again}")),
         Err(error) => Err(format!("cargo could not be started ({error}); {again}")),
+    }
+}
+
+/// Runs cargo with its output passed through, line by line, to `hear` as well.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_heard(
+    root: &Path,
+    arguments: &[&str],
+    mut hear: impl FnMut(&str),
+) -> Result<(), String> {
+    let again = format!("run it alone with `cargo {}`", arguments.join(" "));
+    let failed = |error: std::io::Error| format!("cargo could not be run ({error}); {again}");
+    let mut child = command(root, arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    for line in child
+        .stdout
+        .take()
+        .into_iter()
+        .flat_map(|out| BufReader::new(out).lines())
+    {
+        let line = line.map_err(failed)?;
+        println!("{line}");
+        hear(&line);
+    }
+    match child.wait().map_err(failed)? {
+        status if status.success() => Ok(()),
+        status => Err(format!("it ended with {status}; {again}")),
     }
 }
 

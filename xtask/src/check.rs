@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use crate::tally::Tally;
 use crate::{cargo, tidy};
 
 /// Each step has the order of the time it takes: seconds for the first three, minutes for the last two. The tests
@@ -27,7 +28,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         println!("[{number}/{}] {name}", STEPS.len());
         let start = Instant::now();
         step(root).map_err(|problem| format!("`{name}` failed: {problem}"))?;
-        // Nothing is printed after the last step: the test runner's summary closes the output.
+        // Nothing is printed after the last step: the sum of the tests closes the output.
         if number < STEPS.len() {
             let seconds = start.elapsed().as_secs_f64();
             println!("[{number}/{}] {name}: done in {seconds:.1} s", STEPS.len());
@@ -67,7 +68,14 @@ fn clippy(root: &Path) -> Result<(), String> {
     )
 }
 
-/// Goes on after a failing test binary, so that one run shows every failure.
+/// Goes on after a failing test binary, so that one run shows every failure, and closes with the sum of all.
 fn test(root: &Path) -> Result<(), String> {
-    cargo::run(root, &["test", "--workspace", "--locked", "--no-fail-fast"])
+    let mut tally = Tally::default();
+    let tested = cargo::run_heard(
+        root,
+        &["test", "--workspace", "--locked", "--no-fail-fast"],
+        |line| tally.add(line),
+    );
+    println!("{}", tally.summary());
+    tested
 }

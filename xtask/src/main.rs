@@ -12,6 +12,7 @@ mod cargo;
 mod check;
 mod fix;
 mod models;
+mod tally;
 mod tidy;
 
 use std::path::PathBuf;
