@@ -202,3 +202,21 @@ async fn the_same_query_twice_gives_the_same_bytes() {
     assert_eq!(digest(&first), digest(&second));
     assert_ne!(first.run_id, second.run_id);
 }
+
+/// A number that speaks of one flight in a cell of hundreds of thousands: the thresholds on the whole cell see nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mask_that_leaves_one_unit_is_withheld() {
+    let domain = TestDomain::with_flights().await;
+    let one = "flight = 1545 AND month = 1 AND day = 1";
+    for number in [
+        format!("SUM(CASE WHEN {one} THEN distance END)"),
+        format!("SUM(CASE WHEN {one} THEN distance ELSE 0 END)"),
+        format!("AVG(CASE WHEN {one} THEN dep_delay ELSE 0 END)"),
+        format!("COUNT(CASE WHEN {one} THEN 1 END)"),
+        format!("SUM(CASE WHEN {one} THEN 100000000000 ELSE distance END)"),
+    ] {
+        let sql = format!("SELECT {number} AS n, COUNT(*) AS rows FROM flights");
+        let answer = domain.run(&sql).await.unwrap();
+        assert_eq!(answer.cells_released, 0, "{number}");
+    }
+}
