@@ -12,6 +12,7 @@ mod driver;
 mod input;
 mod output;
 mod pristine;
+mod values;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Where things are in the driver's own memory, which the model cannot name.
 
-use crate::limits::Limits;
+use crate::limits::{Limits, PAGE_BYTES};
 use crate::signature::{Signature, ValueType};
 
 /// Rows per call into WebAssembly. Their columns stay in the first-level cache, and a call is paid once for all.
@@ -50,8 +50,8 @@ pub(crate) struct Layout {
     pub(super) lines: u32,
     /// Numbers of dirty lines.
     pub(super) list: u32,
-    /// One byte per line, 1 where the image holds the line.
-    pub(super) saved: u32,
+    /// What each of them held, with what may spill over it, before it was marked.
+    pub(super) log: u32,
     /// One byte per line, 1 where the row has stored. Last, so that a line beyond the model's memory is either beyond
     /// this memory too, or in the unused rest of its last page.
     pub(super) dirty: u32,
@@ -93,9 +93,9 @@ impl Layout {
             output_strings_full: output_strings.saturating_add(STRINGS_BYTES as u32),
             lines: u32::try_from(lines).ok()?,
             list: next.take(4 * lines),
-            saved: next.take(lines + 1),
+            log: next.take(u64::from(LINE_BYTES + SPILL_BYTES) * lines),
             dirty: next.take(lines),
-            pages: next.0.div_ceil(crate::limits::PAGE_BYTES),
+            pages: next.0.div_ceil(PAGE_BYTES),
         };
         (next.0 <= DRIVER_BYTES_MAX).then_some(layout)
     }

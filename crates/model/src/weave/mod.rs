@@ -4,8 +4,7 @@
 //! there:
 //!
 //! ```text
-//! memory 0   the model's            memory 1   the driver's: columns in and out, lists and maps of dirty lines
-//!                                   memory 2   the image: lines of memory 0 as they were before the first row
+//! memory 0   the model's            memory 1   the driver's: columns in and out; the dirty lines, and what they held
 //! globals    the model's            globals    a shadow of each that is written, and the memory's virtual size
 //! functions  the model's, tracked   functions  mark, touch, grow · reserve, commit, restore, run
 //! ```
@@ -24,15 +23,16 @@
 //! 3. *Memory size*: where `memory.grow` can succeed, it and `memory.size` work on a virtual size, a global that is
 //!    committed and restored like the others. The real memory is grown to its maximum once, before the first row, and
 //!    every access is checked against the virtual size, so that it traps exactly where it would have trapped.
-//! 4. *Memory contents*: before a byte changes, its line (64 bytes) is marked: entered in the list of dirty lines, and
-//!    saved in the image, with the line after it, if the image has it not yet. Stores may spill up to 15 bytes into
-//!    the next line without marking it; so `restore` copies 64 + 16 bytes of the image per dirty line. A line in the
-//!    image is pristine: it was saved before it, or the line before it, was first marked, and an unmarked line with an
-//!    unmarked line before it has not changed.
-//! 5. *Traps*: a row may end anywhere. `mark` makes its entries last, and the list before the map, so that a line that
-//!    changed is always in the list; `restore` works from the end of the list and shortens it after each line, so that
+//! 4. *Memory contents*: before a byte changes, its line (64 bytes) is marked: what it holds goes into a log, and the
+//!    line into a list and a map. Stores may spill up to 15 bytes into the next line without marking it; so a log entry
+//!    has 64 + 16 bytes. `restore` copies the entries back, the last first, so that what two entries both hold ends as
+//!    the earlier one has it: as it was when neither line was marked, which is at the beginning of the row.
+//! 5. *Traps*: a row may end anywhere. `mark` does everything that can trap before it enters the line, and the line is
+//!    entered before it changes; `restore` works from the end of the list and shortens it after each line, so that
 //!    it may itself be interrupted and begun again.
 //! 6. *The driver's own writes* into the model's memory (strings, arguments in memory) are marked like the model's.
+//! 7. *Fuel and stack* are state too while a row runs, and both run out at some instruction. So nothing that is woven
+//!    in may take more or less of them because of an earlier row: no line is remembered as saved, no size as grown.
 //!
 //! Completeness of 4 rests on [`Access`] knowing every instruction with a memory operand, which a test compares with
 //! the validator's own list. [`Binding::checking_evaluator`](crate::Binding::checking_evaluator) compares the whole memory and all

@@ -95,9 +95,6 @@ impl Plan {
             memory(model.pages, model.pages_max);
         }
         memory(self.layout.pages, self.layout.pages);
-        if let Some(model) = self.memory.filter(|memory| memory.tracked) {
-            memory(model.pages_max, model.pages_max);
-        }
         section
     }
 

@@ -50,7 +50,6 @@ pub(super) const FUNCTIONS: u32 = 7;
 pub(super) struct Plan {
     pub(super) memory: Option<Memory>,
     pub(super) driver_memory: u32,
-    pub(super) image_memory: u32,
     /// The virtual size in bytes, as `i64`; only where the memory is growing.
     pub(super) size_global: u32,
     pub(super) shadows: Vec<Shadow>,
@@ -89,7 +88,6 @@ impl Plan {
         Some(Self {
             memory,
             driver_memory,
-            image_memory: driver_memory + 1,
             size_global,
             size_shadow: size_global + 1,
             shadows,

@@ -10,28 +10,31 @@ use crate::limits::PAGE_BYTES;
 impl Plan {
     /// `mark(line)`: the line is about to change and was not marked before. A line beyond the memory traps here, as the
     /// store itself would.
+    ///
+    /// It does the same whatever rows before have done, and so costs the same fuel.
     pub(super) fn mark(&self) -> Function {
-        let (line, other, count) = (0, 1, 2);
+        let (line, count) = (0, 1);
         let (driver, layout) = (self.driver_memory, &self.layout);
-        let mut function = Function::new([(2, ValType::I32)]);
+        let mut function = Function::new([(1, ValType::I32)]);
         let code = &mut function.instructions();
         code.local_get(line)
             .i32_const(bits(layout.lines))
             .i32_ge_u();
         Self::trap_if(code);
-        self.save(code, line);
-        code.local_get(line).i32_const(1).i32_add().local_tee(other);
-        code.i32_const(bits(layout.lines))
-            .i32_lt_u()
-            .if_(BlockType::Empty);
-        self.save(code, other);
-        code.end();
-        // The list first: a line in the list alone is copied for nothing, one in the map alone would never be restored.
         code.i32_const(0)
             .i32_load(at(driver, DIRTY_COUNT))
-            .local_tee(count);
-        code.i32_const(2).i32_shl().local_get(line);
-        code.i32_store(at(driver, layout.list));
+            .local_set(count);
+        self.copy(code, line, |code| {
+            self.log_entry(code, count);
+            code.local_get(line).i32_const(LINE_BITS).i32_shl();
+            (driver, MODEL)
+        });
+        // From here nothing traps: a line that changes is in the log, in the list and in the map.
+        code.local_get(count)
+            .i32_const(2)
+            .i32_shl()
+            .local_get(line)
+            .i32_store(at(driver, layout.list));
         code.i32_const(0)
             .local_get(count)
             .i32_const(1)
@@ -44,23 +47,35 @@ impl Plan {
         function
     }
 
-    /// Copies a line into the image if it is not there yet.
-    fn save(&self, code: &mut InstructionSink<'_>, line: u32) {
-        let saved = at(self.driver_memory, self.layout.saved);
+    /// Copies a line, and what may spill over it where there is more memory after it. `addresses` pushes where to and
+    /// where from, and says in which memories.
+    fn copy(
+        &self,
+        code: &mut InstructionSink<'_>,
+        line: u32,
+        addresses: impl Fn(&mut InstructionSink<'_>) -> (u32, u32),
+    ) {
+        let one = |code: &mut InstructionSink<'_>, bytes: u32| {
+            let (to, from) = addresses(code);
+            code.i32_const(bits(bytes)).memory_copy(to, from);
+        };
         code.local_get(line)
-            .i32_load8_u(saved)
-            .i32_eqz()
+            .i32_const(bits(self.layout.lines.wrapping_sub(1)))
+            .i32_eq()
             .if_(BlockType::Empty);
-        self.copy(code, (self.image_memory, MODEL), line, LINE_BYTES);
-        code.local_get(line).i32_const(1).i32_store8(saved).end();
+        one(code, LINE_BYTES);
+        code.else_();
+        one(code, LINE_BYTES + SPILL_BYTES);
+        code.end();
     }
 
-    /// Copies from the beginning of a line, between memories `to` and `from`.
-    fn copy(&self, code: &mut InstructionSink<'_>, (to, from): (u32, u32), line: u32, bytes: u32) {
-        for _ in 0..2 {
-            code.local_get(line).i32_const(LINE_BITS).i32_shl();
-        }
-        code.i32_const(bits(bytes)).memory_copy(to, from);
+    /// Pushes the address of an entry of the log.
+    fn log_entry(&self, code: &mut InstructionSink<'_>, entry: u32) {
+        code.local_get(entry)
+            .i32_const(bits(LINE_BYTES + SPILL_BYTES))
+            .i32_mul()
+            .i32_const(bits(self.layout.log))
+            .i32_add();
     }
 
     /// `touch(address, length)`: marks every line of a piece of memory, or traps if it is not all in the memory.
@@ -137,13 +152,7 @@ impl Plan {
         let (count, line) = (0, 1);
         let mut function = Function::new([(2, ValType::I32)]);
         let code = &mut function.instructions();
-        self.for_each_dirty(code, count, line, |code| {
-            for next in [0, 1] {
-                code.local_get(line)
-                    .i32_const(0)
-                    .i32_store8(at(self.driver_memory, self.layout.saved + next));
-            }
-        });
+        self.for_each_dirty(code, count, line, |_| {});
         for shadow in &self.shadows {
             code.global_get(shadow.global).global_set(shadow.shadow);
         }
@@ -174,15 +183,11 @@ impl Plan {
                 .global_set(self.size_global);
         }
         self.for_each_dirty(code, count, line, |code| {
-            code.local_get(line)
-                .i32_const(bits(self.layout.lines.wrapping_sub(1)))
-                .i32_eq();
-            code.if_(BlockType::Empty);
-            self.copy(code, (MODEL, self.image_memory), line, LINE_BYTES);
-            code.else_();
-            let bytes = LINE_BYTES + SPILL_BYTES;
-            self.copy(code, (MODEL, self.image_memory), line, bytes);
-            code.end();
+            self.copy(code, line, |code| {
+                code.local_get(line).i32_const(LINE_BITS).i32_shl();
+                self.log_entry(code, count);
+                (MODEL, self.driver_memory)
+            });
         });
     }
 

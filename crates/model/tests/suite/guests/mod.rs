@@ -7,6 +7,7 @@
 
 mod border;
 mod bounds;
+mod edge;
 mod growth;
 mod stash;
 mod stores;
