@@ -9,6 +9,7 @@ mod model;
 mod release;
 mod run;
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use tracing::level_filters::LevelFilter;
@@ -49,7 +50,9 @@ pub(crate) fn start_logging(args: &Args) {
     let own = Targets::new()
         .with_default(LevelFilter::OFF)
         .with_target("weir", level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines).with(own).init();
 }
 
