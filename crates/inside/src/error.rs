@@ -16,8 +16,6 @@ pub enum Family {
     Model,
     /// A limit or rule of the domain refuses it.
     Policy,
-    /// The machine or its storage failed.
-    Environment,
     /// Weir is wrong.
     Bug,
 }

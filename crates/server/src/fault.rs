@@ -113,6 +113,14 @@ pub(crate) fn count(count: u64) -> Result<i64, Fault> {
     })
 }
 
+/// Work that was not begun because the server is on its way down.
+pub(crate) fn stopping() -> Fault {
+    Fault::environment(
+        "SERVER_STOPPING",
+        "the server is stopping. Try again when it is back",
+    )
+}
+
 /// A task that panicked. Its message is dropped: it could hold anything.
 pub(crate) fn panicked() -> Fault {
     Fault::bug(
@@ -150,7 +158,6 @@ from_error!(
         Caller,
         Model,
         Policy,
-        Environment,
         Bug
     }
 );
@@ -160,7 +167,6 @@ from_error!(
         Caller,
         Model,
         Policy,
-        Environment,
         Bug
     }
 );

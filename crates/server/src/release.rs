@@ -13,7 +13,7 @@ use weir_registry::{ModelRecord, RunRecord};
 
 use crate::access::Caller;
 use crate::domain::Domain;
-use crate::fault::{Fault, count, panicked};
+use crate::fault::{Fault, count, panicked, stopping};
 
 /// What a caller asks.
 pub(crate) struct Request {
@@ -300,11 +300,4 @@ async fn store_answer(
         answer: result.encode_to_vec(),
     };
     Ok(domain.registry.add_run(&record).await?)
-}
-
-fn stopping() -> Fault {
-    Fault::environment(
-        "SERVER_STOPPING",
-        "the server is stopping. Try again when it is back",
-    )
 }

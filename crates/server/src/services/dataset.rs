@@ -18,7 +18,7 @@ use weir_vault::{Manifest, Progress as Ingested, SnapshotMeta, Source, Stage};
 use super::{Answers, Sender, enter, refused, stream};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
-use crate::fault::{Fault, count, panicked};
+use crate::fault::{Fault, count, panicked, stopping};
 
 pub(crate) struct Datasets(pub(crate) Arc<Domain>);
 
@@ -99,12 +99,7 @@ async fn register(
     let slot = Arc::clone(&domain.registration_slots)
         .acquire_owned()
         .await
-        .map_err(|_| {
-            Fault::environment(
-                "SERVER_STOPPING",
-                "the server is stopping. Try again when it is back",
-            )
-        })?;
+        .map_err(|_| stopping())?;
     // Asked under the slot: registrations come one at a time, so the name stays free until it is taken below.
     if domain.registry.dataset(&name).await?.is_some() {
         return Err(taken(name));
