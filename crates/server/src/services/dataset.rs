@@ -18,7 +18,7 @@ use weir_vault::{Manifest, Progress as Ingested, SnapshotMeta, Source, Stage};
 use super::{Answers, Sender, enter, refused, stream};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
-use crate::fault::{Fault, count, panicked, stopping};
+use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 
 pub(crate) struct Datasets(pub(crate) Arc<Domain>);
 
@@ -73,15 +73,7 @@ impl DatasetService for Datasets {
             .dataset(&name)
             .await
             .map_err(Fault::from)?
-            .ok_or_else(|| {
-                let name: String = name.chars().take(super::NAME_CHARS_MAX).collect();
-                Fault::caller(
-                    "DATASET_UNKNOWN",
-                    format!(
-                        "there is no dataset `{name}`. `weir dataset list` shows those there are"
-                    ),
-                )
-            })?;
+            .ok_or_else(|| dataset_unknown(&name))?;
         Ok(Response::new(to_proto(record, caller.role)?))
     }
 }
