@@ -208,6 +208,10 @@ from_error!(
         Bug
     }
 );
+from_error!(
+    weir_catalogue::CatalogueError,
+    weir_catalogue::Family { Caller }
+);
 from_error!(weir_policy::PolicyError, weir_policy::Family { Caller });
 from_error!(
     weir_vault::VaultError,

@@ -12,8 +12,9 @@ use weir_api::v1::{
     RegisterDatasetRequest, RegisterDatasetResponse,
 };
 use weir_audit::Event;
+use weir_catalogue::Manifest;
 use weir_registry::{DatasetRecord, Role};
-use weir_vault::{Manifest, Progress as Ingested, SnapshotMeta, Source, Stage};
+use weir_vault::{Progress as Ingested, SnapshotMeta, Source, Stage};
 
 use super::{Answers, Sender, enter, refused, stream};
 use crate::access::{Call, Caller};
@@ -197,7 +198,7 @@ fn to_proto(record: DatasetRecord, role: Role) -> Result<v1::Dataset, Fault> {
     })
 }
 
-fn column(column: &weir_vault::Column) -> v1::Column {
+fn column(column: &weir_catalogue::Column) -> v1::Column {
     v1::Column {
         name: column.name.clone(),
         r#type: column.kind.name().to_owned(),

@@ -21,12 +21,12 @@ pub use staged::Staged;
 pub(crate) use staged::Staging;
 
 use crate::keys::DataKey;
-use crate::manifest::Manifest;
 use crate::population::Population;
 use crate::snapshot::SealedFile;
 use crate::source::{self, Source};
 use crate::{Result, VaultError};
 use code::Coder;
+use weir_catalogue::Manifest;
 use write::SealedWriter;
 
 /// Batches that wait between reading and sorting.
