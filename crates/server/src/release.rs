@@ -199,10 +199,10 @@ async fn find(domain: &Domain, reading: &Reading) -> Result<Found, Fault> {
 fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
     let Found { dataset, model } = found;
     let manifest = Manifest::from_toml(&dataset.manifest_toml, "the stored manifest")?;
-    let unit = UnitSource {
-        identifier: manifest.unit().name.clone(),
-        population: dataset.population,
-    };
+    let units = manifest.units().iter().map(|unit| UnitSource {
+        identifier: manifest.columns()[unit.column].name.clone(),
+        population: unit.population.clone(),
+    });
     let model = match model {
         Some(record) => Some(ModelSource {
             model: domain.compile(&record)?,
@@ -213,7 +213,7 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
     Ok(RelationSource {
         table: domain.vault.table(&dataset.snapshot)?,
         dataset: dataset.name,
-        units: vec![unit],
+        units: units.collect(),
         model,
     })
 }
