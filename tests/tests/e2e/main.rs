@@ -10,3 +10,4 @@ mod models;
 mod numbers;
 mod record;
 mod refusals;
+mod shared_data;
