@@ -392,14 +392,6 @@ pub enum VaultError {
         /// How it differs.
         problem: &'static str,
     },
-    /// Sorting needs more memory than it may have.
-    #[error("`{file}`: sorting needs more than {limit} bytes of memory; split the dataset")]
-    SortMemory {
-        /// The file's name.
-        file: String,
-        /// The limit in bytes.
-        limit: usize,
-    },
     /// A file operation failed.
     #[error("cannot {action} `{}`: {}", path.display(), source.kind())]
     Io {
@@ -463,7 +455,6 @@ impl VaultError {
             Self::SnapshotDamaged { .. } => "SNAPSHOT_DAMAGED",
             Self::SnapshotKeyMissing { .. } => "SNAPSHOT_KEY_MISSING",
             Self::PopulationDamaged { .. } => "POPULATION_DAMAGED",
-            Self::SortMemory { .. } => "SORT_MEMORY",
             Self::Io { .. } => "VAULT_IO",
             Self::Random => "RANDOM_UNAVAILABLE",
             Self::Internal { .. } => "VAULT_INTERNAL",
@@ -484,7 +475,6 @@ impl VaultError {
             | Self::SnapshotDamaged { .. }
             | Self::SnapshotKeyMissing { .. }
             | Self::PopulationDamaged { .. }
-            | Self::SortMemory { .. }
             | Self::Io { .. }
             | Self::Random => Family::Environment,
             Self::Internal { .. } => Family::Bug,
