@@ -367,14 +367,6 @@ pub enum VaultError {
         /// How it differs.
         problem: &'static str,
     },
-    /// Sorting needs more memory than it may have.
-    #[error("`{file}`: sorting needs more than {limit} bytes of memory; split the dataset")]
-    SortMemory {
-        /// The file's name.
-        file: String,
-        /// The limit in bytes.
-        limit: usize,
-    },
     /// A file operation failed.
     #[error("cannot {action} `{}`: {}", path.display(), source.kind())]
     Io {
@@ -436,7 +428,6 @@ impl VaultError {
             Self::SnapshotDamaged { .. } => "SNAPSHOT_DAMAGED",
             Self::SnapshotKeyMissing { .. } => "SNAPSHOT_KEY_MISSING",
             Self::PopulationDamaged { .. } => "POPULATION_DAMAGED",
-            Self::SortMemory { .. } => "SORT_MEMORY",
             Self::Io { .. } => "VAULT_IO",
             Self::Random => "RANDOM_UNAVAILABLE",
             Self::Internal { .. } => "VAULT_INTERNAL",
@@ -457,7 +448,6 @@ impl VaultError {
             | Self::SnapshotDamaged { .. }
             | Self::SnapshotKeyMissing { .. }
             | Self::PopulationDamaged { .. }
-            | Self::SortMemory { .. }
             | Self::Io { .. }
             | Self::Random => Family::Environment,
             Self::Internal { .. } => Family::Bug,

@@ -47,7 +47,7 @@ mod table;
 mod vault;
 
 pub use error::{Family, Place, VaultError};
-pub use ingest::{Progress, Stage, Staged};
+pub use ingest::{Progress, Resources, Stage, Staged};
 pub use keys::{DataKey, KeyKeeper, MasterKey};
 pub use snapshot::{SnapshotMeta, StoredColumn};
 pub use source::Source;

@@ -152,10 +152,16 @@ fn progress_sender(
                 progress.bytes_total,
                 progress.rows_read,
             ),
+            Stage::Merge => (
+                "sorting by unit",
+                0,
+                progress.rows_kept,
+                progress.rows_merged,
+            ),
             Stage::Seal => (
                 "sorting by unit and sealing",
                 progress.rows_sealed,
-                progress.rows_read,
+                progress.rows_kept,
                 progress.rows_sealed,
             ),
         };
