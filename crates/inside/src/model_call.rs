@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, TableSource, Volatility, ident,
 };
-use weir_model::{Binding, Evaluator};
+use weir_model::{Binding, Evaluator, Grain};
 
 use crate::error::SqlError;
 use crate::planner::ModelSource;
@@ -37,6 +37,11 @@ pub(crate) fn source(
         dataset: dataset.to_owned(),
         message,
     };
+    if model.model.signature().grain() == Grain::Unit {
+        return Err(misfit(
+            "it answers units, not rows (it exports `unit`), which SQL cannot call yet".to_owned(),
+        ));
+    }
     let binding = model
         .model
         .bind(&schema)

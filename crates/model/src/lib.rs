@@ -48,6 +48,7 @@
 
 mod admit;
 mod bind;
+mod cache;
 mod core;
 mod driven;
 mod error;
@@ -58,6 +59,7 @@ mod nan;
 mod runtime;
 mod signature;
 mod tier;
+mod unit;
 mod weave;
 
 pub use admit::{Admitted, admit};
@@ -66,5 +68,6 @@ pub use error::{Family, ModelError};
 pub use evaluate::Evaluator;
 pub use limits::Limits;
 pub use runtime::{Model, Runtime};
-pub use signature::{Domain, Input, Output, Signature, ValueType};
+pub use signature::{Domain, Grain, Input, Output, Signature, ValueType};
 pub use tier::{Isolation, Tier};
+pub use unit::{UnitAnswers, UnitEvaluator};

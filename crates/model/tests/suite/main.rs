@@ -16,5 +16,6 @@ mod nan;
 mod smith;
 mod support;
 mod tiers;
+mod units;
 mod values;
 mod zoo;
