@@ -12,7 +12,7 @@ use wasmtime::component::Val;
 
 use crate::error::ModelError;
 use crate::runtime::Model;
-use input::InputColumn;
+pub(crate) use input::InputColumn;
 use instance::Failure;
 pub(crate) use instance::{FreshModel, pool};
 use output::OutputColumns;
