@@ -34,12 +34,26 @@ pub enum ModelError {
         "the model is not WebAssembly (the first bytes are not `\\0asm`): submit the built `.wasm` component, not its source or an archive"
     )]
     NotWasm,
-    /// A core module instead of a component.
+    /// WebAssembly in its text form.
     #[error(
-        "the model is a core WebAssembly module, not a component: embed its WIT and package it with \
-         `wasm-tools component embed` and `wasm-tools component new`"
+        "the model is WebAssembly text: submit the binary, which `wat2wasm` or `wasm-tools parse` make of it"
+    )]
+    Text,
+    /// A core module that does not say what its signature is.
+    #[error(
+        "the model is a core WebAssembly module without its signature (no custom section `component-type`): give its WIT \
+         with `--wit model.wit`, or write it in with `weir model pack FILE --wit model.wit`"
     )]
     CoreModule,
+    /// A core module that does not fit the signature it carries, or whose signature cannot be read.
+    #[error(
+        "the model could not be packaged as a component: {reason}. Its exports must be those of its WIT: `row`, and \
+         `memory` and `cabi_realloc` where strings or records are passed"
+    )]
+    Package {
+        /// What does not fit.
+        reason: String,
+    },
     /// Not valid, or valid only with features that models may not use.
     #[error(
         "the model does not validate at byte {offset}: {reason}. Models may use WebAssembly 2.0 with vectors; \
@@ -199,7 +213,9 @@ impl ModelError {
         match self {
             Self::TooLarge { .. } => "MODEL_TOO_LARGE",
             Self::NotWasm => "MODEL_NOT_WASM",
+            Self::Text => "MODEL_TEXT",
             Self::CoreModule => "MODEL_CORE_MODULE",
+            Self::Package { .. } => "MODEL_PACKAGE",
             Self::Invalid { .. } => "MODEL_INVALID",
             Self::Import { .. } => "MODEL_IMPORT",
             Self::Shape { .. } => "MODEL_SHAPE",
@@ -226,7 +242,9 @@ impl ModelError {
         match self {
             Self::TooLarge { .. }
             | Self::NotWasm
+            | Self::Text
             | Self::CoreModule
+            | Self::Package { .. }
             | Self::Invalid { .. }
             | Self::Import { .. }
             | Self::Shape { .. }

@@ -57,10 +57,13 @@ mod evaluate;
 mod fresh;
 mod limits;
 mod nan;
+mod pack;
 mod runtime;
 mod signature;
 mod tier;
+mod trace;
 mod unit;
+mod vet;
 mod weave;
 
 pub use admit::{Admitted, admit};
@@ -68,7 +71,20 @@ pub use bind::{Binding, BoundColumn};
 pub use error::{Family, ModelError};
 pub use evaluate::Evaluator;
 pub use limits::Limits;
+pub use pack::{Received, embed, package, receive};
 pub use runtime::{Model, Runtime};
 pub use signature::{Domain, Grain, Input, Output, Signature, ValueType};
 pub use tier::{Isolation, Tier};
 pub use unit::{UnitAnswers, UnitEvaluator};
+pub use vet::{
+    Aspect, CodeReport, ConstantsReport, DatasetReport, DatasetView, Finding, InputReport,
+    OutputReport, REPORT_VERSION, Report, Severity, TestReport, TestsReport, TierReport, VetLimits,
+    Vetting, wat,
+};
+
+/// What weakens a guarantee, for use where there is nothing to guard: a model's author, on the author's own machine, over
+/// rows that are nobody's.
+pub mod danger {
+    pub use crate::trace::{RowFailure, RowTrace, Tracer};
+    pub use crate::vet::schema_of;
+}

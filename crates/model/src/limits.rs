@@ -16,6 +16,13 @@ pub struct Limits {
     pub enum_cases_max: usize,
     /// Length in bytes of a parameter, field or case name. The shortest of the common SQL limits on identifiers is 63.
     pub name_bytes_max: usize,
+    /// Levels of types within types. Types are read by calling oneself once per level; a signature has three levels.
+    pub type_nesting_max: usize,
+    /// Bytes of the type information that a core module carries for its packaging. A signature with every name at its
+    /// limit stays below it.
+    pub type_section_bytes_max: usize,
+    /// Pieces that this information comes in. Toolchains write one.
+    pub type_sections_max: usize,
     /// Functions in the core module.
     pub functions_max: u32,
     /// Size in bytes of one function's body. The time to compile grows faster than linearly with it.
@@ -58,6 +65,9 @@ impl Default for Limits {
             outputs_max: 32,
             enum_cases_max: 256,
             name_bytes_max: 63,
+            type_nesting_max: 128,
+            type_section_bytes_max: 256 << 10,
+            type_sections_max: 8,
             functions_max: 10_000,
             function_bytes_max: 512 << 10,
             globals_max: 1_000,

@@ -165,7 +165,7 @@ fn engine(config: &Config) -> Result<Engine, ModelError> {
 }
 
 /// What all engines have in common: the features that admission allows, and nothing that differs between machines.
-fn config(limits: &Limits, metered: bool) -> Config {
+pub(crate) fn config(limits: &Limits, metered: bool) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(metered)

@@ -46,6 +46,10 @@ pub(super) fn examine(bytes: &[u8], limits: &Limits) -> Result<Shape, ModelError
     let mut types = None;
     for payload in parser.parse_all(bytes) {
         let payload = payload.map_err(invalid)?;
+        if let Payload::ComponentTypeSection(section) = &payload {
+            let types = bytes.get(section.range()).unwrap_or_default();
+            check_nesting(types, limits)?;
+        }
         match walk.validator.payload(&payload).map_err(invalid)? {
             ValidPayload::Func(function, body) => walk.functions.push((function, body)),
             ValidPayload::End(of_this_level) => types = Some(of_this_level),
@@ -265,6 +269,35 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Bounds the depth of types within types, before anything reads them: readers call themselves once per level, and the
+/// stack they have is not endless.
+///
+/// A level that holds another begins with one of two bytes, a count, and the kind of its first declaration. There are no
+/// more levels than places that look so; names and numbers rarely do.
+pub(crate) fn check_nesting(types: &[u8], limits: &Limits) -> Result<(), ModelError> {
+    let places = (0..types.len()).filter(|place| may_begin_level(&types[*place..]));
+    at_most(
+        "levels of types within types, or what looks like one",
+        places.count() as u64,
+        limits.type_nesting_max as u64,
+    )
+}
+
+/// Whether a component type or an instance type that declares something may begin here.
+fn may_begin_level(bytes: &[u8]) -> bool {
+    const COMPONENT_TYPE: u8 = 0x41;
+    const INSTANCE_TYPE: u8 = 0x42;
+    const DECLARATION_KIND_MAX: u8 = 0x04;
+    const COUNT_BYTES_MAX: usize = 5;
+    let Some((&(COMPONENT_TYPE | INSTANCE_TYPE), rest)) = bytes.split_first() else {
+        return false;
+    };
+    let count = rest.iter().take(COUNT_BYTES_MAX);
+    let more = count.take_while(|byte| **byte & 0x80 != 0).count();
+    rest.get(more + 1)
+        .is_some_and(|kind| *kind <= DECLARATION_KIND_MAX)
+}
+
 /// A declared maximum beyond the limit is refused too: the model would count on memory that it never gets.
 fn check_memory(memory: &MemoryType, limits: &Limits) -> Result<(), ModelError> {
     at_most(
@@ -282,7 +315,7 @@ fn check_memory(memory: &MemoryType, limits: &Limits) -> Result<(), ModelError> 
     }
 }
 
-pub(super) fn at_most(what: &'static str, actual: u64, limit: u64) -> Result<(), ModelError> {
+pub(crate) fn at_most(what: &'static str, actual: u64, limit: u64) -> Result<(), ModelError> {
     if actual > limit {
         return Err(ModelError::Limit {
             what,
@@ -299,14 +332,14 @@ pub(super) fn no_function() -> ModelError {
     }
 }
 
-pub(super) fn invalid(error: Error) -> ModelError {
+pub(crate) fn invalid(error: Error) -> ModelError {
     ModelError::Invalid {
         offset: error.offset(),
         reason: quoted(error.message()),
     }
 }
 
-fn imported(kind: &'static str, name: &str) -> ModelError {
+pub(crate) fn imported(kind: &'static str, name: &str) -> ModelError {
     ModelError::Import {
         kind,
         name: quoted(name),

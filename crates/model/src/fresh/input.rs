@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::signature::{Domain, Input, ValueType};
 
 /// One input column of a batch.
-pub(super) struct InputColumn {
+pub(crate) struct InputColumn {
     values: Values,
     optional: bool,
 }
@@ -37,7 +37,7 @@ enum Values {
 }
 
 impl InputColumn {
-    pub(super) fn new(
+    pub(crate) fn new(
         input: &Input,
         column: &ArrayRef,
         limits: &Limits,
@@ -62,7 +62,7 @@ impl InputColumn {
     }
 
     /// The parameter for one row; nothing when the row fails by it.
-    pub(super) fn value(&self, row: usize) -> Option<Val> {
+    pub(crate) fn value(&self, row: usize) -> Option<Val> {
         let value = match &self.values {
             Values::Bool(array) => array.is_valid(row).then(|| Val::Bool(array.value(row))),
             Values::S8(array) => array.is_valid(row).then(|| Val::S8(array.value(row))),

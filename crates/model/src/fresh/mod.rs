@@ -15,7 +15,7 @@ use wasmtime::component::Val;
 use crate::driven::Piece;
 use crate::error::ModelError;
 use crate::runtime::Model;
-use input::InputColumn;
+pub(crate) use input::InputColumn;
 use instance::Failure;
 pub(crate) use instance::{FreshModel, pool};
 use output::OutputColumns;

@@ -48,7 +48,7 @@ fn the_signature_is_read_from_the_bytes() {
 #[test]
 fn what_is_no_component_is_told_apart() {
     assert_snapshot!(refusal(b""), @r#"MODEL_NOT_WASM: the model is not WebAssembly (the first bytes are not `\0asm`): submit the built `.wasm` component, not its source or an archive"#);
-    assert_snapshot!(refusal(&component_text("(module)")), @"MODEL_CORE_MODULE: the model is a core WebAssembly module, not a component: embed its WIT and package it with `wasm-tools component embed` and `wasm-tools component new`");
+    assert_snapshot!(refusal(&component_text("(module)")), @"MODEL_CORE_MODULE: the model is a core WebAssembly module without its signature (no custom section `component-type`): give its WIT with `--wit model.wit`, or write it in with `weir model pack FILE --wit model.wit`");
     assert_snapshot!(refusals(&[
         b"PK\x03\x04".to_vec(),
         b"fn main() {}".to_vec(),
