@@ -73,7 +73,7 @@ fn what_does_not_fit_is_named() {
     };
     assert_snapshot!(refusal(PACE, &[("distanse", DataType::Int32), ("air_time", DataType::Float64)]), @"MODEL_MISSING_COLUMN: the model reads column `distance`, which the dataset does not have: nearest by name are `distanse`, `air_time`");
     assert_snapshot!(refusal(PACE, &[]), @"MODEL_MISSING_COLUMN: the model reads column `distance`, which the dataset does not have: it has no columns");
-    assert_snapshot!(refusal(PACE, &[("distance", DataType::Int64), ("air_time", DataType::Float64)]), @"MODEL_COLUMN_TYPE: column `distance` is Int64, but the model takes `s32`: without loss it takes signed integers of up to 32 bits and unsigned ones of up to 16; change the parameter's type, or cast the column");
+    assert_snapshot!(refusal(PACE, &[("distance", DataType::Int64), ("air_time", DataType::Float64)]), @"MODEL_COLUMN_TYPE: column `distance` is Int64, but the model takes `s32`: without loss it takes signed integers of up to 32 bits, unsigned ones of up to 16, and dates; change the parameter's type, or cast the column");
     let lines = [
         found(DataType::Utf8, DataType::Float64),
         found(DataType::UInt32, DataType::Float64),

@@ -9,6 +9,7 @@ mod admission;
 mod binding;
 mod echo;
 mod examples;
+mod fuzz;
 mod guests;
 mod hostile;
 mod independence;
