@@ -27,6 +27,7 @@ use crate::source::{self, Source};
 use crate::{Result, VaultError};
 use code::Coder;
 use weir_catalogue::Manifest;
+use weir_catalogue::quality::{Collector, QualityReport};
 use write::SealedWriter;
 
 /// Batches that wait between reading and sorting.
@@ -65,6 +66,7 @@ pub(crate) struct Outcome {
     pub(crate) rows_without_unit: u64,
     pub(crate) units: u64,
     pub(crate) files: Vec<SealedFile>,
+    pub(crate) quality: QualityReport,
 }
 
 /// What the sorting thread says.
@@ -122,6 +124,7 @@ pub(crate) fn run(
             rows_without_unit: reading.rows_without_unit,
             units,
             files,
+            quality: reading.quality.finish(),
         })
     })
 }
@@ -133,6 +136,7 @@ struct Reading<'a> {
     on_progress: OnProgress<'a>,
     progress: Progress,
     rows_without_unit: u64,
+    quality: Collector,
 }
 
 impl<'a> Reading<'a> {
@@ -150,6 +154,7 @@ impl<'a> Reading<'a> {
             on_progress,
             progress,
             rows_without_unit: 0,
+            quality: Collector::new(manifest),
         }
     }
 
@@ -166,6 +171,11 @@ impl<'a> Reading<'a> {
         while let Some(batch) = opened.reader.next_batch()? {
             self.progress.rows_read += batch.rows as u64;
             self.progress.bytes_read = batch.bytes_read;
+            self.quality
+                .observe(&batch.columns)
+                .map_err(|_| VaultError::Internal {
+                    action: "measuring quality",
+                })?;
             if let Some(coded) = coder.code(batch)? {
                 rows_coded.fetch_add(coded.num_rows() as u64, Ordering::Relaxed);
                 batches
