@@ -7,7 +7,7 @@ use prost::Message;
 use tokio::runtime::Handle;
 use weir_api::v1::RunResult;
 use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
-use weir_catalogue::{Manifest, Role};
+use weir_catalogue::Manifest;
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
     ColumnRights, Limits, ModelSource, Plan, Query, Reading, RelationSource, Sources, UnitSource,
@@ -207,9 +207,9 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
     });
     let rights = manifest.columns().iter().map(|column| ColumnRights {
         name: column.name.clone(),
-        read: column.role != Role::Identifier,
-        group: true,
-        compare: true,
+        read: column.is_readable(),
+        group: column.may_group(),
+        compare: column.may_compare(),
     });
     let model = match model {
         Some(record) => Some(ModelSource {
