@@ -146,8 +146,8 @@ pub enum SqlError {
     },
     /// A column that may not be read.
     #[error(
-        "the column `{column}` is not shared: the dataset's manifest keeps it from every query and model. `weir dataset \
-         show` tells on what ground"
+        "the column `{column}` cannot be read: it is an identifier, which is not stored, or the dataset's manifest does \
+         not share it. Join on identifiers; `weir dataset show` tells what each column is"
     )]
     ColumnNotShared {
         /// The column.

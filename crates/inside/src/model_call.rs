@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions::core::expr_fn::get_field;
@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
 use weir_model::{Binding, Evaluator, Grain};
 
 use crate::error::SqlError;
+use crate::names::RESERVED_PREFIX;
 use crate::planner::{ModelSource, RelationSource};
 use crate::unit_model::UnitCall;
 
@@ -40,14 +41,9 @@ pub(crate) fn source(
         dataset: dataset.to_owned(),
         message,
     };
-    if model.model.signature().grain() == Grain::Unit {
-        return Err(misfit(
-            "it answers units, not rows (it exports `unit`), which SQL cannot call yet".to_owned(),
-        ));
-    }
     let binding = model
         .model
-        .bind(&schema)
+        .bind(&without_reserved(&schema))
         .map_err(|error| misfit(error.to_string()))?;
     if model.model.signature().grain() == Grain::Unit {
         if relation.units.len() > 1 {
@@ -62,6 +58,13 @@ pub(crate) fn source(
         plan(model, dataset, table, binding).map_err(|error| misfit(error.strip_backtrace()))?;
     let schema = Arc::clone(plan.schema().inner());
     Ok(Arc::new(View { plan, schema }))
+}
+
+/// What a model may bind to: its parameter `weir-unit` would be the number of the unit.
+fn without_reserved(schema: &Schema) -> Schema {
+    let fields = schema.fields().iter();
+    let fields = fields.filter(|field| !field.name().starts_with(RESERVED_PREFIX));
+    Schema::new(fields.cloned().collect::<Fields>())
 }
 
 fn plan(
