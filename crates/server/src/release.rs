@@ -14,16 +14,19 @@ use weir_registry::{ModelRecord, RunRecord};
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, panicked, stopping};
+use crate::snapshots;
 
 /// What a caller asks.
 pub(crate) struct Request {
     pub(crate) run: String,
     pub(crate) sql: String,
+    /// Snapshots to read instead of the newest.
+    pub(crate) snapshots: Vec<String>,
 }
 
 impl Request {
     fn digest(&self) -> Digest {
-        Digest::of(self.sql.as_bytes())
+        weir_audit::request_digest(&self.sql, &self.snapshots)
     }
 }
 
@@ -58,7 +61,7 @@ async fn release(
     let query = Query::parse(&request.sql)?;
 
     // 2. What it reads is looked up with the caller's authority. Only here do names become data.
-    let (sources, read) = sources(domain, &query).await?;
+    let (sources, read) = sources(domain, &query, &request.snapshots).await?;
 
     // 3. Planned and split: everything up to the aggregate inside, the rest outside.
     let plan = Plan::new(&query, &sources)?;
@@ -123,7 +126,11 @@ struct Read {
     models: Vec<ModelRef>,
 }
 
-async fn sources(domain: &Arc<Domain>, query: &Query) -> Result<(Sources, Read), Fault> {
+async fn sources(
+    domain: &Arc<Domain>,
+    query: &Query,
+    pinned: &[String],
+) -> Result<(Sources, Read), Fault> {
     let dataset = domain
         .registry
         .dataset(query.dataset())
@@ -137,6 +144,10 @@ async fn sources(domain: &Arc<Domain>, query: &Query) -> Result<(Sources, Read),
                 ),
             )
         })?;
+    let snapshot = snapshots::choose(&domain.registry, &dataset, pinned)
+        .await?
+        .id;
+    snapshots::all_used(pinned, &[&snapshot])?;
     let approved = match query.model() {
         Some(name) => Some(approved_model(domain, name).await?),
         None => None,
@@ -150,7 +161,7 @@ async fn sources(domain: &Arc<Domain>, query: &Query) -> Result<(Sources, Read),
     };
     let read = Read {
         dataset: dataset.name.clone(),
-        snapshot: dataset.snapshot.clone(),
+        snapshot: snapshot.clone(),
         models,
     };
     let opened = Arc::clone(domain);
@@ -163,7 +174,7 @@ async fn sources(domain: &Arc<Domain>, query: &Query) -> Result<(Sources, Read),
             None => None,
         };
         Ok::<_, Fault>(Sources {
-            table: opened.vault.table(&dataset.snapshot)?,
+            table: opened.vault.table(&snapshot)?,
             dataset: dataset.name,
             model,
         })

@@ -9,3 +9,4 @@ mod models;
 mod numbers;
 mod record;
 mod refusals;
+mod snapshots;
