@@ -46,9 +46,16 @@ fn a_destroyed_snapshot_is_gone_with_its_files_and_says_so() {
         certificate
     );
 
-    for fixture in [fixture.reopen()] {
-        assert_eq!(fixture.vault.snapshot_ids().unwrap(), [second.id.clone()]);
-        assert_eq!(fixture.vault.certificates().unwrap(), [certificate.clone()]);
+    {
+        let fixture = fixture.reopen();
+        assert_eq!(
+            fixture.vault.snapshot_ids().unwrap(),
+            std::slice::from_ref(&second.id)
+        );
+        assert_eq!(
+            fixture.vault.certificates().unwrap(),
+            std::slice::from_ref(&certificate)
+        );
         let refused = fixture.vault.table(&first.id).unwrap_err();
         assert_snapshot!(refused.to_string().replace(&first.id, "ID"), @"snapshot `ID` was destroyed on 2023-11-14T22:13:20Z; nobody can read it any more. Use another snapshot, or register the data again");
         let left = fixture.files();

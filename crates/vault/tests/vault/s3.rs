@@ -89,8 +89,12 @@ impl Server {
     }
 
     fn settings(&self, prefix: &str) -> StoreSettings {
+        self.bucket("city", prefix)
+    }
+
+    fn bucket(&self, bucket: &str, prefix: &str) -> StoreSettings {
         StoreSettings::S3(S3Settings {
-            bucket: "city".to_owned(),
+            bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
             region: "us-east-1".to_owned(),
             endpoint: Some(format!("http://127.0.0.1:{}", self.port)),
@@ -264,11 +268,7 @@ fn a_store_that_is_away_wrong_or_altered_is_named() {
         again(&StoreSettings::Folder).unwrap_err().code(),
         "STORE_FOREIGN"
     );
-    let StoreSettings::S3(mut missing) = server.settings("one") else {
-        panic!("S3")
-    };
-    missing.bucket = "none".to_owned();
-    let refused = again(&StoreSettings::S3(missing)).unwrap_err();
+    let refused = again(&server.bucket("none", "one")).unwrap_err();
     assert!(
         ["STORE_FAILED", "STORE_FOREIGN"].contains(&refused.code()),
         "{refused}"
