@@ -42,6 +42,7 @@ impl TestDomain {
             name: "test".to_owned(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             inboxes: vec![inbox.clone()],
+            vault: weir_server::VaultConfig::default(),
             organisation: "Data Bureau".to_owned(),
             person: "wang".to_owned(),
         };
@@ -126,6 +127,7 @@ impl TestDomain {
             manifest_toml: manifest.to_owned(),
             manifest_name: "manifest.toml".to_owned(),
             source_path: file.display().to_string(),
+            update: false,
         };
         self.bureau.register_dataset(request, |_| {}).await
     }
@@ -147,6 +149,7 @@ impl TestDomain {
         let request = RunRequest {
             sql: sql.to_owned(),
             run_id: String::new(),
+            snapshots: Vec::new(),
         };
         self.operator.run(request, |_| {}).await
     }

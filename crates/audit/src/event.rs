@@ -28,6 +28,22 @@ pub struct DatasetRef {
     pub snapshot: String,
 }
 
+/// The digest of a run's request as entries hold it: that of the SQL, or, where snapshots are pinned, that of the SQL
+/// followed, for each snapshot in the order of their ids, by one zero byte and the id. SQL holds no zero byte, so no two
+/// requests share their bytes.
+#[must_use]
+pub fn request_digest(sql: &str, snapshots: &[String]) -> Digest {
+    let mut snapshots: Vec<_> = snapshots.iter().collect();
+    snapshots.sort();
+    snapshots.dedup();
+    let mut bytes = sql.as_bytes().to_vec();
+    for snapshot in snapshots {
+        bytes.push(0);
+        bytes.extend_from_slice(snapshot.as_bytes());
+    }
+    Digest::of(&bytes)
+}
+
 /// One fact. Names, digests and counts only: there is no field that could hold a raw data value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -120,5 +136,18 @@ pub enum Event {
         request_digest: Digest,
         /// The stable code of the refusal.
         code: String,
+    },
+    /// A snapshot was destroyed: nobody can read it any more.
+    SnapshotDestroyed {
+        /// The dataset's name.
+        dataset: String,
+        /// The snapshot's identifier.
+        snapshot: String,
+        /// Digest of the snapshot as it was registered.
+        digest: Digest,
+        /// Digest of the certificate: its canonical JSON.
+        certificate: Digest,
+        /// Why.
+        reason: String,
     },
 }

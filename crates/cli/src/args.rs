@@ -81,6 +81,9 @@ pub(crate) struct InitArgs {
     /// Folder that files may be registered from; may be given several times [default: the domain's `inbox`]
     #[arg(long, value_name = "DIR")]
     pub(crate) inbox: Vec<PathBuf>,
+    /// File with the `[store]` and `[keys]` tables of the vault (see docs/operating.md) [default: all in the folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault: Option<PathBuf>,
     /// Name of the bureau that runs the domain
     #[arg(long, default_value = "Data Bureau")]
     pub(crate) organisation: String,
@@ -142,15 +145,35 @@ pub(crate) enum DatasetCommand {
         /// The dataset's manifest (see docs/datasets.md)
         #[arg(long)]
         manifest: PathBuf,
+        /// Make a new snapshot of a dataset that is registered already; columns may be added
+        #[arg(long)]
+        update: bool,
         #[command(flatten)]
         output: OutputArgs,
+    },
+    /// Destroy a snapshot for good: nobody can read it any more, with no backup (bureau only)
+    #[command(
+        after_help = "Example:\n  weir dataset destroy flights --reason \"retention ended\" --certificate flights-destroyed.json"
+    )]
+    Destroy {
+        /// The dataset's name
+        name: String,
+        /// One snapshot [default: the only one there is]
+        #[arg(long, default_value = "", value_name = "ID")]
+        snapshot: String,
+        /// Why, in one line; goes into the certificate and the log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Write the certificate to this new file [default: print it]
+        #[arg(long, value_name = "FILE")]
+        certificate: Option<PathBuf>,
     },
     /// List the datasets
     List {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Show one dataset and its columns
+    /// Show one dataset, its snapshots and its columns
     Show {
         /// Its name
         name: String,
@@ -209,6 +232,9 @@ pub(crate) struct RunArgs {
     /// Write the receipt to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) receipt: Option<PathBuf>,
+    /// Read this snapshot instead of the newest; may be given once for each dataset
+    #[arg(long, value_name = "ID")]
+    pub(crate) snapshot: Vec<String>,
     /// UUID for retries: the same id and SQL return the same answer
     #[arg(long, default_value = "")]
     pub(crate) run_id: String,
@@ -235,7 +261,7 @@ pub(crate) enum AuditCommand {
         after_help = "Examples:\n  weir audit verify --log domain/log --key domain/log.vkey\n  weir audit verify --key domain/log.vkey run.json"
     )]
     Verify {
-        /// A receipt, as written by `weir run --receipt`
+        /// A receipt, as written by `weir run --receipt`, or a certificate of destruction
         receipt: Option<PathBuf>,
         /// The log's folder
         #[arg(long, value_name = "DIR")]

@@ -173,6 +173,25 @@ impl Client {
             .map_err(|status| self.refused(&status))
     }
 
+    /// Destroys a snapshot for good and verifies the certificate against the log's key. Bureau only.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`ClientError::Untrusted`] where the certificate does not prove what it says.
+    pub async fn destroy_snapshot(
+        &self,
+        request: v1::DestroySnapshotRequest,
+    ) -> Result<v1::DestroySnapshotResponse, ClientError> {
+        let mut service = DatasetServiceClient::new(self.channel());
+        let answer = service.destroy_snapshot(request).await;
+        let destroyed = answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refused(&status))?;
+        weir_audit::Certificate::from_json(destroyed.certificate_json.as_bytes())
+            .and_then(|certificate| certificate.verify(&self.log_key))
+            .map_err(|error| ClientError::Untrusted(error.to_string()))?;
+        Ok(destroyed)
+    }
+
     /// Submits a model from a file. Operator only.
     ///
     /// # Errors
@@ -282,7 +301,7 @@ impl Client {
     ) -> Result<RunAnswer, ClientError> {
         let mut service =
             RunServiceClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES_MAX);
-        let sql = request.sql.clone();
+        let asked = request.clone();
         let answer = service
             .run(request)
             .await
@@ -292,7 +311,7 @@ impl Client {
             match message.step {
                 Some(run_response::Step::Progress(step)) => progress(&step),
                 Some(run_response::Step::Result(result)) => {
-                    return RunAnswer::verify(result, &sql, &self.log_key);
+                    return RunAnswer::verify(result, &asked, &self.log_key);
                 }
                 None => {}
             }

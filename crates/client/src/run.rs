@@ -2,8 +2,8 @@
 
 use arrow::ipc::reader::StreamReader;
 use arrow::record_batch::RecordBatch;
-use weir_api::v1::RunResult;
-use weir_audit::{Digest, Event, Receipt, VerifiedEntry, VerifierKey};
+use weir_api::v1::{RunRequest, RunResult};
+use weir_audit::{Digest, Event, Receipt, VerifiedEntry, VerifierKey, request_digest};
 
 use crate::error::ClientError;
 
@@ -29,7 +29,7 @@ impl RunAnswer {
     /// Checks the receipt against the log's key, the query and the table's bytes.
     pub(crate) fn verify(
         result: RunResult,
-        sql: &str,
+        asked: &RunRequest,
         log_key: &VerifierKey,
     ) -> Result<Self, ClientError> {
         let untrusted = |reason: &str| ClientError::Untrusted(reason.to_owned());
@@ -38,7 +38,8 @@ impl RunAnswer {
             .map_err(|error| ClientError::Untrusted(error.to_string()))?;
         let Event::ReleaseDecided {
             run,
-            request_digest,
+            request_digest: digest,
+            datasets,
             cells_released,
             cells_withheld_at_most,
             table_digest,
@@ -50,8 +51,12 @@ impl RunAnswer {
         if *run != result.run_id {
             return Err(untrusted("the receipt is for another run"));
         }
-        if *request_digest != Digest::of(sql.as_bytes()) {
+        if *digest != request_digest(&asked.sql, &asked.snapshots) {
             return Err(untrusted("the receipt is for another query"));
+        }
+        let used = |pinned: &String| datasets.iter().any(|read| read.snapshot == *pinned);
+        if !asked.snapshots.iter().all(used) {
+            return Err(untrusted("the receipt is for another snapshot"));
         }
         if *table_digest != Digest::of(&result.released_arrow_ipc) {
             return Err(untrusted("the receipt is for another table"));

@@ -19,7 +19,7 @@ const CONNECTIONS_MAX: u32 = 8;
 /// An open registry. Cloning shares the connections.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    pool: SqlitePool,
+    pub(crate) pool: SqlitePool,
 }
 
 impl Registry {
@@ -109,34 +109,6 @@ impl Registry {
                 .fetch_optional(&self.pool)
                 .await?,
         )
-    }
-
-    /// Records a dataset.
-    ///
-    /// # Errors
-    /// [`RegistryError::DatasetExists`], or where the database fails.
-    pub async fn add_dataset(&self, dataset: &DatasetRecord) -> Result<(), RegistryError> {
-        let added = sqlx::query(
-            "INSERT INTO datasets (name, population, manifest_toml, snapshot, digest, rows, units, \
-             rows_without_unit, registered_at, registered_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (name) DO NOTHING",
-        )
-        .bind(&dataset.name)
-        .bind(&dataset.population)
-        .bind(&dataset.manifest_toml)
-        .bind(&dataset.snapshot)
-        .bind(&dataset.digest)
-        .bind(dataset.rows)
-        .bind(dataset.units)
-        .bind(dataset.rows_without_unit)
-        .bind(&dataset.registered_at)
-        .bind(&dataset.registered_by)
-        .execute(&self.pool)
-        .await?;
-        match added.rows_affected() {
-            1 => Ok(()),
-            _ => Err(RegistryError::DatasetExists(dataset.name.clone())),
-        }
     }
 
     /// The dataset of this name.

@@ -6,15 +6,20 @@
 //!
 //! **Invariants**
 //! - A model's approval is bound to its digest; a row's digest never changes.
+//! - A snapshot that is marked destroyed stays so, with the first certificate.
 //! - Every write is one transaction; a conflict is an error that says what exists already.
 //! - The log is written before the registry: what is here is in the log, never the other way round.
 
 mod database;
 mod error;
 mod records;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 
 pub use database::Registry;
 pub use error::{Family, RegistryError};
-pub use records::{Approval, DatasetRecord, Fact, IdentityRecord, ModelRecord, Role, RunRecord};
+pub use records::{
+    Approval, DatasetRecord, Fact, IdentityRecord, ModelRecord, Role, RunRecord, SnapshotEnd,
+    SnapshotRecord,
+};

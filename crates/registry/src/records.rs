@@ -96,7 +96,7 @@ pub struct IdentityRecord {
     pub issued_at: String,
 }
 
-/// A registered dataset and its snapshot.
+/// A registered dataset and its newest snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct DatasetRecord {
     /// Its name in SQL.
@@ -119,6 +119,53 @@ pub struct DatasetRecord {
     pub registered_at: String,
     /// Person and organisation.
     pub registered_by: String,
+}
+
+/// One snapshot of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct SnapshotRecord {
+    /// Its id.
+    pub id: String,
+    /// Whose snapshot it is.
+    pub dataset: String,
+    /// The manifest as it was handed in with it.
+    pub manifest_toml: String,
+    /// Its digest.
+    pub digest: String,
+    /// Rows stored.
+    pub rows: i64,
+    /// Distinct units.
+    pub units: i64,
+    /// Rows left out because they named no unit.
+    pub rows_without_unit: i64,
+    /// RFC 3339.
+    pub registered_at: String,
+    /// Person and organisation.
+    pub registered_by: String,
+    /// That it was destroyed, if it was.
+    #[sqlx(flatten)]
+    pub end: SnapshotEnd,
+}
+
+impl SnapshotRecord {
+    /// Whether it can be read.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.end.destroyed_at.is_none()
+    }
+}
+
+/// That a snapshot was destroyed. All fields are there, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, FromRow)]
+pub struct SnapshotEnd {
+    /// RFC 3339.
+    pub destroyed_at: Option<String>,
+    /// Person and organisation.
+    pub destroyed_by: Option<String>,
+    /// Why.
+    pub destroy_reason: Option<String>,
+    /// The certificate and the receipt of its entry in the log, JSON.
+    pub certificate: Option<String>,
 }
 
 /// A submitted model.

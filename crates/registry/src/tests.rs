@@ -173,3 +173,65 @@ async fn the_first_answer_of_a_run_stays() {
     registry.add_run(&run).await.unwrap();
     assert_eq!(registry.run("r").await.unwrap().unwrap().answer, vec![1]);
 }
+
+#[tokio::test]
+async fn a_registry_without_snapshots_has_them_once_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("registry.sqlite");
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(&file)
+        .create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    // As the first version left it.
+    let mut first = sqlx::migrate!();
+    let only_first: Vec<_> = first.iter().take(1).cloned().collect();
+    first.migrations = only_first.into();
+    first.run(&pool).await.unwrap();
+    let old = "INSERT INTO datasets VALUES ('flights', 'aircraft', '', 's1', 'sha256:00', 3, 2, 1, 'then', 'wang')";
+    sqlx::query(old).execute(&pool).await.unwrap();
+    pool.close().await;
+
+    let registry = Registry::open(&file).await.unwrap();
+    let snapshots = registry.snapshots("flights").await.unwrap();
+    assert_eq!(snapshots.len(), 1);
+    assert_eq!((snapshots[0].id.as_str(), snapshots[0].rows), ("s1", 3));
+    assert!(snapshots[0].is_live());
+}
+
+#[tokio::test]
+async fn a_snapshot_ends_once_and_the_newest_comes_first() {
+    let (_folder, registry) = registry().await;
+    registry
+        .add_dataset(&dataset("flights", "s1"))
+        .await
+        .unwrap();
+    registry
+        .update_dataset(&dataset("flights", "s2"))
+        .await
+        .unwrap();
+    assert_eq!(
+        registry.dataset("flights").await.unwrap().unwrap().snapshot,
+        "s2"
+    );
+    let end = |reason: &str| SnapshotEnd {
+        destroyed_at: Some("2026-01-01T00:00:00Z".to_owned()),
+        destroyed_by: Some("wang (bureau)".to_owned()),
+        destroy_reason: Some(reason.to_owned()),
+        certificate: Some("{}".to_owned()),
+    };
+    registry.end_snapshot("s1", &end("first")).await.unwrap();
+    registry.end_snapshot("s1", &end("second")).await.unwrap();
+    let snapshots = registry.snapshots("flights").await.unwrap();
+    let seen: Vec<_> = snapshots
+        .iter()
+        .map(|snapshot| (snapshot.id.as_str(), snapshot.is_live()))
+        .collect();
+    assert_eq!(seen, [("s2", true), ("s1", false)]);
+    assert_eq!(snapshots[1].end, end("first"));
+    // Half an end is refused by the database itself.
+    let half = SnapshotEnd {
+        certificate: None,
+        ..end("half")
+    };
+    registry.end_snapshot("s2", &half).await.unwrap_err();
+}

@@ -12,6 +12,7 @@ pub(crate) enum Call {
     IssueIdentity,
     WhoAmI,
     RegisterDataset,
+    DestroySnapshot,
     ReadDatasets,
     SubmitModel,
     ReadModels,
@@ -27,7 +28,10 @@ const fn allowed(call: Call) -> &'static [Role] {
     use Role::{Auditor, Bureau, Operator};
     match call {
         Call::WhoAmI | Call::ReadDatasets | Call::GetCheckpoint => &Role::ALL,
-        Call::IssueIdentity | Call::RegisterDataset | Call::ApproveModel => &[Bureau],
+        Call::IssueIdentity
+        | Call::RegisterDataset
+        | Call::DestroySnapshot
+        | Call::ApproveModel => &[Bureau],
         Call::SubmitModel | Call::Run => &[Operator],
         Call::ReadModels => &[Bureau, Operator, Auditor],
         Call::GetReceipt | Call::ListReleases => &[Bureau, Auditor],

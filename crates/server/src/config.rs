@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::vault_settings::VaultConfig;
 
 /// Where a server listens unless told otherwise: loopback, so that opening it to a network is a decision.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:7843";
@@ -22,6 +23,13 @@ pub struct Config {
     pub server_names: Vec<String>,
     /// Folders that files may be registered from.
     pub inboxes: Vec<PathBuf>,
+    /// Where snapshots lie, and who keeps the master key.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub vault: VaultConfig,
+}
+
+fn is_default(vault: &VaultConfig) -> bool {
+    *vault == VaultConfig::default()
 }
 
 impl Config {

@@ -9,13 +9,14 @@ use weir_audit::{Actor, Event, Log, LogKey};
 use weir_model::{Model, Runtime};
 use weir_policy::Policy;
 use weir_registry::{Fact, ModelRecord, Registry, Role};
-use weir_vault::{MasterKey, Vault};
+use weir_vault::Vault;
 
 use crate::authority::{Authority, file_fault};
 use crate::config::Config;
-use crate::fault::Fault;
+use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::record::Record;
+use crate::snapshots;
 
 /// Models kept compiled. Above it the cache is emptied: recompiling costs milliseconds.
 const MODELS_LOADED_MAX: usize = 64;
@@ -54,12 +55,12 @@ impl Domain {
         let log_key = LogKey::load(&folder.log_key())?;
         let verifier = log_key.verifier().to_string();
         let log = Log::open(&folder.log(), log_key)?;
-        let master_key = MasterKey::load(&folder.master_key())?;
-        let cache_key = master_key.derive(MODEL_CACHE_KEY)?;
-        let vault = Vault::open(&folder.vault(), master_key)?;
+        let vault = open_vault(&folder, &config).await?;
+        let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
         let registry = Registry::open(&folder.registry()).await?;
-        discard_orphans(&vault, &registry).await?;
+        snapshots::discard_orphans(&vault, &registry).await?;
         let record = Record::new(log);
+        snapshots::complete(&vault, &registry, &record).await?;
         note_policy(&record, &registry, &policy).await?;
         let runs = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
@@ -134,20 +135,19 @@ impl Domain {
     }
 }
 
-/// Removes snapshots that no dataset names: a crash came between sealing and registering, and nobody was told that they
-/// were registered.
-async fn discard_orphans(vault: &Vault, registry: &Registry) -> Result<(), Fault> {
-    let datasets = registry.datasets().await?;
-    for id in vault.snapshot_ids()? {
-        if datasets.iter().all(|dataset| dataset.snapshot != id) {
-            tracing::warn!(
-                snapshot = id,
-                "discarding a snapshot whose registration was interrupted"
-            );
-            vault.discard(&id)?;
-        }
-    }
-    Ok(())
+/// Opens the vault with the keeper and the store of the settings. Blocks on both, and so has a thread of its own.
+async fn open_vault(folder: &Folder, config: &Config) -> Result<Vault, Fault> {
+    let (folder, settings) = (folder.clone(), config.vault.clone());
+    tokio::task::spawn_blocking(move || {
+        let keeper = settings.open_keeper(&folder)?;
+        Ok(Vault::open_with(
+            &folder.vault(),
+            keeper,
+            &settings.store()?,
+        )?)
+    })
+    .await
+    .map_err(|_| panicked())?
 }
 
 /// Logs the policy where it is another than before: somebody edited the file while the server was down.

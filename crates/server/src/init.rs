@@ -8,12 +8,13 @@ use rcgen::{CertificateParams, KeyPair};
 use weir_audit::{Actor, Entry, Event, Log, LogKey, Timestamp};
 use weir_policy::Policy;
 use weir_registry::{Fact, IdentityRecord, Registry, Role};
-use weir_vault::{MasterKey, Vault};
+use weir_vault::Vault;
 
 use crate::authority::{self, Authority, Subject, VALID_DAYS_DEFAULT, file_fault, write_new};
 use crate::config::Config;
-use crate::fault::Fault;
+use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
+use crate::vault_settings::VaultConfig;
 
 /// What a new domain is to be.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct InitOptions {
     pub listen: SocketAddr,
     /// Folders that files may be registered from. Empty: the domain's own `inbox`.
     pub inboxes: Vec<PathBuf>,
+    /// Where snapshots lie, and who keeps the master key.
+    pub vault: VaultConfig,
     /// The bureau's organisation name.
     pub organisation: String,
     /// The first person of the bureau.
@@ -54,8 +57,7 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
     let folder = empty_folder(root)?;
     let now = Utc::now();
     let authority = Authority::create(&folder, &options.name, now)?;
-    let master_key = MasterKey::create(&folder.master_key())?;
-    drop(Vault::create(&folder.vault(), master_key)?);
+    create_vault(&folder, &options.vault).await?;
 
     let log_key = LogKey::generate(&format!("weir/{}", options.name))?;
     log_key.save(&folder.log_key())?;
@@ -68,6 +70,7 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         listen: options.listen,
         server_names: vec!["localhost".to_owned(), options.listen.ip().to_string()],
         inboxes: inboxes(&folder, &options.inboxes)?,
+        vault: options.vault.clone(),
     };
     write_new(&folder.config(), &config.to_toml()?)?;
     write_new(&folder.policy(), weir_policy::DEFAULT_TOML)?;
@@ -131,6 +134,19 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         server_url: config.server_url(),
         log_key: verifier,
     })
+}
+
+/// Makes the vault with the keeper and the store of the settings. Blocks on both, and so has a thread of its own.
+async fn create_vault(folder: &Folder, settings: &VaultConfig) -> Result<(), Fault> {
+    let (folder, settings) = (folder.clone(), settings.clone());
+    tokio::task::spawn_blocking(move || {
+        let store = settings.store()?;
+        let keeper = settings.create_keeper(&folder)?;
+        drop(Vault::create_with(&folder.vault(), keeper, &store)?);
+        Ok(())
+    })
+    .await
+    .map_err(|_| panicked())?
 }
 
 /// A name that can stand in a log's origin and in a path.

@@ -24,6 +24,8 @@ mod record;
 mod release;
 mod serve;
 mod services;
+mod snapshots;
+mod vault_settings;
 
 pub use config::{Config, LISTEN_DEFAULT};
 pub use domain::Domain;
@@ -31,3 +33,4 @@ pub use fault::{Family, Fault};
 pub use folder::Folder;
 pub use init::{FirstIdentity, InitOptions, init};
 pub use serve::{Serving, serve};
+pub use vault_settings::{KeysConfig, StoreConfig, VaultConfig};

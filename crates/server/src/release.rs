@@ -17,16 +17,19 @@ use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
+use crate::snapshots;
 
 /// What a caller asks.
 pub(crate) struct Request {
     pub(crate) run: String,
     pub(crate) sql: String,
+    /// Snapshots to read instead of the newest.
+    pub(crate) snapshots: Vec<String>,
 }
 
 impl Request {
     fn digest(&self) -> Digest {
-        Digest::of(self.sql.as_bytes())
+        weir_audit::request_digest(&self.sql, &self.snapshots)
     }
 }
 
@@ -61,7 +64,7 @@ async fn release(
     let query = Query::parse(&request.sql)?;
 
     // 2. What it reads is looked up with the caller's authority. Only here do names become data.
-    let (sources, read) = sources(domain, &query).await?;
+    let (sources, read) = sources(domain, &query, &request.snapshots).await?;
 
     // 3. Planned and split: everything up to the aggregate inside, the rest outside.
     let plan = Plan::new(&query, &sources)?;
@@ -130,7 +133,7 @@ impl Read {
     fn add(&mut self, found: &Found) -> Result<(), Fault> {
         self.datasets.push(DatasetRef {
             name: found.dataset.name.clone(),
-            snapshot: found.dataset.snapshot.clone(),
+            snapshot: found.snapshot.clone(),
         });
         if let Some(model) = &found.model {
             self.models.push(ModelRef {
@@ -164,16 +167,23 @@ impl Read {
 /// The records behind one relation of a query.
 struct Found {
     dataset: DatasetRecord,
+    snapshot: String,
     model: Option<ModelRecord>,
 }
 
-async fn sources(domain: &Arc<Domain>, query: &Query) -> Result<(Sources, Read), Fault> {
+async fn sources(
+    domain: &Arc<Domain>,
+    query: &Query,
+    pinned: &[String],
+) -> Result<(Sources, Read), Fault> {
     let (mut all, mut read) = (Vec::new(), Read::default());
     for reading in query.readings() {
-        let found = find(domain, reading).await?;
+        let found = find(domain, reading, pinned).await?;
         read.add(&found)?;
         all.push(found);
     }
+    let used: Vec<&str> = all.iter().map(|found| found.snapshot.as_str()).collect();
+    snapshots::all_used(pinned, &used)?;
     let opened = Arc::clone(domain);
     let relations = tokio::task::spawn_blocking(move || {
         let relations = all.into_iter().map(|found| open(&opened, found));
@@ -187,19 +197,30 @@ async fn sources(domain: &Arc<Domain>, query: &Query) -> Result<(Sources, Read),
     Ok((sources, read.in_order()))
 }
 
-async fn find(domain: &Domain, reading: &Reading) -> Result<Found, Fault> {
+async fn find(domain: &Domain, reading: &Reading, pinned: &[String]) -> Result<Found, Fault> {
     let dataset = domain.registry.dataset(&reading.dataset).await?;
     let dataset = dataset.ok_or_else(|| dataset_unknown(&reading.dataset))?;
+    let snapshot = snapshots::choose(&domain.registry, &dataset, pinned)
+        .await?
+        .id;
     let model = match &reading.model {
         Some(name) => Some(approved_model(domain, name).await?),
         None => None,
     };
-    Ok(Found { dataset, model })
+    Ok(Found {
+        dataset,
+        snapshot,
+        model,
+    })
 }
 
 /// Checks the snapshot's files and compiles the model where that was not done yet.
 fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
-    let Found { dataset, model } = found;
+    let Found {
+        dataset,
+        snapshot,
+        model,
+    } = found;
     let manifest = Manifest::from_toml(&dataset.manifest_toml, "the stored manifest")?;
     let units = manifest.units().iter().map(|unit| UnitSource {
         identifier: manifest.columns()[unit.column].name.clone(),
@@ -219,7 +240,7 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         None => None,
     };
     Ok(RelationSource {
-        table: domain.vault.table(&dataset.snapshot)?,
+        table: domain.vault.table(&snapshot)?,
         dataset: dataset.name,
         units: units.collect(),
         rights: rights.collect(),

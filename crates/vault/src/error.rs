@@ -359,6 +359,48 @@ pub enum VaultError {
         /// The snapshot.
         id: String,
     },
+    /// The snapshot was destroyed.
+    #[error(
+        "snapshot `{id}` was destroyed on {at}; nobody can read it any more. Use another snapshot, or register the data again"
+    )]
+    SnapshotDestroyed {
+        /// The snapshot.
+        id: String,
+        /// When: RFC 3339.
+        at: String,
+    },
+    /// A certificate of destruction is not what was written.
+    #[error("`{}`: not a certificate of destruction, or damaged; restore it from a backup", path.display())]
+    CertificateDamaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The object store failed, refused, or does not answer.
+    #[error("cannot {action} in the store `{place}`: {problem}")]
+    StoreFailed {
+        /// The store and the prefix.
+        place: String,
+        /// What was tried.
+        action: &'static str,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
+    /// The store is not this vault's.
+    #[error("the store `{place}` is not this vault's: {problem}")]
+    StoreForeign {
+        /// The store and the prefix.
+        place: String,
+        /// How it shows, and what to do.
+        problem: &'static str,
+    },
+    /// The token that keeps the master key failed or refused.
+    #[error("the token `{token}`: {problem}")]
+    Token {
+        /// The token's label.
+        token: String,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
     /// The population's map is not what was sealed.
     #[error("population `{population}`: {problem}; restore the map and its key from a backup")]
     PopulationDamaged {
@@ -427,6 +469,11 @@ impl VaultError {
             Self::KeyDamaged { .. } => "KEY_DAMAGED",
             Self::SnapshotDamaged { .. } => "SNAPSHOT_DAMAGED",
             Self::SnapshotKeyMissing { .. } => "SNAPSHOT_KEY_MISSING",
+            Self::SnapshotDestroyed { .. } => "SNAPSHOT_DESTROYED",
+            Self::CertificateDamaged { .. } => "CERTIFICATE_DAMAGED",
+            Self::StoreFailed { .. } => "STORE_FAILED",
+            Self::StoreForeign { .. } => "STORE_FOREIGN",
+            Self::Token { .. } => "TOKEN_FAILED",
             Self::PopulationDamaged { .. } => "POPULATION_DAMAGED",
             Self::Io { .. } => "VAULT_IO",
             Self::Random => "RANDOM_UNAVAILABLE",
@@ -447,6 +494,10 @@ impl VaultError {
             | Self::KeyDamaged { .. }
             | Self::SnapshotDamaged { .. }
             | Self::SnapshotKeyMissing { .. }
+            | Self::CertificateDamaged { .. }
+            | Self::StoreFailed { .. }
+            | Self::StoreForeign { .. }
+            | Self::Token { .. }
             | Self::PopulationDamaged { .. }
             | Self::Io { .. }
             | Self::Random => Family::Environment,

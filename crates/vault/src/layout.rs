@@ -48,13 +48,18 @@ impl Layout {
         self.root.join("staging")
     }
 
+    pub(crate) fn destroyed(&self) -> PathBuf {
+        self.root.join("destroyed")
+    }
+
     /// The folders of a vault.
-    pub(crate) fn folders(&self) -> [PathBuf; 4] {
+    pub(crate) fn folders(&self) -> [PathBuf; 5] {
         [
             self.keys(),
             self.populations(),
             self.snapshots(),
             self.staging(),
+            self.destroyed(),
         ]
     }
 
@@ -74,8 +79,19 @@ impl Layout {
         self.snapshots().join(id)
     }
 
-    pub(crate) fn staged(&self, id: &str) -> PathBuf {
+    /// Says, by being there, that something about this snapshot has begun and may not have ended.
+    pub(crate) fn pending(&self, id: &str) -> PathBuf {
         self.staging().join(id)
+    }
+
+    /// The files of a registration under way.
+    pub(crate) fn staged(&self, id: &str) -> PathBuf {
+        self.pending(id).join("data")
+    }
+
+    /// The certificate of a destroyed snapshot.
+    pub(crate) fn certificate(&self, id: &str) -> PathBuf {
+        self.destroyed().join(format!("{id}.json"))
     }
 }
 

@@ -8,8 +8,11 @@
 //! value anywhere but into a sealed file: not into an error, not into a log, not into a temporary file.
 //!
 //! **Invariants**
-//! - A snapshot is there whole or not at all. Whatever happens before the one rename in [`Staged::commit`] leaves
-//!   nothing that [`Vault::open`] would not clear away.
+//! - A snapshot is there if and only if its wrapped key has its name in `keys/` and no certificate says that it was
+//!   destroyed. [`Staged::commit`] gives the key its name last; [`Vault::destroy`] takes it away. Whatever happens before
+//!   or after leaves nothing that [`Vault::open`] would not clear away, in the folder and in the store.
+//! - What is cleared away is named in the journal (`staging/`). Files that the journal does not name are never touched:
+//!   data that was put back without its keys waits for them.
 //! - A snapshot is immutable. Every file's length and SHA-256 stand in its sealed metadata and are checked before the
 //!   first row is read; every page is authenticated (AES-256-GCM) as it is read.
 //! - Every sealed byte is bound to its place: a file moved to another snapshot, or to another position in the same one,
@@ -29,12 +32,18 @@
 //! populations/<name>.map         sealed: HMAC tags in id order
 //! snapshots/<id>/meta            sealed: what the snapshot holds, each file's length and digest
 //! snapshots/<id>/part-*.parquet  encrypted Parquet, sorted by unit, cut at unit boundaries
-//! staging/<id>/                  a registration under way
+//! destroyed/<id>.json            certificate: this snapshot was destroyed
+//! staging/<id>/                  journal: a registration, removal or destruction under way, with its files
 //! ```
-//! Keys lie apart from the data so that a backup of `snapshots/` holds none of them.
+//! Keys lie apart from the data so that a backup of `snapshots/` holds none of them. `snapshots/` may lie in an object
+//! store instead ([`StoreSettings`]), below a prefix, beside an object `vault-id` that says whose it is.
 
+mod destroy;
 mod durable;
 mod error;
+#[cfg(test)]
+mod faults;
+mod head;
 mod ingest;
 mod keys;
 mod layout;
@@ -43,14 +52,17 @@ mod population;
 mod seal;
 mod snapshot;
 mod source;
+mod store;
 mod table;
 mod vault;
 
+pub use destroy::{Destruction, DestructionCertificate};
 pub use error::{Family, Place, VaultError};
 pub use ingest::{Progress, Resources, Stage, Staged};
-pub use keys::{DataKey, KeyKeeper, MasterKey};
+pub use keys::{DataKey, KeyKeeper, MasterKey, TokenKey, TokenSettings};
 pub use snapshot::{SnapshotMeta, StoredColumn};
 pub use source::Source;
+pub use store::{S3Credentials, S3Settings, StoreSettings};
 pub use table::UNIT_COLUMN;
 pub use vault::Vault;
 pub use weir_catalogue::{Column, ColumnType, Manifest, Role, Unit};

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{Layout, META_FILE, is_snapshot_id};
 use crate::limits::META_BYTES_MAX;
-use crate::{Result, VaultError, durable, seal};
+use crate::store::SnapshotStore;
+use crate::{Result, VaultError, destroy, durable, seal};
 use weir_catalogue::quality::QualityReport;
 use weir_catalogue::{ColumnType, Manifest, Role};
 
@@ -102,6 +103,14 @@ impl StoredMeta {
         Ok(meta)
     }
 
+    /// The names of every file of the snapshot, sorted.
+    pub(crate) fn all_files(&self) -> Vec<String> {
+        let data = self.files.iter().map(|file| file.name.clone());
+        let mut names: Vec<_> = data.chain([META_FILE.to_owned()]).collect();
+        names.sort();
+        names
+    }
+
     fn compute_digest(&self) -> Result<String> {
         let mut bare = self.clone();
         bare.shown.digest = String::new();
@@ -166,30 +175,49 @@ pub(crate) fn stored_columns(manifest: &Manifest) -> Vec<StoredColumn> {
 /// Reads a snapshot's key and metadata.
 pub(crate) fn load(
     layout: &Layout,
+    store: &dyn SnapshotStore,
     keeper: &dyn KeyKeeper,
     id: &str,
 ) -> Result<(DataKey, StoredMeta)> {
-    let unknown = || VaultError::SnapshotUnknown {
-        id: id.chars().take(100).collect(),
-    };
-    if !is_snapshot_id(id) || !layout.snapshot(id).is_dir() {
-        return Err(unknown());
+    if !is_snapshot_id(id) {
+        return Err(unknown(id));
     }
-    let wrapped = durable::read_if_there(&layout.snapshot_key(id), META_BYTES_MAX)?
-        .ok_or_else(|| VaultError::SnapshotKeyMissing { id: id.to_owned() })?;
+    // Asked first: a key that a backup brought back must not bring the snapshot back.
+    if let Some(certificate) = destroy::certificate(layout, id)? {
+        return Err(VaultError::SnapshotDestroyed {
+            id: id.to_owned(),
+            at: certificate.destroyed_at,
+        });
+    }
+    let Some(wrapped) = durable::read_if_there(&layout.snapshot_key(id), META_BYTES_MAX)? else {
+        return Err(if store.list(id)?.is_empty() {
+            unknown(id)
+        } else {
+            VaultError::SnapshotKeyMissing { id: id.to_owned() }
+        });
+    };
     let key = keeper
         .unwrap_key(&wrapped, &key_place(id))?
         .ok_or_else(|| VaultError::KeyDamaged {
             name: format!("snapshot-{id}.key"),
         })?;
-    let sealed = durable::read_if_there(&layout.snapshot(id).join(META_FILE), META_BYTES_MAX)?
-        .ok_or_else(|| VaultError::SnapshotDamaged {
-            id: id.to_owned(),
-            file: META_FILE.to_owned(),
-            problem: "missing",
-        })?;
+    let sealed =
+        store
+            .read(id, META_FILE, META_BYTES_MAX)?
+            .ok_or_else(|| VaultError::SnapshotDamaged {
+                id: id.to_owned(),
+                file: META_FILE.to_owned(),
+                problem: "missing",
+            })?;
     let meta = StoredMeta::open(id, &key, &sealed)?;
     Ok((key, meta))
+}
+
+/// There is no such snapshot. What was asked for may be anything, so it is cut.
+pub(crate) fn unknown(id: &str) -> VaultError {
+    VaultError::SnapshotUnknown {
+        id: id.chars().take(100).collect(),
+    }
 }
 
 /// What a snapshot's wrapped key is bound to.

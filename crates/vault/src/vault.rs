@@ -6,33 +6,21 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::catalog::TableProvider;
-use serde::{Deserialize, Serialize};
-
+use crate::destroy::{self, Destruction, DestructionCertificate};
+use crate::head::Head;
 use crate::ingest::{self, Progress, Resources, Staged, Staging, Task};
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{self, Layout};
-use crate::limits::META_BYTES_MAX;
 use crate::population::Population;
+use crate::seal::KEY_LEN;
 use crate::snapshot::{self, SnapshotMeta, StoredMeta};
 use crate::source::Source;
+use crate::store::{SnapshotStore, StoreSettings};
 use crate::table::{SealedFiles, SealedTable};
 use crate::{Result, VaultError, durable};
+use datafusion::catalog::TableProvider;
 use weir_catalogue::Manifest;
-
-/// Version of the vault's layout.
-const FORMAT: u32 = 1;
-/// What the check key is bound to.
-const CHECK_PLACE: &str = "weir vault check v1";
-
-/// `vault.json`.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    format: u32,
-    /// A wrapped random key that protects nothing: it opens only with the right master key.
-    check: String,
-}
+use zeroize::Zeroizing;
 
 /// A folder of sealed snapshots. Cheap to clone; one process at a time has it open.
 #[derive(Clone)]
@@ -43,6 +31,7 @@ pub struct Vault {
 pub(crate) struct Inner {
     pub(crate) layout: Layout,
     pub(crate) keeper: Box<dyn KeyKeeper>,
+    pub(crate) store: Box<dyn SnapshotStore>,
     /// Snapshots whose files were checked since the vault was opened.
     tables: Mutex<HashMap<String, Arc<SealedTable>>>,
     /// Populations with a registration under way.
@@ -67,11 +56,24 @@ impl Drop for Lease {
 }
 
 impl Vault {
-    /// Makes a new vault in `folder`, which must not exist or be empty.
+    /// Makes a new vault in `folder`, which must not exist or be empty, with its snapshots in the same folder.
     ///
     /// # Errors
     /// [`VaultError::VaultExists`], or when the folder cannot be written.
     pub fn create(folder: &Path, keeper: impl KeyKeeper + 'static) -> Result<Self> {
+        Self::create_with(folder, Box::new(keeper), &StoreSettings::Folder)
+    }
+
+    /// Makes a new vault in `folder`, which must not exist or be empty, with its snapshots in `store`.
+    ///
+    /// # Errors
+    /// As [`Vault::create`]; [`VaultError::StoreForeign`] where there are objects below the store's prefix, and
+    /// [`VaultError::StoreFailed`].
+    pub fn create_with(
+        folder: &Path,
+        keeper: Box<dyn KeyKeeper>,
+        store: &StoreSettings,
+    ) -> Result<Self> {
         durable::create_folder(folder)?;
         if !durable::list(folder)?.is_empty() {
             return Err(VaultError::VaultExists {
@@ -83,37 +85,42 @@ impl Vault {
             durable::create_folder(&folder)?;
         }
         durable::write_new(&layout.lock(), b"")?;
-        let check = hex::encode(keeper.wrap_key(&DataKey::random()?, CHECK_PLACE)?);
-        let head = serde_json::to_vec(&Head {
-            format: FORMAT,
-            check,
-        })
-        .map_err(|_| VaultError::Internal {
-            action: "creating the vault",
-        })?;
         // Last: without it the folder is no vault.
-        durable::replace(&layout.head(), &head)?;
-        Self::open(folder, keeper)
+        Head::new(&*keeper, store)?.write(&layout)?;
+        Self::open_with(folder, keeper, store)
     }
 
-    /// Opens a vault, checks the master key, and clears away what a crash may have left.
+    /// Opens a vault whose snapshots are in its folder, checks the master key, and clears away what a crash may have
+    /// left.
     ///
     /// # Errors
     /// [`VaultError::VaultMissing`], [`VaultError::VaultInUse`], [`VaultError::MasterKeyWrong`],
     /// [`VaultError::VaultFormat`], or when the folder cannot be read.
     pub fn open(folder: &Path, keeper: impl KeyKeeper + 'static) -> Result<Self> {
+        Self::open_with(folder, Box::new(keeper), &StoreSettings::Folder)
+    }
+
+    /// Opens a vault whose snapshots are in `store`. Blocks while the store is asked whose it is.
+    ///
+    /// # Errors
+    /// As [`Vault::open`]; [`VaultError::StoreForeign`] where the store is another vault's or the vault was made with
+    /// another one, and [`VaultError::StoreFailed`].
+    pub fn open_with(
+        folder: &Path,
+        keeper: Box<dyn KeyKeeper>,
+        store: &StoreSettings,
+    ) -> Result<Self> {
         let layout = Layout::new(folder);
-        let head = durable::read_if_there(&layout.head(), META_BYTES_MAX)?.ok_or_else(|| {
-            VaultError::VaultMissing {
-                path: folder.to_owned(),
-            }
-        })?;
+        let head = Head::read(&layout)?;
         let lock = lock(&layout)?;
-        check_head(&layout, &head, &keeper)?;
-        clear_leftovers(&layout)?;
+        head.check_key(&layout, &*keeper)?;
+        clear_unfinished(&layout)?;
+        let store = head.open_store(&layout, store)?;
+        destroy::recover(&layout, &*store)?;
         let inner = Inner {
             layout,
-            keeper: Box::new(keeper),
+            keeper,
+            store,
             tables: Mutex::default(),
             busy: Arc::default(),
             _lock: lock,
@@ -208,7 +215,7 @@ impl Vault {
     /// [`VaultError::SnapshotUnknown`], [`VaultError::SnapshotKeyMissing`], [`VaultError::KeyDamaged`] or
     /// [`VaultError::SnapshotDamaged`].
     pub fn snapshot(&self, id: &str) -> Result<SnapshotMeta> {
-        snapshot::load(&self.inner.layout, &*self.inner.keeper, id).map(|(_, meta)| meta.shown)
+        self.inner.load(id).map(|(_, meta)| meta.shown)
     }
 
     /// The ids of all snapshots, sorted.
@@ -219,23 +226,51 @@ impl Vault {
         self.inner.snapshot_ids()
     }
 
-    /// Removes a snapshot for good: the key first, so that what is left after a crash cannot be read.
+    /// Removes a snapshot whose registration was not completed, without a certificate. The key goes first, so that what
+    /// is left after a crash cannot be read, and the journal names it, so that it is cleared. It is not overwritten first:
+    /// without a certificate a key that is half gone would be a damaged one.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the disk or the store refuses.
     pub fn discard(&self, id: &str) -> Result<()> {
         if !layout::is_snapshot_id(id) {
-            return Err(VaultError::SnapshotUnknown { id: id.to_owned() });
+            return Err(snapshot::unknown(id));
         }
-        let layout = &self.inner.layout;
-        durable::remove_if_there(&layout.snapshot_key(id))?;
-        let folder = layout.snapshot(id);
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(VaultError::io("remove", &folder)(error))
-            }
-            _ => Ok(()),
+        let (layout, store) = (&self.inner.layout, &*self.inner.store);
+        self.inner.forget(id);
+        destroy::begin(layout, id)?;
+        durable::remove(&layout.snapshot_key(id))?;
+        destroy::end(layout, store, id)
+    }
+
+    /// Destroys a snapshot: afterwards nobody can read it, not even with a backup of its files. Scans under way fail.
+    /// Destroying it again gives the certificate there is.
+    ///
+    /// # Errors
+    /// [`VaultError::SnapshotUnknown`], or when the disk refuses. After an error the snapshot may be destroyed all the
+    /// same: [`Vault::certificate`] says so, and calling this again, or opening the vault, completes it.
+    pub fn destroy(&self, id: &str, order: &Destruction) -> Result<DestructionCertificate> {
+        self.inner.forget(id);
+        destroy::destroy(&self.inner.layout, &*self.inner.store, id, order)
+    }
+
+    /// The certificate of a snapshot that was destroyed; `None` where it was not.
+    ///
+    /// # Errors
+    /// [`VaultError::CertificateDamaged`], or when the disk refuses.
+    pub fn certificate(&self, id: &str) -> Result<Option<DestructionCertificate>> {
+        if !layout::is_snapshot_id(id) {
+            return Err(snapshot::unknown(id));
         }
+        destroy::certificate(&self.inner.layout, id)
+    }
+
+    /// The certificates of all snapshots that were destroyed.
+    ///
+    /// # Errors
+    /// As [`Vault::certificate`].
+    pub fn certificates(&self) -> Result<Vec<DestructionCertificate>> {
+        destroy::certificates(&self.inner.layout)
     }
 
     /// A snapshot as a table, for `weir-inside`.
@@ -250,7 +285,7 @@ impl Vault {
     /// # Errors
     /// As [`Vault::snapshot`]; [`VaultError::SnapshotDamaged`] names the file that is not what was sealed.
     pub fn table(&self, id: &str) -> Result<Arc<dyn TableProvider>> {
-        let (key, meta) = snapshot::load(&self.inner.layout, &*self.inner.keeper, id)?;
+        let (key, meta) = self.inner.load(id)?;
         let known = self
             .inner
             .tables
@@ -270,12 +305,22 @@ impl Vault {
         Ok(table)
     }
 
+    /// A key for one purpose outside the vault, whoever keeps the master key. It tells nothing about the vault's others.
+    ///
+    /// # Errors
+    /// Where the keeper cannot be reached, or `vault.json` is gone.
+    pub fn derive_key(&self, purpose: &'static str) -> Result<Zeroizing<[u8; KEY_LEN]>> {
+        let (layout, keeper) = (&self.inner.layout, self.inner.keeper.as_ref());
+        let own = Head::read(layout)?.own_key(layout, keeper)?;
+        own.derive(purpose)
+    }
+
     /// Checks a snapshot from the bytes on disk, whatever was checked before.
     ///
     /// # Errors
     /// As [`Vault::table`].
     pub fn verify(&self, id: &str) -> Result<SnapshotMeta> {
-        let (key, meta) = snapshot::load(&self.inner.layout, &*self.inner.keeper, id)?;
+        let (key, meta) = self.inner.load(id)?;
         self.inner.open_table(&key, &meta)?;
         Ok(meta.shown)
     }
@@ -303,10 +348,33 @@ impl Inner {
         })
     }
 
+    /// A snapshot exists when it has a key, and no certificate of its destruction.
     fn snapshot_ids(&self) -> Result<Vec<String>> {
-        let mut ids = durable::list(&self.layout.snapshots())?;
-        ids.retain(|id| layout::is_snapshot_id(id));
+        let keys = durable::list(&self.layout.keys())?;
+        let mut ids: Vec<_> = keys
+            .iter()
+            .filter_map(|file| layout::snapshot_of_key(file))
+            .filter(|id| layout::is_snapshot_id(id) && !self.layout.certificate(id).exists())
+            .map(str::to_owned)
+            .collect();
+        ids.sort();
         Ok(ids)
+    }
+
+    fn load(&self, id: &str) -> Result<(DataKey, StoredMeta)> {
+        snapshot::load(&self.layout, &*self.store, &*self.keeper, id)
+    }
+
+    /// Drops what is known of a snapshot. Scans that still hold it fail at their next read.
+    fn forget(&self, id: &str) {
+        let table = self
+            .tables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id);
+        if let Some(table) = table {
+            table.end();
+        }
     }
 
     /// How many units a population must have at least, as its snapshots show. A damaged snapshot cannot say; it must
@@ -314,7 +382,7 @@ impl Inner {
     fn units_known(&self, population: &str) -> Result<u64> {
         let mut units = 0;
         for id in self.snapshot_ids()? {
-            match snapshot::load(&self.layout, &*self.keeper, &id) {
+            match self.load(&id) {
                 Ok((_, meta)) if meta.shown.population == population => {
                     units = units.max(meta.population_units)
                 }
@@ -331,7 +399,7 @@ impl Inner {
 
     fn open_table(&self, key: &DataKey, meta: &StoredMeta) -> Result<Arc<SealedTable>> {
         let id = &meta.shown.id;
-        let files = SealedFiles::open(&self.layout.snapshot(id), key, meta)?;
+        let files = SealedFiles::open(&*self.store, key, meta)?;
         Ok(Arc::new(SealedTable::new(id, &meta.shown.columns, files)))
     }
 }
@@ -348,44 +416,21 @@ fn lock(layout: &Layout) -> Result<File> {
     }
 }
 
-fn check_head(layout: &Layout, head: &[u8], keeper: &dyn KeyKeeper) -> Result<()> {
-    let format = || VaultError::VaultFormat {
-        path: layout.head(),
-        expected: FORMAT,
-    };
-    let head: Head = serde_json::from_slice(head).map_err(|_| format())?;
-    let check = hex::decode(&head.check).map_err(|_| format())?;
-    if head.format != FORMAT {
-        return Err(format());
-    }
-    match keeper.unwrap_key(&check, CHECK_PLACE)? {
-        Some(_) => Ok(()),
-        None => Err(VaultError::MasterKeyWrong {
-            path: layout.root().to_owned(),
-        }),
-    }
-}
-
-/// Removes what a crash may have left: registrations that were not committed, files that had not got their name, and
-/// keys whose snapshot had not got its.
-fn clear_leftovers(layout: &Layout) -> Result<()> {
-    for name in durable::list(&layout.staging())? {
-        let path = layout.staging().join(name);
-        fs::remove_dir_all(&path).map_err(VaultError::io("remove", &path))?;
-    }
-    for folder in [
+/// Removes files that had not got their name.
+fn clear_unfinished(layout: &Layout) -> Result<()> {
+    let folders = [
         layout.root().to_owned(),
         layout.keys(),
         layout.populations(),
-    ] {
-        for name in durable::list(&folder)? {
+        layout.destroyed(),
+    ];
+    for folder in folders {
+        for name in durable::list_if_there(&folder)? {
             let path = folder.join(&name);
             let unfinished = path
                 .extension()
                 .is_some_and(|ending| ending == durable::UNFINISHED);
-            let orphan =
-                layout::snapshot_of_key(&name).is_some_and(|id| !layout.snapshot(id).exists());
-            if unfinished || (orphan && folder == layout.keys()) {
+            if unfinished {
                 durable::remove_if_there(&path)?;
             }
         }

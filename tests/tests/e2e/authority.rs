@@ -1,7 +1,7 @@
 //! Who may do what, through real certificates.
 
 use uuid::Uuid;
-use weir_client::v1::{self, RegisterDatasetRequest, Role, RunRequest};
+use weir_client::v1::{self, DestroySnapshotRequest, RegisterDatasetRequest, Role, RunRequest};
 use weir_client::{Client, ClientError, IdentityFolder};
 use weir_tests::{TestDomain, example, issue, refusal};
 
@@ -23,11 +23,20 @@ async fn answer(client: &Client, call: &str) -> String {
                 manifest_toml: String::new(),
                 manifest_name: String::new(),
                 source_path: String::new(),
+                update: false,
             };
             client.register_dataset(request, |_| {}).await.map(drop)
         }
         "ListDatasets" => client.list_datasets().await.map(drop),
         "GetDataset" => client.dataset("none").await.map(drop),
+        "DestroySnapshot" => {
+            let request = DestroySnapshotRequest {
+                dataset: "none".to_owned(),
+                snapshot: String::new(),
+                reason: "a test".to_owned(),
+            };
+            client.destroy_snapshot(request).await.map(drop)
+        }
         "SubmitModel" => client.submit_model("m", Vec::new()).await.map(drop),
         "GetModel" => client.model("none", "").await.map(drop),
         "ListModels" => client.list_models().await.map(drop),
@@ -36,6 +45,7 @@ async fn answer(client: &Client, call: &str) -> String {
             let request = RunRequest {
                 sql: String::new(),
                 run_id: String::new(),
+                snapshots: Vec::new(),
             };
             client.run(request, |_| {}).await.map(drop)
         }
@@ -69,6 +79,7 @@ async fn every_call_by_every_role() {
         "RegisterDataset",
         "ListDatasets",
         "GetDataset",
+        "DestroySnapshot",
         "SubmitModel",
         "GetModel",
         "ListModels",
@@ -94,6 +105,7 @@ IssueIdentity   may     -        -        -
 RegisterDataset may     -        -        -
 ListDatasets    may     may      may      may
 GetDataset      may     may      may      may
+DestroySnapshot may     -        -        -
 SubmitModel     -       -        may      -
 GetModel        may     -        may      may
 ListModels      may     -        may      may
@@ -154,6 +166,7 @@ async fn a_retry_gets_the_stored_answer_and_an_id_is_nobody_elses() {
     let request = RunRequest {
         sql: "SELECT origin, COUNT(*) AS n FROM flights GROUP BY origin".to_owned(),
         run_id: Uuid::now_v7().to_string(),
+        snapshots: Vec::new(),
     };
     let first = domain.operator.run(request.clone(), |_| {}).await.unwrap();
     let again = domain.operator.run(request.clone(), |_| {}).await.unwrap();

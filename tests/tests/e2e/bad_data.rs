@@ -138,6 +138,7 @@ async fn a_bad_manifest_or_path_is_refused_with_its_place() {
             manifest_toml: MANIFEST.to_owned(),
             manifest_name: "manifest.toml".to_owned(),
             source_path: path.to_owned(),
+            update: false,
         };
         let error = domain
             .bureau
@@ -152,6 +153,7 @@ async fn a_bad_manifest_or_path_is_refused_with_its_place() {
         manifest_toml: MANIFEST.to_owned(),
         manifest_name: "manifest.toml".to_owned(),
         source_path: domain.inbox.join("link.csv").display().to_string(),
+        update: false,
     };
     let error = domain
         .bureau

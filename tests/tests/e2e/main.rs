@@ -12,3 +12,4 @@ mod record;
 mod refusals;
 mod rights;
 mod shared_data;
+mod snapshots;

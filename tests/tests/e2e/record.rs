@@ -35,6 +35,7 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::ModelApproved { .. } => "model_approved",
             Event::ReleaseDecided { .. } => "release_decided",
             Event::RunRefused { .. } => "run_refused",
+            Event::SnapshotDestroyed { .. } => "snapshot_destroyed",
         });
     }
     insta::assert_snapshot!(kinds.join("\n"), @r#"
@@ -155,6 +156,7 @@ async fn a_domain_opens_again_as_it_was() {
     let request = weir_client::v1::RunRequest {
         sql: sql.to_owned(),
         run_id: String::new(),
+        snapshots: Vec::new(),
     };
     let after = operator.run(request, |_| {}).await.unwrap();
     assert_eq!(before.released, after.released);

@@ -120,6 +120,18 @@ fn golden() -> Vec<(Event, String)> {
                 r#"{{"type":"run_refused","run":"r2","request_digest":"{EMPTY}","code":"SQL_ROWS"}}"#
             ),
         ),
+        (
+            Event::SnapshotDestroyed {
+                dataset: text("flights"),
+                snapshot: text("s1"),
+                digest,
+                certificate: digest,
+                reason: text("term ended"),
+            },
+            format!(
+                r#"{{"type":"snapshot_destroyed","dataset":"flights","snapshot":"s1","digest":"{EMPTY}","certificate":"{EMPTY}","reason":"term ended"}}"#
+            ),
+        ),
     ]
 }
 

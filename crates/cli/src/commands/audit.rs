@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use weir_audit::{Receipt, VerifierKey, verify_log};
+use weir_audit::{Certificate, Receipt, VerifierKey, verify_log};
 use weir_client::v1::Progress;
 
 use super::{connect, load_identity, read_text};
@@ -35,8 +35,14 @@ pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Resul
     }
 }
 
+/// A receipt, or a certificate with its receipt: only the latter is an object with that key.
 fn verify_receipt(file: &Path, key: &VerifierKey) -> Result<(), CliError> {
-    let entry = Receipt::from_json(read_text(file)?.as_bytes())?.verify(key)?;
+    let text = read_text(file)?;
+    let certificate = Certificate::from_json(text.as_bytes()).ok();
+    let entry = match &certificate {
+        Some(certificate) => certificate.verify(key)?,
+        None => Receipt::from_json(text.as_bytes())?.verify(key)?,
+    };
     println!(
         "{}: entry {} is in the log `{}` of {} entries (root {}).",
         file.display(),
@@ -48,6 +54,9 @@ fn verify_receipt(file: &Path, key: &VerifierKey) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(entry.entry())
         .map_err(|error| CliError::Show(error.to_string()))?;
     println!("{text}");
+    if let Some(certificate) = certificate {
+        println!("It proves this certificate:\n{}", certificate.text());
+    }
     Ok(())
 }
 

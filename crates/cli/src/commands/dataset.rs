@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use weir_client::v1::{Dataset, RegisterDatasetRequest};
+use weir_client::v1::{Dataset, DestroySnapshotRequest, RegisterDatasetRequest, SnapshotState};
 
 use super::{connect, read_text};
 use crate::args::{DatasetCommand, Format};
@@ -17,6 +17,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: DatasetCommand) -> Res
         DatasetCommand::Register {
             file,
             manifest,
+            update,
             output,
         } => {
             let source = file
@@ -27,12 +28,38 @@ pub(crate) async fn run(identity: Option<&Path>, command: DatasetCommand) -> Res
                 manifest_toml: read_text(&manifest)?,
                 manifest_name: manifest.display().to_string(),
                 source_path: source.display().to_string(),
+                update,
             };
             let registered = client
                 .register_dataset(request, |step| meter.step(step))
                 .await;
             meter.finish();
             listing(&[registered?]).print(output.format)
+        }
+        DatasetCommand::Destroy {
+            name,
+            snapshot,
+            reason,
+            certificate,
+        } => {
+            let request = DestroySnapshotRequest {
+                dataset: name,
+                snapshot,
+                reason,
+            };
+            let destroyed = client.destroy_snapshot(request).await?;
+            eprintln!(
+                "Snapshot {} of {} is destroyed; the certificate is verified.",
+                destroyed.snapshot, destroyed.dataset
+            );
+            match certificate {
+                Some(file) => std::fs::write(&file, &destroyed.certificate_json)
+                    .map_err(|error| CliError::file(&file, &error)),
+                None => {
+                    println!("{}", destroyed.certificate_json);
+                    Ok(())
+                }
+            }
         }
         DatasetCommand::List { output } => {
             listing(&client.list_datasets().await?).print(output.format)
@@ -41,6 +68,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: DatasetCommand) -> Res
             let dataset = client.dataset(&name).await?;
             if output.format == Format::Table {
                 listing(std::slice::from_ref(&dataset)).print(output.format)?;
+                snapshots(&dataset).print(output.format)?;
             }
             columns(&dataset).print(output.format)
         }
@@ -68,6 +96,34 @@ fn listing(datasets: &[Dataset]) -> Listing {
             json!(dataset.snapshot),
             json!(dataset.registered_at),
             json!(dataset.description),
+        ])
+    })
+}
+
+fn snapshots(dataset: &Dataset) -> Listing {
+    let head = Listing::new(&[
+        "snapshot",
+        "state",
+        "registered_at",
+        "destroyed_at",
+        "rows",
+        "units",
+        "digest",
+    ]);
+    dataset.snapshots.iter().fold(head, |listing, snapshot| {
+        let state = match snapshot.state() {
+            SnapshotState::Live => "live",
+            SnapshotState::Destroyed => "destroyed",
+            SnapshotState::Unspecified => "unknown",
+        };
+        listing.row(vec![
+            json!(snapshot.id),
+            json!(state),
+            json!(snapshot.registered_at),
+            json!(snapshot.destroyed_at),
+            figure(snapshot.rows),
+            figure(snapshot.units),
+            json!(snapshot.digest),
         ])
     })
 }

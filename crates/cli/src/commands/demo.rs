@@ -68,6 +68,7 @@ async fn make_and_serve(root: &Path) -> Result<(Serving, IdentityFolder), CliErr
         name: "demo".to_owned(),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         inboxes: Vec::new(),
+        vault: weir_server::VaultConfig::default(),
         organisation: "Data Bureau".to_owned(),
         person: "wang".to_owned(),
     };
@@ -162,6 +163,7 @@ async fn register(bureau: &Client, folder: &Folder) -> Result<(), CliError> {
         manifest_toml: MANIFEST.to_owned(),
         manifest_name: "flights.toml".to_owned(),
         source_path: file.display().to_string(),
+        update: false,
     };
     let dataset = bureau
         .register_dataset(request, |step| meter.step(step))
@@ -183,6 +185,7 @@ async fn ask(operator: &Client) -> Result<RunAnswer, CliError> {
     let request = RunRequest {
         sql: SQL.to_owned(),
         run_id: String::new(),
+        snapshots: Vec::new(),
     };
     let answer = operator.run(request, |step| meter.step(step)).await;
     let elapsed = meter.finish();

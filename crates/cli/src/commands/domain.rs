@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use weir_client::IdentityFolder;
-use weir_server::{Domain, FirstIdentity, Folder, InitOptions};
+use weir_server::{Domain, FirstIdentity, Folder, InitOptions, VaultConfig};
 
 use crate::args::InitArgs;
 use crate::error::CliError;
@@ -16,6 +16,10 @@ pub(crate) async fn init(args: &InitArgs) -> Result<(), CliError> {
         name: args.name.clone(),
         listen: args.listen,
         inboxes: args.inbox.clone(),
+        vault: match &args.vault {
+            Some(file) => VaultConfig::load(file)?,
+            None => VaultConfig::default(),
+        },
         organisation: args.organisation.clone(),
         person: args.person.clone(),
     };

@@ -231,6 +231,7 @@ async fn register(bureau: &Client, inbox: &Path, name: &str, content: &[u8], sen
         manifest_toml: MANIFEST.to_owned(),
         manifest_name: "trips.toml".to_owned(),
         source_path: file.display().to_string(),
+        update: false,
     };
     let call = DatasetServiceClient::new(bureau.channel())
         .register_dataset(request)
@@ -252,6 +253,7 @@ async fn run(operator: &Client, sql: &str, sent: &mut Sent) {
     let request = RunRequest {
         sql: sql.to_owned(),
         run_id: String::new(),
+        snapshots: Vec::new(),
     };
     let mut steps = RunServiceClient::new(operator.channel())
         .run(request)

@@ -8,18 +8,19 @@ use tonic::{Request, Response, Status};
 use weir_api::v1::dataset_service_server::DatasetService;
 use weir_api::v1::register_dataset_response::Step;
 use weir_api::v1::{
-    self, GetDatasetRequest, ListDatasetsRequest, ListDatasetsResponse, Progress,
-    RegisterDatasetRequest, RegisterDatasetResponse,
+    self, DestroySnapshotRequest, DestroySnapshotResponse, GetDatasetRequest, ListDatasetsRequest,
+    ListDatasetsResponse, Progress, RegisterDatasetRequest, RegisterDatasetResponse, SnapshotState,
 };
 use weir_audit::Event;
 use weir_catalogue::Manifest;
-use weir_registry::{DatasetRecord, Role};
+use weir_registry::{DatasetRecord, Role, SnapshotRecord};
 use weir_vault::{Progress as Ingested, SnapshotMeta, Source, Stage};
 
 use super::{Answers, Sender, enter, refused, stream};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
+use crate::snapshots;
 
 pub(crate) struct Datasets(pub(crate) Arc<Domain>);
 
@@ -75,7 +76,32 @@ impl DatasetService for Datasets {
             .await
             .map_err(Fault::from)?
             .ok_or_else(|| dataset_unknown(&name))?;
-        Ok(Response::new(to_proto(record, caller.role)?))
+        let snapshots = self
+            .0
+            .registry
+            .snapshots(&name)
+            .await
+            .map_err(Fault::from)?;
+        let mut dataset = to_proto(record, caller.role)?;
+        dataset.snapshots = snapshots
+            .into_iter()
+            .map(|snapshot| snapshot_to_proto(snapshot, caller.role))
+            .collect();
+        Ok(Response::new(dataset))
+    }
+
+    async fn destroy_snapshot(
+        &self,
+        request: Request<DestroySnapshotRequest>,
+    ) -> Result<Response<DestroySnapshotResponse>, Status> {
+        let caller = enter(&self.0, &request, Call::DestroySnapshot).await?;
+        let (domain, request) = (Arc::clone(&self.0), request.into_inner());
+        // A task of its own: a client that goes away must not leave it half done.
+        let work = tokio::spawn(async move { snapshots::destroy(&domain, &caller, request).await });
+        let destroyed = work.await.unwrap_or_else(|_| Err(panicked()));
+        destroyed
+            .map(Response::new)
+            .map_err(|fault| refused(Call::DestroySnapshot, fault))
     }
 }
 
@@ -93,9 +119,15 @@ async fn register(
         .acquire_owned()
         .await
         .map_err(|_| stopping())?;
-    // Asked under the slot: registrations come one at a time, so the name stays free until it is taken below.
-    if domain.registry.dataset(&name).await?.is_some() {
-        return Err(taken(name));
+    // Asked under the slot: registrations come one at a time, so what is found here holds until it is changed below.
+    match (domain.registry.dataset(&name).await?, request.update) {
+        (None, false) => {}
+        (Some(_), false) => return Err(taken(name)),
+        (None, true) => return Err(unknown(&name)),
+        (Some(newest), true) => {
+            let newest = Manifest::from_toml(&newest.manifest_toml, "the stored manifest")?;
+            snapshots::check_update(&newest, &manifest)?;
+        }
     }
     let (worker, actor, now) = (Arc::clone(domain), caller.actor(), Utc::now());
     let meta = tokio::task::spawn_blocking(move || {
@@ -123,9 +155,21 @@ async fn register(
         registered_at: now.to_rfc3339_opts(SecondsFormat::Secs, true),
         registered_by: caller.signature(),
     };
-    domain.registry.add_dataset(&record).await?;
+    if request.update {
+        domain.registry.update_dataset(&record).await?;
+    } else {
+        domain.registry.add_dataset(&record).await?;
+    }
     drop(slot);
     to_proto(record, caller.role)
+}
+
+fn unknown(name: &str) -> Fault {
+    let name: String = name.chars().take(super::NAME_CHARS_MAX).collect();
+    Fault::caller(
+        "DATASET_UNKNOWN",
+        format!("there is no dataset `{name}`. `weir dataset list` shows those there are"),
+    )
 }
 
 fn registered(meta: &SnapshotMeta) -> Result<Event, Fault> {
@@ -201,7 +245,33 @@ fn to_proto(record: DatasetRecord, role: Role) -> Result<v1::Dataset, Fault> {
         rows: figure(record.rows),
         units: figure(record.units),
         rows_without_unit: figure(record.rows_without_unit),
+        snapshots: Vec::new(),
     })
+}
+
+fn snapshot_to_proto(record: SnapshotRecord, role: Role) -> v1::Snapshot {
+    let exact = matches!(role, Role::Bureau | Role::Auditor);
+    let figure = |figure: i64| exact.then(|| figure.unsigned_abs());
+    let told = |text: Option<String>| text.filter(|_| exact).unwrap_or_default();
+    let state = if record.is_live() {
+        SnapshotState::Live
+    } else {
+        SnapshotState::Destroyed
+    };
+    v1::Snapshot {
+        state: state.into(),
+        id: record.id,
+        digest: record.digest,
+        registered_at: record.registered_at,
+        destroyed_at: record.end.destroyed_at.unwrap_or_default(),
+        registered_by: told(Some(record.registered_by)),
+        destroyed_by: told(record.end.destroyed_by),
+        destroy_reason: told(record.end.destroy_reason),
+        certificate_json: told(record.end.certificate),
+        rows: figure(record.rows),
+        units: figure(record.units),
+        rows_without_unit: figure(record.rows_without_unit),
+    }
 }
 
 fn column(column: &weir_catalogue::Column) -> v1::Column {

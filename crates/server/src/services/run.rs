@@ -22,7 +22,11 @@ impl RunService for Runs {
 
     async fn run(&self, request: Request<RunRequest>) -> Result<Response<Self::RunStream>, Status> {
         let caller = enter(&self.0, &request, Call::Run).await?;
-        let RunRequest { sql, run_id } = request.into_inner();
+        let RunRequest {
+            sql,
+            run_id,
+            snapshots,
+        } = request.into_inner();
         let run = run_id_or_new(&run_id).map_err(|fault| refused(Call::Run, fault))?;
         let domain = Arc::clone(&self.0);
         let (sender, answers) = stream();
@@ -40,7 +44,12 @@ impl RunService for Runs {
             // A task of its own, so that a panic in it becomes a status and not a silent end of the stream. It goes on
             // when the client is gone: the answer waits for a retry.
             let work = tokio::spawn(async move {
-                release::run(&domain, &caller, release::Request { run, sql }, stage).await
+                let request = release::Request {
+                    run,
+                    sql,
+                    snapshots,
+                };
+                release::run(&domain, &caller, request, stage).await
             });
             let answer = work.await.unwrap_or_else(|_| Err(panicked()));
             let message = match answer {

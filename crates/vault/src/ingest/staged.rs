@@ -8,25 +8,39 @@ use crate::layout::META_FILE;
 use crate::population::Population;
 use crate::snapshot::{SnapshotMeta, StoredMeta, key_place};
 use crate::vault::{Inner, Lease};
-use crate::{Result, durable};
+use crate::{Result, VaultError, destroy, durable};
 
-/// The folder a registration writes to. Dropping it removes the folder and all that is in it.
+/// The folder a registration writes to, and its entry in the vault's journal. Dropping it removes both, and whatever
+/// got into the store.
 pub(crate) struct Staging {
+    inner: Arc<Inner>,
     id: String,
     folder: PathBuf,
+    /// Whether files may be in the store.
+    placed: bool,
 }
 
 impl Staging {
-    pub(crate) fn create(inner: &Inner, id: String) -> Result<Self> {
-        let folder = inner.layout.staged(&id);
-        durable::create_folder(&folder)?;
-        Ok(Self { id, folder })
+    pub(crate) fn create(inner: &Arc<Inner>, id: String) -> Result<Self> {
+        let layout = &inner.layout;
+        let folder = layout.staged(&id);
+        // The entry is durable before anything can reach the store: what a crash leaves there is found by it.
+        destroy::begin(layout, &id)?;
+        let staging = Self {
+            inner: Arc::clone(inner),
+            id,
+            folder,
+            placed: false,
+        };
+        durable::create_folder(&staging.folder)?;
+        Ok(staging)
     }
 
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
+    /// For the sealed files, and for nothing else: whatever is in it becomes part of the snapshot.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -34,12 +48,18 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // After a commit the folder has another name and nothing is removed. What cannot be removed now, opening the
-        // vault will remove.
-        if self.folder.exists() && std::fs::remove_dir_all(&self.folder).is_err() {
+        let layout = &self.inner.layout;
+        let committed = layout.snapshot_key(&self.id).exists();
+        let cleared = if self.placed && !committed {
+            destroy::end(layout, &*self.inner.store, &self.id)
+        } else {
+            durable::remove_folder(&layout.pending(&self.id))
+        };
+        // What cannot be removed now, opening the vault will remove.
+        if cleared.is_err() {
             tracing::warn!(
                 snapshot = self.id,
-                "a staging folder could not be removed; it goes when the vault is opened"
+                "what a registration left could not be removed; it goes when the vault is opened"
             );
         }
     }
@@ -71,6 +91,10 @@ impl Staged {
         // The data files were flushed as they ended; with the metadata the folder is complete.
         durable::write_new(&staging.folder.join(META_FILE), &meta.seal(&key)?)?;
         durable::sync_folder(&staging.folder)?;
+        // A file that the metadata does not name would be one that nobody checks.
+        if durable::list(&staging.folder)? != meta.all_files() {
+            return Err(VaultError::Internal { action: "sealing" });
+        }
         Ok(Self {
             inner,
             staging,
@@ -91,23 +115,28 @@ impl Staged {
     /// # Errors
     /// When a file cannot be written. Then there is no snapshot; unit ids handed out may stay, which harms nothing.
     pub fn commit(mut self) -> Result<SnapshotMeta> {
-        let layout = &self.inner.layout;
+        let inner = Arc::clone(&self.inner);
+        let layout = &inner.layout;
         let id = &self.meta.shown.id;
-        // A crash before this: the staging folder is cleared when the vault is opened.
-        self.population.store(layout, &*self.inner.keeper)?;
+        // A crash before this: the journal names the snapshot, it has no key, and what is there of it is cleared when
+        // the vault is opened. The same holds for every crash up to the last step.
+        self.staging.placed = true;
+        inner
+            .store
+            .place(id, &self.staging.folder, &self.meta.all_files())?;
+        // A crash here: the files are in their place and nobody can read them.
+        self.population.store(layout, &*inner.keeper)?;
         // A crash here: the population knows ids that no row has. Harmless, and the next registration uses them.
         let key_file = layout.snapshot_key(id);
-        durable::replace(
-            &key_file,
-            &self.inner.keeper.wrap_key(&self.key, &key_place(id))?,
-        )?;
-        // A crash here: a key without a snapshot, cleared when the vault is opened.
-        let renamed = durable::rename(&self.staging.folder, &layout.snapshot(id));
-        if renamed.is_err() && !layout.snapshot(id).exists() {
-            let _ = durable::remove_if_there(&key_file);
+        let wrapped = inner.keeper.wrap_key(&self.key, &key_place(id))?;
+        // The snapshot exists when its key has its name: this is the commit.
+        if let Err(error) = durable::replace(&key_file, &wrapped) {
+            // The name may be there and not be durable. It must not be there: the caller hears that nothing is.
+            durable::remove(&key_file)?;
+            return Err(error);
         }
-        // A crash after this: the snapshot is there, whole.
-        renamed.map(|()| self.meta.shown.clone())
+        // A crash after this: the snapshot is there, whole; its entry in the journal goes when the vault is opened.
+        Ok(self.meta.shown.clone())
     }
 }
 

@@ -242,9 +242,7 @@ impl Part {
         let file = writer
             .into_inner()
             .map_err(|error| write_error(error, &path))?;
-        file.file
-            .sync_all()
-            .map_err(VaultError::io("flush", &path))?;
+        durable::flush_file(&file.file, &path)?;
         let sha256 = hex::encode(file.digest.finish());
         Ok(SealedFile {
             name,
@@ -290,6 +288,7 @@ fn properties(id: &str, file: &str, key: &[u8]) -> Result<WriterProperties> {
 /// A file that knows its digest and length when it ends.
 struct Hashed {
     file: File,
+    path: PathBuf,
     digest: digest::Context,
     bytes: u64,
 }
@@ -298,6 +297,7 @@ impl Hashed {
     fn create(path: &Path) -> Result<Self> {
         Ok(Self {
             file: durable::create_file(path)?,
+            path: path.to_owned(),
             digest: digest::Context::new(&digest::SHA256),
             bytes: 0,
         })
@@ -306,7 +306,7 @@ impl Hashed {
 
 impl Write for Hashed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
+        let written = durable::write_some(&mut self.file, &self.path, bytes)?;
         self.digest.update(&bytes[..written]);
         self.bytes += written as u64;
         Ok(written)

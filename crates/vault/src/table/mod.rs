@@ -78,6 +78,13 @@ impl SealedTable {
     }
 }
 
+impl SealedTable {
+    /// Makes every scan of it fail at its next read.
+    pub(crate) fn end(&self) {
+        self.files.end();
+    }
+}
+
 impl fmt::Debug for SealedTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SealedTable")

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::Cursor;
 use std::ops::{Deref, Range};
-use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use datafusion::datasource::listing::PartitionedFile;
@@ -21,21 +20,23 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::encryption::decrypt::FileDecryptionProperties;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
+use parquet::file::reader::{ChunkReader, Length};
 use ring::digest;
 
 use super::parquet_key;
 use crate::keys::DataKey;
 use crate::snapshot::{SealedFile, StoredMeta, file_place};
+use crate::store::{SnapshotStore, StoredFile};
 use crate::{Result, VaultError};
 
-/// Bytes hashed at a time.
-const HASH_BUFFER_BYTES: usize = 1 << 20;
+/// Bytes at the end of a file that are kept while it is hashed: most footers are in them, and need no further read.
+const TAIL_BYTES: usize = 256 * 1024;
 
 /// A sealed file that was checked and whose footer is open.
 pub(crate) struct OpenFile {
     pub(super) sealed: SealedFile,
     snapshot: String,
-    file: Arc<File>,
+    file: Arc<dyn StoredFile>,
     /// The footer, with the means to decrypt the pages. Stays here: plans get the rows only.
     footer: Arc<ParquetMetaData>,
 }
@@ -51,24 +52,38 @@ impl OpenFile {
 pub(crate) struct SealedFiles {
     files: Vec<OpenFile>,
     by_location: HashMap<String, usize>,
+    /// Set when the snapshot is destroyed: nothing is read any more.
+    ended: Arc<AtomicBool>,
 }
 
 impl SealedFiles {
-    /// Opens the files of a snapshot: checks each one's length and SHA-256 against the sealed metadata, then opens its
-    /// footer. Reads every byte once.
-    pub(crate) fn open(folder: &Path, key: &DataKey, meta: &StoredMeta) -> Result<Self> {
+    /// Opens the files of a snapshot: checks that there are no others, then each one's length and SHA-256 against the
+    /// sealed metadata, and opens its footer. Reads every byte once.
+    pub(crate) fn open(
+        store: &dyn SnapshotStore,
+        key: &DataKey,
+        meta: &StoredMeta,
+    ) -> Result<Self> {
         let id = &meta.shown.id;
         let key = parquet_key(key)?;
+        let damaged = |file: &str, problem| VaultError::SnapshotDamaged {
+            id: id.clone(),
+            file: file.to_owned(),
+            problem,
+        };
+        let known = meta.all_files();
+        if let Some(stranger) = store.list(id)?.iter().find(|file| !known.contains(file)) {
+            return Err(damaged(stranger, "is not one of its files"));
+        }
         let mut files = Vec::with_capacity(meta.files.len());
         for sealed in &meta.files {
-            let damaged = |problem| VaultError::SnapshotDamaged {
-                id: id.clone(),
-                file: sealed.name.clone(),
-                problem,
-            };
-            let file = check(&folder.join(&sealed.name), sealed).map_err(damaged)?;
+            let damaged = |problem| damaged(&sealed.name, problem);
+            let file = store
+                .open(id, &sealed.name)?
+                .ok_or_else(|| damaged("missing"))?;
+            let tail = check(&*file, sealed)?.map_err(damaged)?;
             // The digest was right, so what fails now is a file that was sealed as another, or a defect.
-            let footer = open_footer(&file, id, &sealed.name, &key)
+            let footer = open_footer(&Footer { file: &*file, tail }, id, &sealed.name, &key)
                 .ok_or_else(|| damaged("does not open with its key"))?;
             if u64::try_from(footer.file_metadata().num_rows()).ok() != Some(sealed.rows) {
                 return Err(damaged("does not have the rows it was sealed with"));
@@ -76,7 +91,7 @@ impl SealedFiles {
             files.push(OpenFile {
                 sealed: sealed.clone(),
                 snapshot: id.clone(),
-                file: Arc::new(file),
+                file: file.into(),
                 footer,
             });
         }
@@ -85,7 +100,16 @@ impl SealedFiles {
             .enumerate()
             .map(|(index, file)| (file.location(), index))
             .collect();
-        Ok(Self { files, by_location })
+        Ok(Self {
+            files,
+            by_location,
+            ended: Arc::default(),
+        })
+    }
+
+    /// Makes every read from now on fail.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
     }
 }
 
@@ -105,31 +129,71 @@ impl fmt::Debug for SealedFiles {
     }
 }
 
-fn check(path: &Path, sealed: &SealedFile) -> Result<File, &'static str> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err("missing"),
-        Err(_) => return Err("cannot be read"),
-    };
-    let length = file.metadata().map_err(|_| "cannot be read")?.len();
-    if length != sealed.bytes {
-        return Err("does not have the length it was sealed with");
+/// Reads a file once and compares it with what was sealed. Returns its last bytes; the inner error is how it differs.
+fn check(file: &dyn StoredFile, sealed: &SealedFile) -> Result<Result<Bytes, &'static str>> {
+    if file.length() != sealed.bytes {
+        return Ok(Err("does not have the length it was sealed with"));
     }
     let mut digest = digest::Context::new(&digest::SHA256);
-    let mut buffer = vec![0; HASH_BUFFER_BYTES];
-    loop {
-        match file.read(&mut buffer).map_err(|_| "cannot be read")? {
-            0 => break,
-            read => digest.update(&buffer[..read]),
+    let mut tail = Vec::new();
+    file.each_piece(&mut |piece| {
+        digest.update(piece);
+        tail.extend_from_slice(&piece[piece.len().saturating_sub(TAIL_BYTES)..]);
+        // Cut seldom, so that no byte is moved often.
+        if tail.len() > 8 * TAIL_BYTES {
+            tail.drain(..tail.len() - TAIL_BYTES);
         }
-    }
+    })?;
     if hex::encode(digest.finish()) != sealed.sha256 {
-        return Err("was altered, or is another file (its SHA-256 is not the sealed one)");
+        return Ok(Err(
+            "was altered, or is another file (its SHA-256 is not the sealed one)",
+        ));
     }
-    Ok(file)
+    tail.drain(..tail.len().saturating_sub(TAIL_BYTES));
+    Ok(Ok(tail.into()))
 }
 
-fn open_footer(file: &File, id: &str, name: &str, key: &[u8]) -> Option<Arc<ParquetMetaData>> {
+/// A file as the Parquet crate reads a footer from it: from its last bytes where they suffice.
+struct Footer<'a> {
+    file: &'a dyn StoredFile,
+    tail: Bytes,
+}
+
+impl Length for Footer<'_> {
+    fn len(&self) -> u64 {
+        self.file.length()
+    }
+}
+
+impl ChunkReader for Footer<'_> {
+    type T = Cursor<Bytes>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        let rest = self.file.length().saturating_sub(start);
+        Ok(Cursor::new(self.get_bytes(start, usize::try_from(rest)?)?))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let end = start.saturating_add(length as u64);
+        let tail_start = self.file.length() - self.tail.len() as u64;
+        if let Some(from) = start.checked_sub(tail_start)
+            && end <= self.file.length()
+        {
+            let from = usize::try_from(from)?;
+            return Ok(self.tail.slice(from..from + length));
+        }
+        self.file
+            .read_now(start..end)
+            .map_err(|error| ParquetError::External(error.into()))
+    }
+}
+
+fn open_footer(
+    file: &Footer<'_>,
+    id: &str,
+    name: &str,
+    key: &[u8],
+) -> Option<Arc<ParquetMetaData>> {
     let decryption = FileDecryptionProperties::builder(key.to_vec())
         .with_aad_prefix(file_place(id, name))
         .build()
@@ -157,6 +221,7 @@ impl ParquetFileReaderFactory for SealedFiles {
         })?;
         Ok(Box::new(SealedReader {
             file: Arc::clone(&open.file),
+            ended: Arc::clone(&self.ended),
             footer: Arc::clone(&open.footer),
             metrics: ParquetFileMetrics::new(partition_index, location, metrics),
         }))
@@ -165,7 +230,8 @@ impl ParquetFileReaderFactory for SealedFiles {
 
 /// Reads one sealed file's bytes. They are decrypted page by page by the Parquet crate, with the footer's means.
 struct SealedReader {
-    file: Arc<File>,
+    file: Arc<dyn StoredFile>,
+    ended: Arc<AtomicBool>,
     footer: Arc<ParquetMetaData>,
     metrics: ParquetFileMetrics,
 }
@@ -179,19 +245,11 @@ impl SealedReader {
         self.metrics
             .bytes_scanned
             .add(usize::try_from(bytes).unwrap_or(usize::MAX));
-        let file = Arc::clone(&self.file);
-        async move {
-            let read = move || {
-                ranges
-                    .into_iter()
-                    .map(|range| read_range(&file, range))
-                    .collect()
-            };
-            tokio::task::spawn_blocking(read)
-                .await
-                .map_err(|error| ParquetError::External(error.into()))?
+        if self.ended.load(Ordering::Acquire) {
+            let ended = ParquetError::General("the snapshot was destroyed".to_owned());
+            return futures::future::ready(Err(ended)).boxed();
         }
-        .boxed()
+        self.file.read(ranges)
     }
 }
 
@@ -214,29 +272,4 @@ impl AsyncFileReader for SealedReader {
     ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
         futures::future::ready(Ok(Arc::clone(&self.footer))).boxed()
     }
-}
-
-fn read_range(file: &File, range: Range<u64>) -> parquet::errors::Result<Bytes> {
-    let mut bytes = vec![0; usize::try_from(range.end - range.start)?];
-    read_exact_at(file, &mut bytes, range.start)?;
-    Ok(bytes.into())
-}
-
-#[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                buffer = &mut buffer[read..];
-                offset += read as u64;
-            }
-        }
-    }
-    Ok(())
 }

@@ -6,13 +6,19 @@
 //! | `refused` | a bad source is refused with its place, without its values, and leaves no trace |
 //! | `tamper` | every altered, cut, missing or swapped file is detected and named |
 //! | `crash` | what a crash leaves is cleared, and a snapshot is whole or absent |
+//! | `destroy` | what was destroyed is gone, says so, and no backup brings it back |
+//! | `s3` | all of it on a real S3 server over HTTP |
+//! | `token` | all of it with the master key in a PKCS#11 token |
 //! | `random` | random tables keep their rows, grouped and sorted by dense units |
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 mod crash;
+mod destroy;
 mod random;
 mod refused;
 mod round_trip;
+mod s3;
 mod tamper;
+mod token;

@@ -60,6 +60,10 @@ fn swapped_cut_missing_and_foreign_files_are_named() {
     assert_snapshot!(said(&fixture, &first), @"snapshot `ID`: its key is not in the vault; the snapshot was destroyed or the key was lost");
     fs::write(key(&first), kept).unwrap();
 
+    fs::copy(&part, path(&first, "part-00001.parquet")).unwrap();
+    assert_snapshot!(said(&fixture, &first), @"snapshot `ID`, file `part-00001.parquet`: is not one of its files; restore the file from a backup");
+    fs::remove_file(path(&first, "part-00001.parquet")).unwrap();
+
     fixture.vault.table(&first.id).unwrap();
     let unknown = |id: &str| fixture.vault.table(id).unwrap_err().code();
     assert_eq!(unknown("trips-00000000000000000000"), "SNAPSHOT_UNKNOWN");

@@ -1,4 +1,4 @@
-//! Keys, and who keeps the one that wraps the others.
+//! The master key in a file.
 
 use std::fmt;
 use std::fs;
@@ -6,6 +6,7 @@ use std::path::Path;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::{DataKey, KeyKeeper};
 use crate::durable;
 use crate::seal::{self, KEY_LEN};
 use crate::{Result, VaultError};
@@ -14,55 +15,6 @@ use crate::{Result, VaultError};
 const FILE_PREFIX: &str = "weir-master-key-v1:";
 /// No master key file is longer, in bytes.
 const FILE_BYTES_MAX: u64 = 256;
-
-/// A key for one population or one snapshot. Wiped when dropped; its `Debug` shows nothing.
-pub struct DataKey(Zeroizing<[u8; KEY_LEN]>);
-
-impl DataKey {
-    /// A new key from the system's random number generator.
-    pub fn random() -> Result<Self> {
-        Ok(Self(Zeroizing::new(seal::random()?)))
-    }
-
-    /// The key with these bytes, as a keeper unwraps it.
-    pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
-    /// The bytes, for a keeper to wrap. Handle with care: whoever has them reads the data.
-    pub fn expose_secret(&self) -> &[u8; KEY_LEN] {
-        &self.0
-    }
-
-    /// A key for one purpose, independent of those for the others.
-    pub(crate) fn derive(&self, purpose: &'static str) -> Result<Zeroizing<[u8; KEY_LEN]>> {
-        seal::derive(&self.0, purpose)
-    }
-}
-
-impl fmt::Debug for DataKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DataKey(..)")
-    }
-}
-
-/// Wraps and unwraps data keys. The file-backed [`MasterKey`] is one; a hardware module would be another.
-///
-/// An implementation MUST authenticate: `unwrap_key` answers `None` for a wrapped key that was altered, that another
-/// master key wrapped, or that was wrapped for another `place`.
-pub trait KeyKeeper: Send + Sync {
-    /// Wraps `key` for `place`, a name that is unique in the vault.
-    ///
-    /// # Errors
-    /// When the keeper cannot be reached or refuses.
-    fn wrap_key(&self, key: &DataKey, place: &str) -> Result<Vec<u8>>;
-
-    /// Unwraps what `wrap_key` made for the same `place`; `None` where it does not open.
-    ///
-    /// # Errors
-    /// When the keeper cannot be reached or refuses.
-    fn unwrap_key(&self, wrapped: &[u8], place: &str) -> Result<Option<DataKey>>;
-}
 
 /// The domain's master key, kept in a file that only its owner may read.
 pub struct MasterKey(Zeroizing<[u8; KEY_LEN]>);
@@ -122,14 +74,6 @@ impl MasterKey {
         hex::decode_to_slice(digits.trim_end(), key.as_mut_slice())
             .map_err(|_| problem(damaged))?;
         Ok(Self(key))
-    }
-
-    /// A key for one purpose outside the vault. It tells nothing about this one, nor about those for other purposes.
-    ///
-    /// # Errors
-    /// None that is expected: the derivation is bounded.
-    pub fn derive(&self, purpose: &'static str) -> Result<Zeroizing<[u8; KEY_LEN]>> {
-        seal::derive(&self.0, purpose)
     }
 }
 
