@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Fields, Schema};
 use wasmtime::{Config, Engine, OptLevel};
 
@@ -12,7 +13,7 @@ use crate::driven::DrivenModel;
 use crate::error::{ModelError, quoted};
 use crate::fresh::FreshModel;
 use crate::limits::Limits;
-use crate::signature::Signature;
+use crate::signature::{Domain, Signature};
 use crate::tier::{Isolation, Tier};
 
 /// The compiler, and the count of instances. One per process suffices; it is cheap to clone and safe to share.
@@ -69,6 +70,12 @@ impl Runtime {
         let model = Model(Arc::new(Compiled {
             digest: admitted.digest().to_owned(),
             signature: admitted.signature().clone(),
+            dictionaries: admitted
+                .signature()
+                .outputs
+                .iter()
+                .map(|output| output.domain().map(Domain::column))
+                .collect(),
             component: admitted.bytes().to_vec(),
             engines: Arc::clone(&self.0),
             tier,
@@ -91,6 +98,7 @@ impl Engines {
             return Ok(engine.clone());
         }
         let mut config = config(&self.limits, true);
+        config.cranelift_nan_canonicalization(true);
         crate::fresh::pool(&mut config, &self.limits);
         let engine = engine(&config)?;
         *made = Some(engine.clone());
@@ -137,7 +145,8 @@ pub(crate) fn config(limits: &Limits, metered: bool) -> Config {
         .memory_init_cow(true)
         .memory_may_move(false)
         .max_wasm_stack(limits.stack_bytes_max)
-        .cranelift_nan_canonicalization(true)
+        // Weaving makes NaN canonical where its bits can be told: everywhere would cost as much as the arithmetic.
+        .cranelift_nan_canonicalization(false)
         .cranelift_opt_level(OptLevel::Speed)
         .relaxed_simd_deterministic(true)
         .wasm_relaxed_simd(false)
@@ -161,6 +170,7 @@ pub struct Model(Arc<Compiled>);
 struct Compiled {
     digest: String,
     signature: Signature,
+    dictionaries: Vec<Option<ArrayRef>>,
     component: Vec<u8>,
     engines: Arc<Engines>,
     tier: Tier,
@@ -193,12 +203,12 @@ impl Model {
         self.0.tier
     }
 
-    /// The columns of an answer, in order. All are nullable: a failed row is null in each. An enum is a string column;
-    /// its closed domain is in the signature's [`Output`](crate::Output).
+    /// The columns of an answer, in order. All are nullable: a failed row is null in each. An enum is a dictionary
+    /// column of its cases; its closed domain is in the signature's [`Output`](crate::Output).
     pub fn output_fields(&self) -> Fields {
         let outputs = self.0.signature.outputs.iter();
         outputs
-            .map(|output| Field::new(&output.column, output.ty.arrow_type(), true))
+            .map(|output| Field::new(&output.column, output.ty.output_type(), true))
             .collect()
     }
 
@@ -212,6 +222,11 @@ impl Model {
     /// parameter's without loss, [`ModelError::OutputExists`] when the dataset has a column of an output's name.
     pub fn bind(&self, schema: &Schema) -> Result<Binding, ModelError> {
         Binding::new(self, schema)
+    }
+
+    /// For each output that is an enum, its cases as a column, the same one for every batch.
+    pub(crate) fn dictionaries(&self) -> &[Option<ArrayRef>] {
+        &self.0.dictionaries
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::DataType;
 
 /// A closed set of values, from a WIT `enum`. The case names are the data values, in declaration order.
@@ -12,6 +13,16 @@ pub struct Domain {
     pub name: String,
     /// The values, kebab-case as declared: `on-time`.
     pub cases: Vec<String>,
+}
+
+/// Cases that one byte can number: as many as an enum may have.
+pub(crate) const CASES_MAX: usize = 256;
+
+impl Domain {
+    /// The values as an Arrow column.
+    pub(crate) fn column(&self) -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(&self.cases))
+    }
 }
 
 /// Type of one value.
@@ -34,7 +45,18 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    /// The Arrow type of a column of such values. Enums are strings from a closed domain.
+    /// The Arrow type of a column of such values that a model returns: an enum is a dictionary of its cases, all of them,
+    /// in declaration order, so that a key is the number of its case.
+    pub fn output_type(&self) -> DataType {
+        match self {
+            Self::Enum(_) => {
+                DataType::Dictionary(Box::new(DataType::UInt8), Box::new(DataType::Utf8))
+            }
+            other => other.arrow_type(),
+        }
+    }
+
+    /// The Arrow type of a column of such values that a model reads. Enums are strings.
     pub fn arrow_type(&self) -> DataType {
         match self {
             Self::Bool => DataType::Boolean,
@@ -101,6 +123,13 @@ pub struct Output {
     pub ty: ValueType,
     /// Whether the model itself may return null (`option<…>`).
     pub optional: bool,
+}
+
+impl Output {
+    /// The values that the column can hold beside null, in declaration order, when they are a closed set.
+    pub fn domain(&self) -> Option<&Domain> {
+        self.ty.domain()
+    }
 }
 
 /// A model's signature as read from its bytes.

@@ -17,4 +17,6 @@ mod tests;
 
 pub use database::Registry;
 pub use error::{Family, RegistryError};
-pub use records::{Approval, DatasetRecord, Fact, IdentityRecord, ModelRecord, Role, RunRecord};
+pub use records::{
+    Approval, DatasetRecord, Fact, IdentityRecord, ModelRecord, ModelVetting, Role, RunRecord,
+};

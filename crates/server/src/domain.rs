@@ -23,6 +23,9 @@ const MODELS_LOADED_MAX: usize = 64;
 /// Registrations at work at once: each sorts a dataset in memory.
 const REGISTRATIONS_MAX: usize = 1;
 
+/// Vettings at work at once: each runs a foreign model for some seconds.
+const VETTINGS_MAX: usize = 1;
+
 /// A domain that is open: no other process can open it until this one is dropped.
 pub struct Domain {
     pub(crate) config: Config,
@@ -35,6 +38,7 @@ pub struct Domain {
     pub(crate) runtime: Runtime,
     pub(crate) run_slots: Arc<Semaphore>,
     pub(crate) registration_slots: Arc<Semaphore>,
+    pub(crate) vetting_slots: Arc<Semaphore>,
     compiled: Mutex<HashMap<String, Model>>,
 }
 
@@ -68,6 +72,7 @@ impl Domain {
             runtime: Runtime::new(&weir_model::Limits::default())?,
             run_slots: Arc::new(Semaphore::new(runs)),
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
+            vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),
             compiled: Mutex::new(HashMap::new()),
         })
     }

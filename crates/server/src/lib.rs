@@ -24,6 +24,7 @@ mod record;
 mod release;
 mod serve;
 mod services;
+mod vetting;
 
 pub use config::{Config, LISTEN_DEFAULT};
 pub use domain::Domain;

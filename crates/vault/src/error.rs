@@ -77,31 +77,6 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
-    /// The manifest is not what it should be.
-    #[error("`{file}`, line {line}, column {column}: {problem}")]
-    Manifest {
-        /// Name of the manifest file.
-        file: String,
-        /// Line, counted from 1.
-        line: usize,
-        /// Column of the line, in characters, counted from 1.
-        column: usize,
-        /// The key, what is wrong with it, and what to do.
-        problem: String,
-    },
-    /// The manifest is larger than [`crate::limits::MANIFEST_BYTES_MAX`].
-    #[error(
-        "`{file}`: a manifest has at most {limit} bytes, this one has {bytes}; is it the data file?"
-    )]
-    ManifestTooLarge {
-        /// Name of the manifest file.
-        file: String,
-        /// Its size in bytes.
-        bytes: u64,
-        /// The limit in bytes.
-        limit: usize,
-    },
-
     /// The source file is not there.
     #[error("`{file}`: no such file; check the path")]
     SourceMissing {
@@ -392,14 +367,6 @@ pub enum VaultError {
         /// How it differs.
         problem: &'static str,
     },
-    /// Sorting needs more memory than it may have.
-    #[error("`{file}`: sorting needs more than {limit} bytes of memory; split the dataset")]
-    SortMemory {
-        /// The file's name.
-        file: String,
-        /// The limit in bytes.
-        limit: usize,
-    },
     /// A file operation failed.
     #[error("cannot {action} `{}`: {}", path.display(), source.kind())]
     Io {
@@ -426,8 +393,6 @@ impl VaultError {
     /// A stable code, for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Manifest { .. } => "MANIFEST_INVALID",
-            Self::ManifestTooLarge { .. } => "MANIFEST_TOO_LARGE",
             Self::SourceMissing { .. } => "SOURCE_MISSING",
             Self::SourceFormat { .. } => "SOURCE_FORMAT",
             Self::SourceTooLarge { .. } => "SOURCE_TOO_LARGE",
@@ -463,7 +428,6 @@ impl VaultError {
             Self::SnapshotDamaged { .. } => "SNAPSHOT_DAMAGED",
             Self::SnapshotKeyMissing { .. } => "SNAPSHOT_KEY_MISSING",
             Self::PopulationDamaged { .. } => "POPULATION_DAMAGED",
-            Self::SortMemory { .. } => "SORT_MEMORY",
             Self::Io { .. } => "VAULT_IO",
             Self::Random => "RANDOM_UNAVAILABLE",
             Self::Internal { .. } => "VAULT_INTERNAL",
@@ -484,7 +448,6 @@ impl VaultError {
             | Self::SnapshotDamaged { .. }
             | Self::SnapshotKeyMissing { .. }
             | Self::PopulationDamaged { .. }
-            | Self::SortMemory { .. }
             | Self::Io { .. }
             | Self::Random => Family::Environment,
             Self::Internal { .. } => Family::Bug,

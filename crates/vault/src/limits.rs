@@ -2,19 +2,6 @@
 //!
 //! Source files are untrusted: each bound here is checked before the memory or the time it guards is spent.
 
-/// Longest name of a dataset, population or column, in characters.
-pub const NAME_CHARS_MAX: usize = 63;
-/// Names that begin with this are Weir's own, such as the unit column.
-pub const NAME_PREFIX_RESERVED: &str = "weir_";
-/// Longest description, source or licence text in a manifest, in bytes.
-pub const TEXT_BYTES_MAX: usize = 4096;
-/// Largest manifest, in bytes.
-pub const MANIFEST_BYTES_MAX: usize = 1 << 20;
-/// Most columns of a dataset.
-pub const COLUMNS_MAX: usize = 1024;
-/// Most spellings of a missing value in a manifest.
-pub const NULL_VALUES_MAX: usize = 64;
-
 /// Largest source file, in bytes (1 TiB).
 pub const SOURCE_BYTES_MAX: u64 = 1 << 40;
 /// Most rows of one snapshot: a row's position is kept in 32 bits beside its unit while sorting.
@@ -26,9 +13,15 @@ pub const FIELD_BYTES_MAX: usize = 1 << 20;
 /// Most units of one population: ids are `u32`.
 pub const UNITS_MAX: u64 = u32::MAX as u64;
 
-/// Memory for sorting one registration, in bytes (2 GiB). Sorting does not spill: a temporary file would hold plain
-/// values, so a dataset that does not fit is refused.
-pub const SORT_BYTES_MAX: usize = 2 << 30;
+/// Memory for the rows of one registration while they are sorted, in bytes (768 MiB). What does not fit is spilled,
+/// sealed. Reading, merging and sealing take some hundred MiB more, and each unit of a population about 24 bytes.
+pub const SORT_BYTES: usize = 768 << 20;
+/// Size a spilled chunk of rows aims at, in bytes: each run under merge has one in memory.
+pub const SPILL_CHUNK_BYTES: usize = 1 << 20;
+/// Most rows of a spilled chunk.
+pub const SPILL_CHUNK_ROWS: usize = 8 * 1024;
+/// Most runs merged at a time. With more, some are merged into one first.
+pub const MERGE_RUNS_MAX: usize = 128;
 /// Rows read, coded and handed to the sort at a time.
 pub const BATCH_ROWS: usize = 32 * 1024;
 /// A CSV batch is closed early at this many bytes, so that long rows cannot multiply with [`BATCH_ROWS`].
@@ -36,6 +29,8 @@ pub const BATCH_BYTES: u64 = 16 << 20;
 
 /// Rows in a Parquet row group: large enough to decode fast, small enough to hold a few at a time.
 pub const ROW_GROUP_ROWS: usize = 128 * 1024;
+/// A row group ends early at this many bytes, so that long rows cannot multiply with [`ROW_GROUP_ROWS`].
+pub const ROW_GROUP_BYTES: usize = 64 << 20;
 /// Fewest rows a file aims at, however small the dataset.
 pub const FILE_ROWS_MIN: u64 = 32 * 1024;
 /// Most rows a file aims at, however large the dataset. A file ends at the first unit boundary after its target.

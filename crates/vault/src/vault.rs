@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::catalog::TableProvider;
 use serde::{Deserialize, Serialize};
 
-use crate::ingest::{self, Progress, Staged, Staging};
+use crate::ingest::{self, Progress, Resources, Staged, Staging, Task};
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{self, Layout};
 use crate::limits::META_BYTES_MAX;
-use crate::manifest::Manifest;
 use crate::population::Population;
 use crate::snapshot::{self, SnapshotMeta, StoredMeta};
 use crate::source::Source;
 use crate::table::{SealedFiles, SealedTable};
 use crate::{Result, VaultError, durable};
+use weir_catalogue::Manifest;
 
 /// Version of the vault's layout.
 const FORMAT: u32 = 1;
@@ -139,6 +139,27 @@ impl Vault {
         created_unix_ms: i64,
         on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Staged> {
+        self.ingest_with(
+            manifest,
+            source,
+            created_unix_ms,
+            Resources::default(),
+            on_progress,
+        )
+    }
+
+    /// As [`Vault::ingest`], with these resources.
+    ///
+    /// # Errors
+    /// As [`Vault::ingest`].
+    pub fn ingest_with(
+        &self,
+        manifest: &Manifest,
+        source: &Source,
+        created_unix_ms: i64,
+        resources: Resources,
+        on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Staged> {
         let inner = &self.inner;
         let lease = inner.lease(manifest.population())?;
         let units_known = inner.units_known(manifest.population())?;
@@ -150,14 +171,14 @@ impl Vault {
         )?;
         let staging = Staging::create(inner, layout::new_snapshot_id(manifest.name())?)?;
         let key = DataKey::random()?;
-        let outcome = ingest::run(
+        let task = Task {
             manifest,
             source,
-            &mut population,
-            &staging,
-            &key,
-            on_progress,
-        )?;
+            staging: &staging,
+            key: &key,
+            resources,
+        };
+        let outcome = ingest::run(&task, &mut population, on_progress)?;
         let shown = SnapshotMeta {
             id: staging.id().to_owned(),
             dataset: manifest.name().to_owned(),

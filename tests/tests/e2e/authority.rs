@@ -30,6 +30,7 @@ async fn answer(client: &Client, call: &str) -> String {
         "GetDataset" => client.dataset("none").await.map(drop),
         "SubmitModel" => client.submit_model("m", Vec::new()).await.map(drop),
         "GetModel" => client.model("none", "").await.map(drop),
+        "GetModelReport" => client.model_report("none", "", false).await.map(drop),
         "ListModels" => client.list_models().await.map(drop),
         "ApproveModel" => client.approve_model("none", "sha256:00").await.map(drop),
         "Run" => {
@@ -71,6 +72,7 @@ async fn every_call_by_every_role() {
         "GetDataset",
         "SubmitModel",
         "GetModel",
+        "GetModelReport",
         "ListModels",
         "ApproveModel",
         "Run",
@@ -96,6 +98,7 @@ ListDatasets    may     may      may      may
 GetDataset      may     may      may      may
 SubmitModel     -       -        may      -
 GetModel        may     -        may      may
+GetModelReport  may     -        may      may
 ListModels      may     -        may      may
 ApproveModel    may     -        -        -
 Run             -       -        may      -

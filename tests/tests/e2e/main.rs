@@ -5,7 +5,9 @@
 mod authority;
 mod bad_data;
 mod expected;
+mod joins;
 mod models;
 mod numbers;
 mod record;
 mod refusals;
+mod shared_data;

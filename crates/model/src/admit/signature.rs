@@ -13,7 +13,7 @@ use wasmparser::{PrimitiveValType, types::TypesRef};
 use super::shape::{Shape, at_most};
 use crate::error::{ModelError, quoted};
 use crate::limits::Limits;
-use crate::signature::{Domain, Input, Output, Signature, ValueType};
+use crate::signature::{CASES_MAX, Domain, Input, Output, Signature, ValueType};
 
 /// Depth to which a refused type is written out in a message.
 const DESCRIBED_DEPTH_MAX: u32 = 3;
@@ -199,7 +199,7 @@ impl Reader<'_> {
         at_most(
             "cases in one enum",
             cases.len() as u64,
-            self.limits.enum_cases_max as u64,
+            self.limits.enum_cases_max.min(CASES_MAX) as u64,
         )?;
         for case in cases {
             self.name_fits(case)?;

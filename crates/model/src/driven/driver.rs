@@ -76,7 +76,7 @@ impl Driver {
         let limits = model.limits();
         let signature = model.signature();
         let inputs = Inputs::new(signature, columns, limits)?;
-        let mut outputs = Outputs::new(signature, rows);
+        let mut outputs = Outputs::new(model, rows);
         let layout = Arc::clone(&self.layout);
         let rows_max = if checking { 1 } else { ROWS_PER_RUN as usize };
         if checking && self.pristine.is_none() {

@@ -123,7 +123,7 @@ fn datasets(vetting: &Vetting<'_>) -> Vec<DatasetReport> {
 fn tier(tier: Tier, analysis: &Analysis) -> TierReport {
     let effects = &analysis.effects;
     let because = [
-        (effects.memory, "it writes memory"),
+        (effects.stores > 0 || effects.bulk, "it writes memory"),
         (effects.size, "it may grow memory"),
         (!effects.globals.is_empty(), "it writes globals"),
         (

@@ -21,7 +21,7 @@ const ROW_OVERHEAD_FUEL: u64 = 2_000;
 /// One row in this many is a canary.
 const CANARY_SHARE: usize = 8;
 /// Seeds of the rows, of the canaries and of what is done to both. They are fixed, so that a report can be repeated.
-const SEED: u64 = 0x0077_6569_725f_7631;
+pub(super) const SEED: u64 = 0x0077_6569_725f_7631;
 const CANARY_SEED: u64 = 0x6361_6e61_7279_0001;
 
 /// What was measured.
@@ -40,19 +40,23 @@ pub(super) struct OutputFigures {
     pub(super) echoes: Option<String>,
 }
 
+/// The maker of rows for a model.
+pub(super) fn rows<'a>(vetting: &'a Vetting<'_>, analysis: &'a Analysis) -> Rows<'a> {
+    Rows {
+        signature: vetting.admitted.signature(),
+        limits: vetting.model.limits(),
+        figures: &analysis.figures,
+        uses: &analysis.uses,
+    }
+}
+
 pub(super) fn measure(
     vetting: &Vetting<'_>,
     analysis: &Analysis,
     deadline: Instant,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Measured, ModelError> {
-    let signature = vetting.admitted.signature();
-    let maker = Rows {
-        signature,
-        limits: vetting.model.limits(),
-        figures: &analysis.figures,
-        uses: &analysis.uses,
-    };
+    let maker = rows(vetting, analysis);
     progress("measuring rows");
     let sample = maker.make(SAMPLED, SEED);
     let tracer = Tracer::new(vetting.admitted, vetting.model.limits())?;
@@ -67,7 +71,7 @@ pub(super) fn measure(
     };
     // Outputs that the dataset has are refused at binding, not here: the schema has the inputs alone. A model whose
     // output has the name of an input binds nowhere.
-    let Ok(binding) = vetting.model.bind(&schema_of(signature)) else {
+    let Ok(binding) = vetting.model.bind(&schema_of(maker.signature)) else {
         return Ok(Measured {
             report: TestsReport::default(),
             outputs: Vec::new(),

@@ -1,5 +1,6 @@
 //! Where things are in the driver's own memory, which the model cannot name.
 
+use super::flows::{PIECE_BYTES, PIECES_MAX};
 use crate::limits::{Limits, PAGE_BYTES};
 use crate::signature::{Signature, ValueType};
 
@@ -46,6 +47,8 @@ pub(crate) struct Layout {
     pub(super) output_strings: u32,
     /// Beyond this address a run ends, because the strings of one more row may not fit.
     pub(super) output_strings_full: u32,
+    /// What the pieces of the model's memory that are set back after every row hold at its beginning.
+    pub(super) pieces: u32,
     /// Lines of the model's memory.
     pub(super) lines: u32,
     /// Numbers of dirty lines.
@@ -91,6 +94,7 @@ impl Layout {
             input_string_bytes: u32::try_from(input_string_bytes).ok()?,
             output_strings,
             output_strings_full: output_strings.saturating_add(STRINGS_BYTES as u32),
+            pieces: next.take(PIECE_BYTES * PIECES_MAX as u64),
             lines: u32::try_from(lines).ok()?,
             list: next.take(4 * lines),
             log: next.take(u64::from(LINE_BYTES + SPILL_BYTES) * lines),

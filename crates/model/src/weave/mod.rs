@@ -43,6 +43,7 @@ mod abi;
 mod access;
 mod body;
 mod emit;
+mod flows;
 mod layout;
 mod lift;
 mod lower;

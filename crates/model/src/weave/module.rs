@@ -45,7 +45,10 @@ pub(crate) fn weave(
     calls.extend(plan.realloc.iter().cycle().take(signature.inputs.len() + 1));
     Some(Woven {
         bytes: plan.encode(module)?,
-        stateful: plan.tracked() || plan.growing() || !plan.shadows.is_empty(),
+        stateful: plan.tracked()
+            || plan.growing()
+            || !plan.shadows.is_empty()
+            || !plan.flows.pieces.is_empty(),
         calls,
         globals: plan.shadows.len() + usize::from(plan.growing()),
         layout: plan.layout,
@@ -163,10 +166,7 @@ impl Plan {
         let mut section = CodeSection::new();
         for (function, body) in module.bodies.iter().enumerate() {
             let params = module.type_of(function as u32)?.params().len();
-            match self.memory {
-                Some(_) => section.function(&self.body(body, params).ok()?),
-                None => section.raw(body.as_bytes()),
-            };
+            section.function(&self.body(body, function, params).ok()?);
         }
         let unused = || {
             let mut function = Function::new([]);

@@ -4,6 +4,7 @@ use wasm_encoder::ValType;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 
 use super::abi::{FLAT_PARAMS_MAX, Record};
+use super::flows::Flows;
 use super::layout::Layout;
 use crate::admit::Parts;
 use crate::core::{CoreModule, Effects};
@@ -19,7 +20,7 @@ pub(super) struct Memory {
     pub(super) pages_max: u64,
     /// Whether its size can change.
     pub(super) growing: bool,
-    /// Whether its contents can change.
+    /// Whether its contents can change elsewhere than in the pieces that are set back in any case.
     pub(super) tracked: bool,
 }
 
@@ -63,6 +64,7 @@ pub(super) struct Plan {
     pub(super) outputs: Record,
     pub(super) layout: Layout,
     pub(super) output_string_bytes_max: u32,
+    pub(super) flows: Flows,
 }
 
 impl Plan {
@@ -79,7 +81,10 @@ impl Plan {
             None => Some(None),
         };
         let inputs = Record::of_inputs(&signature.inputs);
-        let memory = memory(module, effects, needs_memory(signature, &inputs), limits);
+        let flows = Flows::of(module, parts).ok()?;
+        let tracked =
+            effects.bulk || effects.stores > flows.fixed() || needs_memory(signature, &inputs);
+        let memory = memory(module, effects, tracked, limits);
         let tracked = memory.filter(|memory| memory.tracked);
         let tracked_bytes = tracked.map_or(0, |memory| memory.pages_max * PAGE_BYTES);
         let shadows = shadows(module, effects)?;
@@ -99,10 +104,11 @@ impl Plan {
             outputs: Record::of_outputs(&signature.outputs),
             layout: Layout::new(signature, limits, tracked_bytes)?,
             output_string_bytes_max: u32::try_from(limits.string_output_bytes_max).ok()?,
+            flows,
         })
     }
 
-    /// Whether the memory's contents can change.
+    /// Whether the memory's contents can change at addresses that are not known beforehand.
     pub(super) fn tracked(&self) -> bool {
         self.memory.is_some_and(|memory| memory.tracked)
     }
@@ -127,7 +133,7 @@ fn needs_memory(signature: &Signature, inputs: &Record) -> bool {
 fn memory(
     module: &CoreModule<'_>,
     effects: &Effects,
-    written_by_driver: bool,
+    tracked: bool,
     limits: &Limits,
 ) -> Option<Memory> {
     let memory = module.memory?;
@@ -138,7 +144,7 @@ fn memory(
         pages: memory.initial,
         pages_max: if growing { pages_max } else { memory.initial },
         growing,
-        tracked: effects.memory || written_by_driver,
+        tracked,
     })
 }
 

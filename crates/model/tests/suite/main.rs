@@ -12,6 +12,7 @@ mod examples;
 mod guests;
 mod hostile;
 mod independence;
+mod nan;
 mod packaging;
 mod smith;
 mod support;

@@ -11,10 +11,10 @@ use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::limits::ROWS_MAX;
-use crate::manifest::Manifest;
 use crate::population::Population;
 use crate::source::SourceBatch;
 use crate::{Result, VaultError};
+use weir_catalogue::Manifest;
 
 /// Name of the sort key. No column of a manifest can have it.
 pub(super) const KEY_COLUMN: &str = "weir_key";
@@ -40,7 +40,6 @@ pub(super) struct Coder<'a> {
     unit: usize,
     stored: Vec<usize>,
     rows: u64,
-    rows_without_unit: u64,
 }
 
 impl<'a> Coder<'a> {
@@ -53,12 +52,7 @@ impl<'a> Coder<'a> {
             unit,
             stored,
             rows: 0,
-            rows_without_unit: 0,
         }
-    }
-
-    pub(super) fn rows_without_unit(&self) -> u64 {
-        self.rows_without_unit
     }
 
     /// The batch without identifiers and without the rows that name no unit; `None` where none is left.
@@ -72,7 +66,6 @@ impl<'a> Coder<'a> {
             .iter()
             .map(|&index| Arc::clone(&batch.columns[index]));
         let left_out = keys.iter().filter(|key| key.is_none()).count();
-        self.rows_without_unit += left_out as u64;
         if left_out == batch.rows {
             return Ok(None);
         }

@@ -1,44 +1,70 @@
 //! Registration: read, check, code, sort by unit, seal; then one rename makes it a snapshot.
 //!
-//! Two threads share the work. The caller's reads, checks and codes; a second one sorts and writes. They meet in a
-//! short queue, so that memory is bounded by the sort alone.
+//! Two stages, two threads in each. First the caller's thread reads, checks and codes while another sorts and spills
+//! what has been gathered ([`sort`]). Then a thread merges the sorted runs while the caller's seals what comes out
+//! ([`write`]). They meet in short queues, so that memory is bounded by the sort's limit and the population's size.
 
 mod code;
+mod encode;
 mod sort;
 mod staged;
 mod write;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc;
 use std::thread;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 
 pub use staged::Staged;
 pub(crate) use staged::Staging;
 
 use crate::keys::DataKey;
-use crate::manifest::Manifest;
+use crate::limits::SORT_BYTES;
 use crate::population::Population;
 use crate::snapshot::SealedFile;
 use crate::source::{self, Source};
 use crate::{Result, VaultError};
 use code::Coder;
+use sort::{Sorted, Sorter, Sorting};
+use weir_catalogue::Manifest;
 use write::SealedWriter;
 
-/// Batches that wait between reading and sorting.
-const QUEUE_BATCHES: usize = 4;
+/// Batches that wait between merging and sealing.
+const QUEUE_BATCHES: usize = 32;
+/// Most threads a registration uses where nothing else is said.
+const THREADS_MAX: usize = 8;
 
-/// How far a registration is.
+/// What a registration may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resources {
+    /// Memory for rows while they are sorted, in bytes. The snapshot is the same whatever it is.
+    pub sort_bytes: usize,
+    /// Threads for the work that can be shared: reading CSV and sealing.
+    pub threads: usize,
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        let threads = thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            sort_bytes: SORT_BYTES,
+            threads: threads.min(THREADS_MAX),
+        }
+    }
+}
+
+/// How far a registration is. With a clock of one's own the rate and the time left follow from [`Progress::done`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// What is being done.
     pub stage: Stage,
     /// Rows read from the source so far.
     pub rows_read: u64,
+    /// Rows that name a unit, among those read: what will be sorted and sealed.
+    pub rows_kept: u64,
+    /// Rows merged ahead of the last merge so far; 0 but for a dataset many times the memory.
+    pub rows_merged: u64,
     /// Rows sealed so far.
     pub rows_sealed: u64,
     /// Bytes of the source read so far.
@@ -47,12 +73,29 @@ pub struct Progress {
     pub bytes_total: u64,
 }
 
+impl Progress {
+    /// The share of the stage that is done, from 0 to 1. Merging ahead counts as none of sealing: it is rare.
+    pub fn done(&self) -> f64 {
+        let (done, total) = match self.stage {
+            Stage::Read => (self.bytes_read, self.bytes_total),
+            Stage::Merge => (0, self.rows_kept),
+            Stage::Seal => (self.rows_sealed, self.rows_kept),
+        };
+        if total == 0 {
+            return 0.0;
+        }
+        (done as f64 / total as f64).min(1.0)
+    }
+}
+
 /// The stages of a registration, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Reading, checking and coding the source.
+    /// Reading, checking, coding, and sorting in runs.
     Read,
-    /// Sorting and sealing. `rows_sealed` grows towards the rows that name a unit.
+    /// Merging runs of which there are too many for one merge. `rows_merged` grows.
+    Merge,
+    /// Merging and sealing. `rows_sealed` grows towards `rows_kept`.
     Seal,
 }
 
@@ -67,144 +110,173 @@ pub(crate) struct Outcome {
     pub(crate) files: Vec<SealedFile>,
 }
 
-/// What the sorting thread says.
-enum Event {
-    Sealed { rows: u64 },
-    Done(Result<(Vec<SealedFile>, u64)>),
+/// What a registration works with.
+pub(crate) struct Task<'a> {
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) source: &'a Source,
+    pub(crate) staging: &'a Staging,
+    pub(crate) key: &'a DataKey,
+    pub(crate) resources: Resources,
 }
 
-/// A coded batch, or nothing where reading failed.
-type Coded = Option<RecordBatch>;
-
-/// Runs one registration into `staging`.
+/// Runs one registration into its staging folder.
 pub(crate) fn run(
-    manifest: &Manifest,
-    source: &Source,
+    task: &Task<'_>,
     population: &mut Population,
-    staging: &Staging,
-    key: &DataKey,
     on_progress: OnProgress<'_>,
 ) -> Result<Outcome> {
-    let schema = code::keyed_schema(manifest);
-    let rows_coded = Arc::new(AtomicU64::new(0));
-    let writer = SealedWriter::new(staging, key, manifest, Arc::clone(&rows_coded))?;
-    let (batches, queue) = mpsc::sync_channel::<Coded>(QUEUE_BATCHES);
-    let (events, heard) = mpsc::channel();
-    thread::scope(|scope| {
-        let sorter = scope.spawn(move || {
-            let done = sort_and_write(schema, queue, writer, source.name(), &events);
-            // Nobody listens any more once reading has failed.
-            let _ = events.send(Event::Done(done));
-        });
-        let mut reading = Reading::new(manifest, source, on_progress);
-        let outcome = reading
-            .read(population, &batches, &rows_coded)
-            .inspect_err(|_| {
-                // Tells the sorter that the end of the queue is not the end of the data.
-                let _ = batches.send(None);
-            });
-        drop(batches);
-        let sealed = match &outcome {
-            Ok(()) => reading.follow(&heard),
-            // A sorter that failed closes the queue, and reading stumbles over that: its reason is the true one.
-            Err(VaultError::Internal { .. }) => wait(&heard),
-            Err(_) => Ok(Default::default()),
-        };
-        // From here on nothing holds the queue or the events, so the sorter ends.
-        drop(heard);
-        if sorter.join().is_err() {
-            return Err(VaultError::Internal { action: "sorting" });
+    let mut teller = Teller::new(task.manifest, on_progress);
+    let sorting = Sorting {
+        folder: task.staging.folder(),
+        schema: code::keyed_schema(task.manifest),
+        bytes_max: task.resources.sort_bytes,
+    };
+    let sorted = thread::scope(|scope| {
+        let mut sorter = Sorter::start(scope, &sorting)?;
+        match read(task, population, &mut sorter, &mut teller) {
+            Ok(()) => sorter.finish(),
+            Err(error) => Err(sorter.abandon().unwrap_or(error)),
         }
-        let (files, units) = sealed?;
-        outcome?;
-        Ok(Outcome {
-            rows_read: reading.progress.rows_read,
-            rows_without_unit: reading.rows_without_unit,
-            units,
-            files,
-        })
+    })?;
+    let (files, units) = seal(task, sorted, &mut teller)?;
+    let progress = teller.progress;
+    Ok(Outcome {
+        rows_read: progress.rows_read,
+        rows_without_unit: progress.rows_read - progress.rows_kept,
+        units,
+        files,
     })
 }
 
-/// The reading side.
-struct Reading<'a> {
-    manifest: &'a Manifest,
-    source: &'a Source,
-    on_progress: OnProgress<'a>,
-    progress: Progress,
-    rows_without_unit: u64,
+/// Reads, checks and codes the source.
+fn read(
+    task: &Task<'_>,
+    population: &mut Population,
+    sorter: &mut Sorter<'_>,
+    teller: &mut Teller<'_>,
+) -> Result<()> {
+    let (manifest, source) = (task.manifest, task.source);
+    let mut opened = source::open(source, manifest)?;
+    teller.progress.bytes_total = opened.bytes_total;
+    teller.report()?;
+    let mut coder = Coder::new(manifest, population);
+    while let Some(batch) = opened.reader.next_batch()? {
+        teller.progress.rows_read += batch.rows as u64;
+        teller.progress.bytes_read = batch.bytes_read;
+        if let Some(coded) = coder.code(batch)? {
+            teller.progress.rows_kept += coded.num_rows() as u64;
+            sorter.push(coded)?;
+        }
+        teller.report()?;
+    }
+    let file = || source.name().to_owned();
+    match teller.progress {
+        Progress { rows_read: 0, .. } => Err(VaultError::SourceNoRows { file: file() }),
+        Progress {
+            rows_kept: 0,
+            rows_read,
+            ..
+        } => Err(VaultError::SourceNoUnits {
+            file: file(),
+            column: manifest.unit().name.clone(),
+            rows: rows_read,
+        }),
+        _ => Ok(()),
+    }
 }
 
-impl<'a> Reading<'a> {
-    fn new(manifest: &'a Manifest, source: &'a Source, on_progress: OnProgress<'a>) -> Self {
+/// What the merging thread sends.
+enum Merged {
+    /// Rows in their order.
+    Rows(RecordBatch),
+    /// So many rows were merged ahead of the last merge.
+    Ahead(u64),
+}
+
+/// Merges on one thread and seals on this one. Returns the files and the number of units.
+fn seal(
+    task: &Task<'_>,
+    sorted: Sorted,
+    teller: &mut Teller<'_>,
+) -> Result<(Vec<SealedFile>, u64)> {
+    let Task {
+        staging,
+        key,
+        manifest,
+        resources,
+        ..
+    } = *task;
+    let mut writer = SealedWriter::new(
+        staging,
+        key,
+        manifest,
+        teller.progress.rows_kept,
+        resources.threads,
+    )?;
+    thread::scope(|scope| {
+        let (send, merged) = mpsc::sync_channel(QUEUE_BATCHES);
+        let merger = scope.spawn(move || {
+            let stopped = |_| VaultError::Internal { action: "sealing" };
+            sorted.merge(
+                |rows| send.send(Merged::Ahead(rows)).map_err(stopped),
+                |batch| send.send(Merged::Rows(batch)).map_err(stopped),
+            )
+        });
+        // Whatever ends this, the queue ends with it, and then the merger.
+        let sealed = seal_all(merged, &mut writer, teller);
+        let merged = merger
+            .join()
+            .map_err(|_| VaultError::Internal { action: "sorting" })?;
+        sealed.and(merged)
+    })?;
+    writer.finish()
+}
+
+fn seal_all(
+    merged: mpsc::Receiver<Merged>,
+    writer: &mut SealedWriter,
+    teller: &mut Teller<'_>,
+) -> Result<()> {
+    for step in merged {
+        match step {
+            Merged::Ahead(rows) => {
+                teller.progress.stage = Stage::Merge;
+                teller.progress.rows_merged += rows;
+            }
+            Merged::Rows(batch) => {
+                teller.progress.stage = Stage::Seal;
+                writer.write(&batch)?;
+                teller.progress.rows_sealed = writer.rows();
+            }
+        }
+        teller.report()?;
+    }
+    Ok(())
+}
+
+/// Tells the caller how far the registration is.
+struct Teller<'a> {
+    manifest: &'a Manifest,
+    on_progress: OnProgress<'a>,
+    progress: Progress,
+}
+
+impl<'a> Teller<'a> {
+    fn new(manifest: &'a Manifest, on_progress: OnProgress<'a>) -> Self {
         let progress = Progress {
             stage: Stage::Read,
             rows_read: 0,
+            rows_kept: 0,
+            rows_merged: 0,
             rows_sealed: 0,
             bytes_read: 0,
             bytes_total: 0,
         };
         Self {
             manifest,
-            source,
             on_progress,
             progress,
-            rows_without_unit: 0,
         }
-    }
-
-    fn read(
-        &mut self,
-        population: &mut Population,
-        batches: &SyncSender<Coded>,
-        rows_coded: &AtomicU64,
-    ) -> Result<()> {
-        let mut opened = source::open(self.source, self.manifest)?;
-        self.progress.bytes_total = opened.bytes_total;
-        self.report()?;
-        let mut coder = Coder::new(self.manifest, population);
-        while let Some(batch) = opened.reader.next_batch()? {
-            self.progress.rows_read += batch.rows as u64;
-            self.progress.bytes_read = batch.bytes_read;
-            if let Some(coded) = coder.code(batch)? {
-                rows_coded.fetch_add(coded.num_rows() as u64, Ordering::Relaxed);
-                batches
-                    .send(Some(coded))
-                    .map_err(|_| VaultError::Internal { action: "sorting" })?;
-            }
-            self.report()?;
-        }
-        self.rows_without_unit = coder.rows_without_unit();
-        let file = || self.source.name().to_owned();
-        let rows = self.progress.rows_read;
-        if rows == 0 {
-            return Err(VaultError::SourceNoRows { file: file() });
-        }
-        if self.rows_without_unit == rows {
-            let column = self.manifest.unit().name.clone();
-            return Err(VaultError::SourceNoUnits {
-                file: file(),
-                column,
-                rows,
-            });
-        }
-        Ok(())
-    }
-
-    /// Passes on what the sorter says until it is done.
-    fn follow(&mut self, heard: &Receiver<Event>) -> Result<(Vec<SealedFile>, u64)> {
-        self.progress.stage = Stage::Seal;
-        self.report()?;
-        while let Ok(event) = heard.recv() {
-            match event {
-                Event::Sealed { rows } => {
-                    self.progress.rows_sealed = rows;
-                    self.report()?;
-                }
-                Event::Done(done) => return done,
-            }
-        }
-        Err(VaultError::Internal { action: "sorting" })
     }
 
     fn report(&mut self) -> Result<()> {
@@ -215,31 +287,4 @@ impl<'a> Reading<'a> {
             }),
         }
     }
-}
-
-fn wait(heard: &Receiver<Event>) -> Result<(Vec<SealedFile>, u64)> {
-    let done = heard.iter().find_map(|event| match event {
-        Event::Done(done) => Some(done),
-        Event::Sealed { .. } => None,
-    });
-    done.unwrap_or(Err(VaultError::Internal { action: "sorting" }))
-}
-
-fn sort_and_write(
-    schema: SchemaRef,
-    queue: Receiver<Coded>,
-    mut writer: SealedWriter,
-    file: &str,
-    events: &mpsc::Sender<Event>,
-) -> Result<(Vec<SealedFile>, u64)> {
-    sort::sorted(schema, queue, file, |batch| {
-        writer.write(batch)?;
-        // Nobody listens any more once the registration was cancelled: stop.
-        events
-            .send(Event::Sealed {
-                rows: writer.rows(),
-            })
-            .map_err(|_| VaultError::Internal { action: "sealing" })
-    })?;
-    writer.finish()
 }

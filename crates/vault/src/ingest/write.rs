@@ -1,31 +1,36 @@
 //! Writing sorted rows as encrypted Parquet, cut at unit boundaries.
+//!
+//! Encoding is most of the work, so the columns of a row group are encoded side by side. Each column's bytes depend on
+//! its values alone, so the number of threads changes nothing in a file but the time it takes.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::datatypes::{SchemaRef, UInt64Type};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::Compression;
 use parquet::encryption::encrypt::FileEncryptionProperties;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use ring::digest;
 use zeroize::Zeroizing;
 
 use super::Staging;
 use super::code::POSITION_BITS;
+use super::encode::encode_columns;
 use crate::durable;
 use crate::keys::DataKey;
 use crate::layout::part_file;
-use crate::limits::{FILE_ROWS_MAX, FILE_ROWS_MIN, FILES_TARGET, ROW_GROUP_ROWS};
-use crate::manifest::Manifest;
+use crate::limits::{FILE_ROWS_MAX, FILE_ROWS_MIN, FILES_TARGET, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::snapshot::{SealedFile, file_place, stored_columns};
 use crate::table::{parquet_key, stored_schema};
 use crate::{Result, VaultError};
+use weir_catalogue::Manifest;
 
 /// Writes the files of one snapshot.
 pub(super) struct SealedWriter {
@@ -33,8 +38,7 @@ pub(super) struct SealedWriter {
     folder: PathBuf,
     key: Zeroizing<Vec<u8>>,
     schema: SchemaRef,
-    /// Rows the reading side has coded: all of them, once the first sorted batch arrives.
-    rows_coded: Arc<AtomicU64>,
+    threads: usize,
     file_rows: u64,
     part: Option<Part>,
     files: Vec<SealedFile>,
@@ -47,26 +51,33 @@ pub(super) struct SealedWriter {
 struct Part {
     name: String,
     path: PathBuf,
-    writer: ArrowWriter<Hashed>,
+    writer: SerializedFileWriter<Hashed>,
+    columns: ArrowRowGroupWriterFactory,
+    /// The next row group's rows.
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+    waiting_bytes: usize,
     rows: u64,
     unit_first: u32,
     unit_last: u32,
 }
 
 impl SealedWriter {
+    /// `rows` is how many will come.
     pub(super) fn new(
         staging: &Staging,
         key: &DataKey,
         manifest: &Manifest,
-        rows_coded: Arc<AtomicU64>,
+        rows: u64,
+        threads: usize,
     ) -> Result<Self> {
         Ok(Self {
             id: staging.id().to_owned(),
             folder: staging.folder().to_owned(),
             key: parquet_key(key)?,
             schema: stored_schema(&stored_columns(manifest)),
-            rows_coded,
-            file_rows: 0,
+            threads,
+            file_rows: file_rows(rows),
             part: None,
             files: Vec::new(),
             rows: 0,
@@ -75,16 +86,13 @@ impl SealedWriter {
         })
     }
 
-    /// Rows written so far.
+    /// Rows taken so far.
     pub(super) fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Writes the next sorted rows: the sort key, and then the stored columns.
+    /// Takes the next sorted rows: the sort key, and then the stored columns.
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        if self.file_rows == 0 {
-            self.file_rows = file_rows(self.rows_coded.load(Ordering::Relaxed));
-        }
         let keys = batch.column(0).as_primitive::<UInt64Type>();
         let units: UInt32Array = keys
             .values()
@@ -136,18 +144,15 @@ impl SealedWriter {
             self.units += u64::from(self.last_unit != Some(unit));
             self.last_unit = Some(unit);
         }
-        let mut part = match self.part.take() {
-            Some(part) => part,
-            None => self.new_part(first)?,
-        };
-        part.writer
-            .write(rows)
-            .map_err(|error| write_error(error, &part.path))?;
-        part.rows += rows.num_rows() as u64;
-        part.unit_last = last;
+        if self.part.is_none() {
+            self.part = Some(self.new_part(first)?);
+        }
         self.rows += rows.num_rows() as u64;
-        self.part = Some(part);
-        Ok(())
+        let threads = self.threads;
+        match &mut self.part {
+            Some(part) => part.take(rows, last, threads),
+            None => Err(failed()),
+        }
     }
 
     fn new_part(&self, unit_first: u32) -> Result<Part> {
@@ -155,12 +160,18 @@ impl SealedWriter {
         let path = self.folder.join(&name);
         let file = Hashed::create(&path)?;
         let properties = properties(&self.id, &name, &self.key)?;
-        let writer = ArrowWriter::try_new(file, Arc::clone(&self.schema), Some(properties))
-            .map_err(|error| write_error(error, &path))?;
+        let (writer, columns) =
+            ArrowWriter::try_new(file, Arc::clone(&self.schema), Some(properties))
+                .and_then(ArrowWriter::into_serialized_writer)
+                .map_err(|error| write_error(error, &path))?;
         Ok(Part {
             name,
             path,
             writer,
+            columns,
+            waiting: Vec::new(),
+            waiting_rows: 0,
+            waiting_bytes: 0,
             rows: 0,
             unit_first,
             unit_last: unit_first,
@@ -169,7 +180,7 @@ impl SealedWriter {
 
     fn finish_part(&mut self) -> Result<()> {
         if let Some(part) = self.part.take() {
-            self.files.push(part.finish()?);
+            self.files.push(part.finish(self.threads)?);
         }
         Ok(())
     }
@@ -182,7 +193,43 @@ impl SealedWriter {
 }
 
 impl Part {
-    fn finish(self) -> Result<SealedFile> {
+    fn take(&mut self, rows: &RecordBatch, unit_last: u32, threads: usize) -> Result<()> {
+        self.rows += rows.num_rows() as u64;
+        self.unit_last = unit_last;
+        let mut start = 0;
+        while start < rows.num_rows() {
+            let room = ROW_GROUP_ROWS - self.waiting_rows;
+            let piece = rows.slice(start, room.min(rows.num_rows() - start));
+            start += piece.num_rows();
+            self.waiting_rows += piece.num_rows();
+            self.waiting_bytes += slice_bytes(&piece);
+            self.waiting.push(piece);
+            if self.waiting_rows >= ROW_GROUP_ROWS || self.waiting_bytes >= ROW_GROUP_BYTES {
+                self.write_row_group(threads)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_row_group(&mut self, threads: usize) -> Result<()> {
+        let rows = std::mem::take(&mut self.waiting);
+        (self.waiting_rows, self.waiting_bytes) = (0, 0);
+        let number = self.writer.flushed_row_groups().len();
+        let error = |error| write_error(error, &self.path);
+        let writers = self.columns.create_column_writers(number).map_err(error)?;
+        let chunks = encode_columns(&rows, writers, threads).map_err(error)?;
+        let mut group = self.writer.next_row_group().map_err(error)?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut group).map_err(error)?;
+        }
+        group.close().map_err(error)?;
+        Ok(())
+    }
+
+    fn finish(mut self, threads: usize) -> Result<SealedFile> {
+        if !self.waiting.is_empty() {
+            self.write_row_group(threads)?;
+        }
         let Self {
             name,
             path,
@@ -190,6 +237,7 @@ impl Part {
             rows,
             unit_first,
             unit_last,
+            ..
         } = self;
         let file = writer
             .into_inner()
@@ -271,6 +319,12 @@ impl Write for Hashed {
 
 fn failed() -> VaultError {
     VaultError::Internal { action: "sealing" }
+}
+
+/// What the rows take, whatever the arrays they are cut from.
+fn slice_bytes(rows: &RecordBatch) -> usize {
+    let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_default();
+    rows.columns().iter().map(bytes).sum()
 }
 
 /// A full disk is the environment's fault and must be called by its name; anything else here is ours.
