@@ -83,9 +83,9 @@ pub enum ModelError {
         /// What it does that it should not.
         what: String,
     },
-    /// Not exactly one exported function, `row`.
+    /// Not exactly one exported function, `row` or `unit`.
     #[error(
-        "the model {what}: a model exports one function, `row`, and beside it only the types of its signature"
+        "the model {what}: a model exports one function, `row` or `unit`, and beside it only the types of its signature"
     )]
     Exports {
         /// What is exported instead, or is missing.
@@ -101,9 +101,9 @@ pub enum ModelError {
         /// What is allowed there.
         help: &'static str,
     },
-    /// `row` has no result.
+    /// The function has no result.
     #[error(
-        "`row` returns nothing: return a record, or a single value, which becomes the column `value`"
+        "the model's function returns nothing: return a record, or a single value, which becomes the column `value`"
     )]
     NoResult,
     /// Two parameters, or two outputs, with the same column name.
@@ -169,6 +169,12 @@ pub enum ModelError {
         /// The name both have.
         column: String,
     },
+    /// An evaluator of the other grain: for rows where the model takes units, or the other way around.
+    #[error("internal error: the model exports `{export}` and was called as if it did not")]
+    Grain {
+        /// What the model exports.
+        export: &'static str,
+    },
     /// A batch of more rows than a column of strings can address.
     #[error(
         "{rows} rows in one batch exceed what a string column can hold, the limit for this model is {limit}"
@@ -224,6 +230,7 @@ impl ModelError {
             Self::ColumnType { .. } => "MODEL_COLUMN_TYPE",
             Self::OutputExists { .. } => "MODEL_OUTPUT_EXISTS",
             Self::BatchTooLarge { .. } => "MODEL_BATCH_TOO_LARGE",
+            Self::Grain { .. } => "MODEL_GRAIN",
             Self::Columns { .. } => "MODEL_COLUMNS",
             Self::Runtime { .. } => "MODEL_RUNTIME",
             Self::Environment { .. } => "MODEL_ENVIRONMENT",
@@ -252,7 +259,10 @@ impl ModelError {
                 Family::Caller
             }
             Self::Environment { .. } => Family::Environment,
-            Self::BatchTooLarge { .. } | Self::Columns { .. } | Self::Runtime { .. } => Family::Bug,
+            Self::BatchTooLarge { .. }
+            | Self::Grain { .. }
+            | Self::Columns { .. }
+            | Self::Runtime { .. } => Family::Bug,
         }
     }
 }

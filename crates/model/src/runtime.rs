@@ -1,14 +1,16 @@
 //! The engines, and compiled models.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Fields, Schema};
-use wasmtime::{Config, Engine, OptLevel};
+use wasmtime::{Config, Engine, Module, OptLevel};
 
 use crate::admit::Admitted;
 use crate::bind::Binding;
+use crate::cache::Cache;
 use crate::driven::DrivenModel;
 use crate::error::{ModelError, quoted};
 use crate::fresh::FreshModel;
@@ -28,6 +30,7 @@ pub(crate) struct Engines {
     pub(crate) bounded: Engine,
     /// For fresh instances. It reserves address space for all of them, so it is made when first needed.
     fresh: Mutex<Option<Engine>>,
+    cache: Option<Cache>,
     instances: AtomicU32,
 }
 
@@ -37,6 +40,21 @@ impl Runtime {
     /// # Errors
     /// [`ModelError::Environment`] when the machine cannot run WebAssembly.
     pub fn new(limits: &Limits) -> Result<Self, ModelError> {
+        Self::start(limits, None)
+    }
+
+    /// As [`new`](Self::new), and keeps woven models compiled in a folder, so that they are not compiled again by the next
+    /// process. Files there are believed only if they were authenticated with the key; give it to nobody else. Nothing
+    /// that is wrong with the folder or a file in it is an error: the model is then compiled. The folder's contents may be
+    /// removed at any time.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn with_cache(limits: &Limits, folder: &Path, key: &[u8; 32]) -> Result<Self, ModelError> {
+        Self::start(limits, Some(Cache::new(folder, key)))
+    }
+
+    fn start(limits: &Limits, cache: Option<Cache>) -> Result<Self, ModelError> {
         let woven = |metered: bool| {
             let mut config = config(limits, metered);
             // The driver has memories of its own beside the model's. Models may have one: admission sees to that.
@@ -48,6 +66,7 @@ impl Runtime {
             metered: woven(true)?,
             bounded: woven(false)?,
             fresh: Mutex::new(None),
+            cache,
             instances: AtomicU32::new(0),
         })))
     }
@@ -103,6 +122,14 @@ impl Engines {
         let engine = engine(&config)?;
         *made = Some(engine.clone());
         Ok(engine)
+    }
+
+    /// Compiles a woven module, or loads it where it was compiled before.
+    pub(crate) fn module(&self, engine: &Engine, bytes: &[u8]) -> Result<Module, wasmtime::Error> {
+        match &self.cache {
+            Some(cache) => cache.module(engine, bytes),
+            None => Module::new(engine, bytes),
+        }
     }
 
     /// Counts a woven instance; it is counted off when the permit is dropped.
@@ -246,7 +273,11 @@ impl Model {
         if let Some(fresh) = self.0.fresh.get() {
             return Ok(fresh);
         }
-        let fresh = FreshModel::compile(&self.0.engines.fresh()?, &self.0.component)?;
+        let fresh = FreshModel::compile(
+            &self.0.engines.fresh()?,
+            &self.0.component,
+            self.0.signature.grain().export(),
+        )?;
         Ok(self.0.fresh.get_or_init(|| fresh))
     }
 }

@@ -103,10 +103,10 @@ impl fmt::Display for ValueType {
     }
 }
 
-/// A parameter of `row`: a column the model reads.
+/// A parameter of `row`, or a field of the records that `unit` takes: a column the model reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// Column name: the parameter's name in small letters, `_` for `-`.
+    /// Column name: the parameter's or field's name in small letters, `_` for `-`.
     pub column: String,
     /// Type of the value.
     pub ty: ValueType,
@@ -132,21 +132,67 @@ impl Output {
     }
 }
 
+/// What a model is called with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Grain {
+    /// One row: the model exports `row`.
+    Row,
+    /// All rows of one unit: the model exports `unit`.
+    Unit,
+}
+
+impl Grain {
+    /// Name of the function that a model of this grain exports.
+    pub fn export(self) -> &'static str {
+        match self {
+            Self::Row => "row",
+            Self::Unit => "unit",
+        }
+    }
+
+    pub(crate) fn of(export: &str) -> Option<Self> {
+        [Self::Row, Self::Unit]
+            .into_iter()
+            .find(|grain| grain.export() == export)
+    }
+}
+
+/// How the parameter of `unit` is declared: a list of records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rows {
+    /// Name of the parameter.
+    pub(crate) param: String,
+    /// Name of the record type.
+    pub(crate) record: String,
+    /// Names of its fields as declared, in the order of the inputs.
+    pub(crate) fields: Vec<String>,
+}
+
 /// A model's signature as read from its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// Package name and version that the component claims for itself, for example `weir:disruption@1.0.0`. A label: nothing
     /// may be decided by it.
     pub package: Option<String>,
-    /// Columns read, in parameter order.
+    /// Columns read, in the order of the parameters, or of the fields of `unit`'s records.
     pub inputs: Vec<Input>,
     /// Columns returned, in field order.
     pub outputs: Vec<Output>,
     /// Name of the result's record type; none when the result is a single value.
     pub(crate) record: Option<String>,
+    /// Of `unit`: how its parameter is declared.
+    pub(crate) rows: Option<Rows>,
 }
 
 impl Signature {
+    /// What the model is called with.
+    pub fn grain(&self) -> Grain {
+        match self.rows {
+            Some(_) => Grain::Unit,
+            None => Grain::Row,
+        }
+    }
+
     /// Whether the result is a single value instead of a record.
     pub fn is_single(&self) -> bool {
         self.record.is_none()
@@ -217,13 +263,23 @@ impl fmt::Display for Signature {
             comma_separated(f, outputs())?;
             writeln!(f, " }}")?;
         }
-        write!(f, "  export row: func(")?;
-        comma_separated(
-            f,
+        let inputs = || {
             self.inputs
                 .iter()
-                .map(|input| Item(&input.column, &input.ty, input.optional)),
-        )?;
+                .map(|input| Item(&input.column, &input.ty, input.optional))
+        };
+        if let Some(rows) = &self.rows {
+            write!(f, "  record {} {{ ", rows.record)?;
+            comma_separated(f, inputs())?;
+            write!(
+                f,
+                " }}\n  export unit: func({}: list<{}>",
+                rows.param, rows.record
+            )?;
+        } else {
+            write!(f, "  export row: func(")?;
+            comma_separated(f, inputs())?;
+        }
         write!(f, ") -> ")?;
         match &self.record {
             Some(record) => write!(f, "{record}")?,

@@ -130,7 +130,7 @@ async fn a_model_runs_only_once_approved_and_only_where_it_fits() {
     }
     insta::assert_snapshot!(seen, @r#"
 MODEL_DOES_NOT_FIT: model `missing` does not fit dataset `flights`: the model reads column `altitude`, which the dataset does not have: nearest by name are `air_time`, `arr_time`, `minute`
-MODEL_DOES_NOT_FIT: model `narrowing` does not fit dataset `flights`: column `dep_delay` is Float64, but the model takes `s32`: without loss it takes signed integers of up to 32 bits and unsigned ones of up to 16; change the parameter's type, or cast the column
+MODEL_DOES_NOT_FIT: model `narrowing` does not fit dataset `flights`: column `dep_delay` is Float64, but the model takes `s32`: without loss it takes signed integers of up to 32 bits, unsigned ones of up to 16, and dates; change the parameter's type, or cast the column
 "#);
 }
 

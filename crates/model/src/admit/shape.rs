@@ -11,6 +11,7 @@ use super::package::Package;
 use super::parts::{Collector, Parts};
 use crate::error::{ModelError, quoted};
 use crate::limits::Limits;
+use crate::signature::Grain;
 
 /// What models may use, and nothing that a later version of the validator may add: WebAssembly 2.0 with vectors, the
 /// encodings LLVM emits for it, constant expressions, and the component model without async.
@@ -33,6 +34,7 @@ pub(super) struct Shape {
     /// Names under which the component imports or exports types.
     pub(super) type_names: Vec<String>,
     pub(super) package: Option<String>,
+    pub(super) grain: Grain,
     pub(super) parts: Option<Parts>,
 }
 
@@ -68,7 +70,7 @@ struct Walk<'a> {
     instantiations: u32,
     lifts: u32,
     other_exports: Vec<String>,
-    has_row: bool,
+    grain: Option<Grain>,
     type_names: Vec<String>,
     package: Package,
     parts: Collector,
@@ -85,7 +87,7 @@ impl<'a> Walk<'a> {
             instantiations: 0,
             lifts: 0,
             other_exports: Vec::new(),
-            has_row: false,
+            grain: None,
             type_names: Vec::new(),
             package: Package::default(),
             parts: Collector::default(),
@@ -148,7 +150,11 @@ impl<'a> Walk<'a> {
             let name = export.name.name;
             match export.kind {
                 ComponentExternalKind::Type => self.type_names.push(name.to_owned()),
-                ComponentExternalKind::Func if name == "row" => self.has_row = true,
+                ComponentExternalKind::Func
+                    if self.grain.is_none() && Grain::of(name).is_some() =>
+                {
+                    self.grain = Grain::of(name);
+                }
                 ComponentExternalKind::Func => self
                     .other_exports
                     .push(format!("the function `{}`", quoted(name))),
@@ -247,16 +253,13 @@ impl<'a> Walk<'a> {
                 what: format!("exports {other}"),
             });
         }
-        if !self.has_row {
-            return Err(ModelError::Exports {
-                what: "exports no function `row`".to_owned(),
-            });
-        }
+        let grain = self.grain.ok_or_else(no_function)?;
         match (self.modules, self.instantiations, self.lifts) {
             (1, 1, 1) => Ok(Shape {
                 types,
                 type_names: self.type_names,
                 package: self.package.finish(),
+                grain,
                 parts: self.parts.finish(),
             }),
             (modules, instances, lifts) => Err(shape(&format!(
@@ -321,6 +324,12 @@ pub(crate) fn at_most(what: &'static str, actual: u64, limit: u64) -> Result<(),
         });
     }
     Ok(())
+}
+
+pub(super) fn no_function() -> ModelError {
+    ModelError::Exports {
+        what: "exports no function `row` or `unit`".to_owned(),
+    }
 }
 
 pub(crate) fn invalid(error: Error) -> ModelError {

@@ -1,5 +1,6 @@
 //! From Arrow columns to parameters.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, StringArray};
@@ -48,6 +49,16 @@ impl InputColumn {
             values,
             optional: input.optional,
         })
+    }
+
+    /// Bytes that the strings of some rows have together.
+    pub(super) fn string_bytes(&self, mut rows: Range<usize>) -> usize {
+        match &self.values {
+            Values::String(array, _) => rows
+                .try_fold(0_usize, |sum, row| sum.checked_add(array.value(row).len()))
+                .unwrap_or(usize::MAX),
+            _ => 0,
+        }
     }
 
     /// The parameter for one row; nothing when the row fails by it.

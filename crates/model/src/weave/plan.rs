@@ -9,7 +9,7 @@ use super::layout::Layout;
 use crate::admit::Parts;
 use crate::core::{CoreModule, Effects};
 use crate::limits::{Limits, PAGE_BYTES};
-use crate::signature::{Signature, ValueType};
+use crate::signature::{Grain, Signature, ValueType};
 
 /// The model's memory.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,9 @@ pub(super) struct Plan {
     /// Shadow of `size_global`.
     pub(super) size_shadow: u32,
     pub(super) functions: Functions,
+    /// The model's function.
     pub(super) row: u32,
+    pub(super) grain: Grain,
     pub(super) realloc: Option<u32>,
     pub(super) post_return: Option<u32>,
     pub(super) inputs: Record,
@@ -98,6 +100,7 @@ impl Plan {
             shadows,
             functions: functions(u32::try_from(module.functions.len()).ok()?),
             row: module.function(&parts.row)?,
+            grain: signature.grain(),
             realloc: named(&parts.realloc)?,
             post_return: named(&parts.post_return)?,
             inputs,
@@ -126,6 +129,9 @@ impl Plan {
 
 /// Whether the driver itself writes into the model's memory.
 fn needs_memory(signature: &Signature, inputs: &Record) -> bool {
+    if signature.grain() == Grain::Unit {
+        return true;
+    }
     let mut types = signature.inputs.iter().map(|input| &input.ty);
     inputs.flat_values() > FLAT_PARAMS_MAX || types.any(|ty| *ty == ValueType::String)
 }

@@ -60,7 +60,7 @@ fn what_is_no_component_is_told_apart() {
     MODEL_NOT_WASM: the model is not WebAssembly (the first bytes are not `\0asm`)
     MODEL_NOT_WASM: the model is not WebAssembly (the first bytes are not `\0asm`)
     MODEL_INVALID: the model does not validate at byte 4
-    MODEL_EXPORTS: the model exports no function `row`
+    MODEL_EXPORTS: the model exports no function `row` or `unit`
     "#);
 }
 
@@ -169,14 +169,14 @@ fn only_the_plain_shape_is_taken() {
 #[test]
 fn row_is_the_only_function() {
     let with = |items: &str| component_text(&format!("(component {MODULE} {LIFTED} {items})"));
-    assert_snapshot!(refusal(&component_text("(component)")), @"MODEL_EXPORTS: the model exports no function `row`: a model exports one function, `row`, and beside it only the types of its signature");
+    assert_snapshot!(refusal(&component_text("(component)")), @"MODEL_EXPORTS: the model exports no function `row` or `unit`: a model exports one function, `row` or `unit`, and beside it only the types of its signature");
     assert_snapshot!(refusals(&[
         with(""),
         with(r#"(export "score" (func $row))"#),
         with(r#"(export "row" (func $row)) (export "peek" (func $row))"#),
         with(r#"(export "row" (func $row)) (export "code" (core module $m))"#),
     ]), @"
-    MODEL_EXPORTS: the model exports no function `row`
+    MODEL_EXPORTS: the model exports no function `row` or `unit`
     MODEL_EXPORTS: the model exports the function `score`
     MODEL_EXPORTS: the model exports the function `peek`
     MODEL_EXPORTS: the model exports the module `code`
@@ -244,7 +244,7 @@ fn types_without_a_column_are_refused_by_name() {
     MODEL_TYPE: the result of `row` has type `option<record inner>`
     MODEL_TYPE: the result of `row` has type `tuple<…>`
     ");
-    assert_snapshot!(refusal(&with_signature("", "x: s32)", "(param i32)", "")), @"MODEL_NO_RESULT: `row` returns nothing: return a record, or a single value, which becomes the column `value`");
+    assert_snapshot!(refusal(&with_signature("", "x: s32)", "(param i32)", "")), @"MODEL_NO_RESULT: the model's function returns nothing: return a record, or a single value, which becomes the column `value`");
 }
 
 #[test]
