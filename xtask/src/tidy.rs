@@ -44,6 +44,7 @@ const RULES: &[(&str, Rule)] = &[
     ("direct third-party dependencies", dependencies::reserved),
     ("transitive dependencies", dependencies::closure),
     ("unreleased data", dependencies::unreleased),
+    ("danger", dependencies::danger),
     ("file length", shape::length),
     ("crate documentation", shape::documentation),
     ("crate manifests", shape::manifests),

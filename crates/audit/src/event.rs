@@ -150,4 +150,26 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A submitted model was vetted.
+    ModelVetted {
+        /// The model's name.
+        model: String,
+        /// Digest of the component that runs.
+        digest: Digest,
+        /// Digest of what was submitted; the same where nothing was packaged.
+        submitted_digest: Digest,
+        /// Digest of the report.
+        report_digest: Digest,
+        /// The worst finding: `ok`, `look` or `refuse`.
+        verdict: String,
+    },
+    /// A model was approved by someone who had this report of it: these bytes may run.
+    VettedModelApproved {
+        /// The model's name.
+        model: String,
+        /// Digest of the component.
+        digest: Digest,
+        /// Digest of the report.
+        report_digest: Digest,
+    },
 }

@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Datasets: register and look up
     #[command(subcommand)]
     Dataset(DatasetCommand),
-    /// Models: submit, look at, approve
+    /// Models: write, check, submit, look at, approve
     #[command(subcommand)]
     Model(ModelCommand),
     /// Run SQL inside the domain and print the released table
@@ -184,11 +184,45 @@ pub(crate) enum DatasetCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {
-    /// Submit a WebAssembly component (operator only)
+    /// Make a folder with a model that builds: signature, source, build script, sample rows
+    #[command(after_help = "Example:\n  weir model new --lang c delay_band")]
+    New {
+        /// The language it is written in
+        #[arg(long, value_enum)]
+        lang: Language,
+        /// The name SQL calls it by: lower-case letters, digits, `_`
+        name: String,
+        /// Folder to make [default: the name]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Check a model on this machine as submission does, and explain why rows fail; needs no server
+    #[command(
+        after_help = "Examples:\n  weir model check delay_band.wasm --data sample.csv\n  weir model check core.wasm --wit model.wit --manifest flights.toml"
+    )]
+    Check(CheckArgs),
+    /// Make the component of a core module and its signature; needs no server
+    #[command(
+        after_help = "Example:\n  weir model pack core.wasm --wit model.wit --out delay_band.wasm"
+    )]
+    Pack {
+        /// The core module
+        file: PathBuf,
+        /// Its signature, where the module does not carry it
+        #[arg(long, value_name = "FILE")]
+        wit: Option<PathBuf>,
+        /// File to write [default: the file's name with `.component.wasm`]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Submit a model: a WebAssembly component, or a core module with its signature (operator only)
     #[command(after_help = "Example:\n  weir model submit disruption.wasm --name disruption")]
     Submit {
-        /// The component
+        /// The model
         file: PathBuf,
+        /// Signature of a core module that does not carry it
+        #[arg(long, value_name = "FILE")]
+        wit: Option<PathBuf>,
         /// The name SQL calls it by [default: the file's name]
         #[arg(long)]
         name: Option<String>,
@@ -200,13 +234,16 @@ pub(crate) enum ModelCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Show a model and its signature
+    /// Show a model, its signature and its vetting report
     Show {
         /// Its name
         name: String,
         /// One version [default: the newest]
         #[arg(long, default_value = "")]
         digest: String,
+        /// Print the model's code as text (WAT) instead
+        #[arg(long)]
+        wat: bool,
         #[command(flatten)]
         output: OutputArgs,
     },
@@ -220,9 +257,40 @@ pub(crate) enum ModelCommand {
         /// The digest that was reviewed [default: the newest version, which is printed]
         #[arg(long, default_value = "")]
         digest: String,
+        /// The digest of the report that was read [default: the version's]
+        #[arg(long, default_value = "")]
+        report: String,
         #[command(flatten)]
         output: OutputArgs,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    Rust,
+    C,
+    Assemblyscript,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckArgs {
+    /// The model
+    pub(crate) file: PathBuf,
+    /// Signature of a core module that does not carry it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) wit: Option<PathBuf>,
+    /// Manifest of a dataset it should fit; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Vec<PathBuf>,
+    /// CSV or Parquet file of rows to run and explain [default: synthetic rows]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// Rows to run and explain, at most
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) rows: usize,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -19,6 +19,20 @@ pub(crate) enum CliError {
     /// The log or a receipt does not verify.
     #[error("{0} [{code}]", code = .0.code())]
     Audit(#[from] AuditError),
+    /// A model on this machine is not one Weir admits.
+    #[error("{0} [{code}]", code = .0.code())]
+    Model(#[from] weir_model::ModelError),
+    /// A manifest on this machine.
+    #[error("{0} [{code}]", code = .0.code())]
+    Catalogue(#[from] weir_catalogue::CatalogueError),
+    /// A model that vetting refuses.
+    #[error("the model would be refused: {message} [{code}]")]
+    Refused {
+        /// The finding's code.
+        code: String,
+        /// What was found.
+        message: String,
+    },
     /// A local file.
     #[error("`{}`: {reason}. Check the path and its permissions", file.display())]
     File {

@@ -172,7 +172,8 @@ fn csv_field(text: &str) -> String {
     }
 }
 
-fn print(text: &str) -> Result<(), CliError> {
+/// Prints to standard output.
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // Whoever reads has seen enough (`weir … | head`).

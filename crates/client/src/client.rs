@@ -274,15 +274,52 @@ impl Client {
             .map_err(|status| self.refused(&status))
     }
 
-    /// Approves one digest of a model. Bureau only.
+    /// The vetting report of one version of a model; of the newest where `digest` is empty. With its WAT where `wat`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn model_report(
+        &self,
+        name: &str,
+        digest: &str,
+        wat: bool,
+    ) -> Result<v1::ModelReport, ClientError> {
+        let mut service =
+            ModelServiceClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let request = v1::GetModelReportRequest {
+            name: name.to_owned(),
+            digest: digest.to_owned(),
+            wat,
+        };
+        let answer = service.get_model_report(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refused(&status))
+    }
+
+    /// Approves one digest of a model, with whatever report it has. Bureau only.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn approve_model(&self, name: &str, digest: &str) -> Result<v1::Model, ClientError> {
+        self.approve_reviewed_model(name, digest, "").await
+    }
+
+    /// Approves one digest of a model after its report of this digest was read. Bureau only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn approve_reviewed_model(
+        &self,
+        name: &str,
+        digest: &str,
+        report_digest: &str,
+    ) -> Result<v1::Model, ClientError> {
         let mut service = ModelServiceClient::new(self.channel());
         let request = v1::ApproveModelRequest {
             name: name.to_owned(),
             digest: digest.to_owned(),
+            report_digest: report_digest.to_owned(),
         };
         let answer = service.approve_model(request).await;
         answer

@@ -68,9 +68,9 @@ impl Tracer {
             .instantiate_pre(&component)
             .map_err(compile)?;
         let row = component
-            .get_export_index(None, "row")
+            .get_export_index(None, admitted.signature().grain().export())
             .ok_or(ModelError::Runtime {
-                what: "an admitted model without `row`",
+                what: "an admitted model without its function",
             })?;
         Ok(Self {
             pre,
@@ -80,7 +80,7 @@ impl Tracer {
         })
     }
 
-    /// Runs each row in an instance of its own. `columns` are as for [`Evaluator`](crate::Evaluator).
+    /// Runs each row in an instance of its own; for a model over units, as a unit of one row. `columns` are as for [`Evaluator`](crate::Evaluator).
     ///
     /// # Errors
     /// [`ModelError::Runtime`] when the columns are not of the model's types, [`ModelError::Environment`].
@@ -104,7 +104,13 @@ impl Tracer {
                 None => return Ok(self.not_called(&declared.column, &declared.ty.to_string())),
             }
         }
-        self.call(&params)
+        match &self.signature.rows {
+            None => self.call(&params),
+            Some(rows) => {
+                let fields = rows.fields.iter().cloned().zip(params).collect();
+                self.call(&[Val::List(vec![Val::Record(fields)])])
+            }
+        }
     }
 
     /// A row whose values are none of the model's types fails without a call.

@@ -138,8 +138,8 @@ impl Registry {
     /// Where the database fails.
     pub async fn add_model(&self, model: &ModelRecord) -> Result<(), RegistryError> {
         sqlx::query(
-            "INSERT INTO models (name, digest, component, signature, organisation, submitted_by, submitted_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name, digest) DO NOTHING",
+            "INSERT INTO models (name, digest, component, signature, organisation, submitted_by, submitted_at, \
+             submitted_digest, report, report_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name, digest) DO NOTHING",
         )
         .bind(&model.name)
         .bind(&model.digest)
@@ -148,6 +148,9 @@ impl Registry {
         .bind(&model.organisation)
         .bind(&model.submitted_by)
         .bind(&model.submitted_at)
+        .bind(&model.vetting.submitted_digest)
+        .bind(&model.vetting.report)
+        .bind(&model.vetting.report_digest)
         .execute(&self.pool)
         .await?;
         Ok(())

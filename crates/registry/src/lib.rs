@@ -20,6 +20,6 @@ mod tests;
 pub use database::Registry;
 pub use error::{Family, RegistryError};
 pub use records::{
-    Approval, DatasetRecord, Fact, IdentityRecord, ModelRecord, Role, RunRecord, SnapshotEnd,
-    SnapshotRecord,
+    Approval, DatasetRecord, Fact, IdentityRecord, ModelRecord, ModelVetting, Role, RunRecord,
+    SnapshotEnd, SnapshotRecord,
 };

@@ -185,9 +185,23 @@ pub struct ModelRecord {
     pub submitted_by: String,
     /// RFC 3339.
     pub submitted_at: String,
+    /// What was found about it at submission.
+    #[sqlx(flatten)]
+    pub vetting: ModelVetting,
     /// Who approved it, if anyone did.
     #[sqlx(flatten)]
     pub approval: Approval,
+}
+
+/// What was found about a model at submission. All empty for one of before vetting.
+#[derive(Debug, Clone, PartialEq, Eq, Default, FromRow)]
+pub struct ModelVetting {
+    /// Digest of the bytes as submitted: another than the model's where they were packaged.
+    pub submitted_digest: String,
+    /// The report, as JSON.
+    pub report: String,
+    /// Digest of the report.
+    pub report_digest: String,
 }
 
 /// A reviewer's word on a model.

@@ -19,6 +19,11 @@ fn model(name: &str, digest: &str, at: &str) -> ModelRecord {
         organisation: "acme".to_owned(),
         submitted_by: "li".to_owned(),
         submitted_at: at.to_owned(),
+        vetting: ModelVetting {
+            submitted_digest: format!("of-{digest}"),
+            report: "{}".to_owned(),
+            report_digest: "sha256:00".to_owned(),
+        },
         approval: Approval::default(),
     }
 }

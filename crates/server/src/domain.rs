@@ -27,6 +27,9 @@ const MODEL_CACHE_KEY: &str = "weir compiled models v1";
 /// Registrations at work at once: each sorts a dataset in memory.
 const REGISTRATIONS_MAX: usize = 1;
 
+/// Vettings at work at once: each runs a foreign model for some seconds.
+const VETTINGS_MAX: usize = 1;
+
 /// A domain that is open: no other process can open it until this one is dropped.
 pub struct Domain {
     pub(crate) config: Config,
@@ -39,6 +42,7 @@ pub struct Domain {
     pub(crate) runtime: Runtime,
     pub(crate) run_slots: Arc<Semaphore>,
     pub(crate) registration_slots: Arc<Semaphore>,
+    pub(crate) vetting_slots: Arc<Semaphore>,
     compiled: Mutex<HashMap<String, Model>>,
 }
 
@@ -78,6 +82,7 @@ impl Domain {
             )?,
             run_slots: Arc::new(Semaphore::new(runs)),
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
+            vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),
             compiled: Mutex::new(HashMap::new()),
         })
     }

@@ -26,6 +26,7 @@ mod serve;
 mod services;
 mod snapshots;
 mod vault_settings;
+mod vetting;
 
 pub use config::{Config, LISTEN_DEFAULT};
 pub use domain::Domain;

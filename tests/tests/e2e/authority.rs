@@ -39,6 +39,7 @@ async fn answer(client: &Client, call: &str) -> String {
         }
         "SubmitModel" => client.submit_model("m", Vec::new()).await.map(drop),
         "GetModel" => client.model("none", "").await.map(drop),
+        "GetModelReport" => client.model_report("none", "", false).await.map(drop),
         "ListModels" => client.list_models().await.map(drop),
         "ApproveModel" => client.approve_model("none", "sha256:00").await.map(drop),
         "Run" => {
@@ -82,6 +83,7 @@ async fn every_call_by_every_role() {
         "DestroySnapshot",
         "SubmitModel",
         "GetModel",
+        "GetModelReport",
         "ListModels",
         "ApproveModel",
         "Run",
@@ -108,6 +110,7 @@ GetDataset      may     may      may      may
 DestroySnapshot may     -        -        -
 SubmitModel     -       -        may      -
 GetModel        may     -        may      may
+GetModelReport  may     -        may      may
 ListModels      may     -        may      may
 ApproveModel    may     -        -        -
 Run             -       -        may      -

@@ -261,3 +261,55 @@ async fn a_model_over_units_sees_all_rows_of_an_aircraft_and_answers_once() {
         .await;
     assert!(refusal.starts_with("COLUMN_UNKNOWN"), "{refusal}");
 }
+
+/// What a toolchain emits before packaging is taken as it is, vetted, and approved with the report that was read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_module_is_packaged_vetted_and_approved_with_its_report() {
+    let domain = TestDomain::with_flights().await;
+    let mut resolve = Resolve::default();
+    let package = resolve
+        .push_str("model.wit", &format!("package test:model;\n{WORLD}"))
+        .unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    let mut module = wat::parse_str(
+        "(module (func (export \"row\") (param i32) (result i32) local.get 0 i32.const 1000 i32.gt_s))",
+    )
+    .unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    let model = domain
+        .operator
+        .submit_model("far", module.clone())
+        .await
+        .unwrap();
+    assert_ne!(model.digest, model.submitted_digest);
+    assert_eq!(model.verdict, "ok");
+    let again = domain.operator.submit_model("far", module).await.unwrap();
+    assert_eq!(
+        again.digest, model.digest,
+        "submitting again changes nothing"
+    );
+
+    let report = domain.bureau.model_report("far", "", true).await.unwrap();
+    assert_eq!(report.report_digest, model.report_digest);
+    assert!(report.report_json.contains("VET_SAME_ANSWERS"));
+    assert!(
+        report
+            .report_json
+            .contains("\"name\":\"flights\",\"obstacle\":null")
+    );
+    assert!(report.wat.starts_with("(component"));
+
+    let other = domain
+        .bureau
+        .approve_reviewed_model("far", &model.digest, "sha256:00")
+        .await
+        .unwrap_err();
+    assert_eq!(other.code(), "REPORT_OTHER");
+    domain
+        .bureau
+        .approve_reviewed_model("far", &model.digest, &report.report_digest)
+        .await
+        .unwrap();
+    let sql = "SELECT value, COUNT(*) AS n FROM far(flights) GROUP BY value";
+    assert_eq!(domain.run(sql).await.unwrap().cells_released, 2);
+}

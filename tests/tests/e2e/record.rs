@@ -36,6 +36,8 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::ReleaseDecided { .. } => "release_decided",
             Event::RunRefused { .. } => "run_refused",
             Event::SnapshotDestroyed { .. } => "snapshot_destroyed",
+            Event::ModelVetted { .. } => "model_vetted",
+            Event::VettedModelApproved { .. } => "vetted_model_approved",
         });
     }
     insta::assert_snapshot!(kinds.join("\n"), @r#"
@@ -45,9 +47,11 @@ identity_issued
 identity_issued
 dataset_registered
 model_submitted
-model_approved
+model_vetted
+vetted_model_approved
 model_submitted
-model_approved
+model_vetted
+vetted_model_approved
 release_decided
 run_refused
 identity_issued

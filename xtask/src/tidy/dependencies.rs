@@ -21,7 +21,14 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "api", "audit", "client", "model", "policy", "server", "vault",
+            "api",
+            "audit",
+            "catalogue",
+            "client",
+            "model",
+            "policy",
+            "server",
+            "vault",
         ],
     ),
     ("client", &["api", "audit"]),
@@ -126,6 +133,30 @@ pub(crate) fn unreleased(repo: &Repo) -> Vec<Finding> {
                     place: format!("{}:{}", file.path, number + 1),
                     problem: format!("names `{NAME}` outside the crates `gate` and `inside`"),
                     remedy: "pass the value on without naming it, or move the code into `inside`",
+                });
+            }
+        }
+    }
+    findings
+}
+
+/// What explains a failed row is named by the crate that has it and by the command line, which runs it where no data is.
+pub(crate) fn danger(repo: &Repo) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in &repo.files {
+        let may = file
+            .crate_name()
+            .is_none_or(|name| ["cli", "model"].contains(&name));
+        if file.extension() != "rs" || may {
+            continue;
+        }
+        for (number, line) in file.text().unwrap_or_default().lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if super::text::has_word(code, "danger") {
+                findings.push(Finding {
+                    place: format!("{}:{}", file.path, number + 1),
+                    problem: "names `danger` outside the crates `cli` and `model`".to_owned(),
+                    remedy: "where data is, a failed row says nothing: do without the reason",
                 });
             }
         }
@@ -251,6 +282,23 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].contains("`inside` depends on `wasmtime-wasi`"));
         assert!(found[1].contains("`server` depends on `datafusion`"));
+    }
+
+    #[test]
+    fn danger_is_found_where_data_is() {
+        let repo = Repo::of(&[
+            (
+                "crates/cli/src/check.rs",
+                "use weir_model::danger::Tracer;\n",
+            ),
+            (
+                "crates/server/src/run.rs",
+                "// no danger\nuse weir_model::danger::Tracer;\n",
+            ),
+        ]);
+        let found = problems(&danger(&repo));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("crates/server/src/run.rs:2:"));
     }
 
     #[test]

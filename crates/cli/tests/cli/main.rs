@@ -4,4 +4,5 @@
 
 mod canary;
 mod process;
+mod scaffold;
 mod steps;

@@ -7,21 +7,25 @@ use arrow::array::{Array, ArrayRef, StructArray};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::leak::{self, Answers, EVALUATIONS_PER_ROW, Field, Leak};
+use super::prng::Prng;
 use super::report::{TestReport, TestsReport};
 use super::rows::{Rows, schema_of};
 use super::{Analysis, Vetting};
 use crate::bind::Binding;
 use crate::error::ModelError;
+use crate::signature::Grain;
 use crate::trace::{RowTrace, Tracer};
 
 /// Rows from which the fuel of a row is estimated.
 const SAMPLED: usize = 24;
 /// Fuel that a row takes beside the model's own: an instance, columns in and out.
 const ROW_OVERHEAD_FUEL: u64 = 2_000;
+/// Rows of a synthetic unit, at most.
+const UNIT_ROWS: usize = 4;
 /// One row in this many is a canary.
 const CANARY_SHARE: usize = 8;
 /// Seeds of the rows, of the canaries and of what is done to both. They are fixed, so that a report can be repeated.
-const SEED: u64 = 0x0077_6569_725f_7631;
+pub(super) const SEED: u64 = 0x0077_6569_725f_7631;
 const CANARY_SEED: u64 = 0x6361_6e61_7279_0001;
 
 /// What was measured.
@@ -40,26 +44,39 @@ pub(super) struct OutputFigures {
     pub(super) echoes: Option<String>,
 }
 
+/// The maker of rows for a model.
+pub(super) fn rows<'a>(vetting: &'a Vetting<'_>, analysis: &'a Analysis) -> Rows<'a> {
+    Rows {
+        signature: vetting.admitted.signature(),
+        limits: vetting.model.limits(),
+        figures: &analysis.figures,
+        uses: &analysis.uses,
+    }
+}
+
 pub(super) fn measure(
     vetting: &Vetting<'_>,
     analysis: &Analysis,
     deadline: Instant,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Measured, ModelError> {
-    let signature = vetting.admitted.signature();
-    let maker = Rows {
-        signature,
-        limits: vetting.model.limits(),
-        figures: &analysis.figures,
-        uses: &analysis.uses,
-    };
+    let maker = rows(vetting, analysis);
     progress("measuring rows");
     let sample = maker.make(SAMPLED, SEED);
     let tracer = Tracer::new(vetting.admitted, vetting.model.limits())?;
     let traces = tracer.trace(&sample, 0..SAMPLED)?;
     let rows = affordable(vetting, &traces);
     let canaries = (rows / CANARY_SHARE).max(1);
-    let columns = concatenated(&maker.make(rows, SEED), &maker.make(canaries, CANARY_SEED))?;
+    let columns = match maker.signature.grain() {
+        Grain::Row => concatenated(&maker.make(rows, SEED), &maker.make(canaries, CANARY_SEED))?,
+        Grain::Unit => {
+            let (rows, canaries) = (lengths(rows), lengths(canaries));
+            concatenated(
+                &maker.units(&rows, SEED),
+                &maker.units(&canaries, CANARY_SEED),
+            )?
+        }
+    };
     let field = Field {
         columns: &columns,
         rows: rows + canaries,
@@ -67,7 +84,7 @@ pub(super) fn measure(
     };
     // Outputs that the dataset has are refused at binding, not here: the schema has the inputs alone. A model whose
     // output has the name of an input binds nowhere.
-    let Ok(binding) = vetting.model.bind(&schema_of(signature)) else {
+    let Ok(binding) = vetting.model.bind(&schema_of(maker.signature)) else {
         return Ok(Measured {
             report: TestsReport::default(),
             outputs: Vec::new(),
@@ -85,6 +102,12 @@ pub(super) fn measure(
         leaks: outcome.leaks,
         faults,
     })
+}
+
+/// Rows of each synthetic unit.
+fn lengths(units: usize) -> Vec<usize> {
+    let mut prng = Prng::new(SEED);
+    (0..units).map(|_| 1 + prng.below(UNIT_ROWS)).collect()
 }
 
 /// As many rows as the fuel for all tests allows.
@@ -130,7 +153,7 @@ fn cross_check(
     if Instant::now() >= deadline {
         test(STATE, None);
     } else {
-        let checked = leak::answer(&mut binding.checking_evaluator(), field.columns, &rows);
+        let checked = leak::answer(&mut *checking(binding), field.columns, &rows);
         let same = match checked {
             Ok(answers) => answers == outcome.alone,
             Err(ModelError::Runtime { .. }) => false,
@@ -144,7 +167,7 @@ fn cross_check(
     if Instant::now() >= deadline {
         test(OTHER, None);
     } else {
-        let mut evaluator = binding.reference_evaluator();
+        let mut evaluator = reference(binding);
         let answers = evaluator.answer(field.columns, field.rows)?;
         let metered = vetting.model.tier().row_cost_max.is_none();
         let same = agree(&outcome.alone, &answers, metered);
@@ -152,6 +175,20 @@ fn cross_check(
         faults.extend((!same).then_some("woven and fresh instances answer differently"));
     }
     Ok(faults)
+}
+
+fn checking(binding: &Binding) -> Box<dyn Answers> {
+    match binding.model().signature().grain() {
+        Grain::Row => Box::new(binding.checking_evaluator()),
+        Grain::Unit => Box::new(binding.checking_unit_evaluator()),
+    }
+}
+
+fn reference(binding: &Binding) -> Box<dyn Answers> {
+    match binding.model().signature().grain() {
+        Grain::Row => Box::new(binding.reference_evaluator()),
+        Grain::Unit => Box::new(binding.reference_unit_evaluator()),
+    }
 }
 
 /// Woven code is longer than the model's own: a metered row may run dry in it alone.

@@ -24,7 +24,8 @@ mod text;
 
 use std::time::{Duration, Instant};
 
-use arrow::datatypes::{Field, Schema};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::admit::Admitted;
 use crate::core::{CoreModule, Effects};
@@ -44,13 +45,26 @@ use flow::Uses;
 /// A dataset as vetting sees it: its columns, and none of its rows.
 #[derive(Clone, Debug)]
 pub struct DatasetView {
-    /// Its name.
-    pub name: String,
-    /// Its columns: the field as models see it, and the column's role.
-    pub columns: Vec<(Field, String)>,
+    name: String,
+    /// The field as models see it, and the column's role.
+    columns: Vec<(Field, String)>,
 }
 
 impl DatasetView {
+    /// A dataset with these columns: name, Arrow type, role.
+    pub fn new(
+        name: impl Into<String>,
+        columns: impl IntoIterator<Item = (String, DataType, String)>,
+    ) -> Self {
+        let columns = columns.into_iter();
+        Self {
+            name: name.into(),
+            columns: columns
+                .map(|(name, ty, role)| (Field::new(name, ty, true), role))
+                .collect(),
+        }
+    }
+
     fn schema(&self) -> Schema {
         let fields = self.columns.iter().map(|(field, _)| field.clone());
         Schema::new(fields.collect::<Vec<_>>())
@@ -92,6 +106,14 @@ impl Vetting<'_> {
         let analysis = self.analyse()?;
         let measured = measure::measure(self, &analysis, deadline, progress)?;
         Ok(judge::report(self, &analysis, &measured))
+    }
+
+    /// Synthetic rows as the report's tests begin with: one array per input.
+    ///
+    /// # Errors
+    /// As [`Vetting::report`].
+    pub fn synthetic_rows(&self, rows: usize) -> Result<Vec<ArrayRef>, ModelError> {
+        Ok(measure::rows(self, &self.analyse()?).make(rows, measure::SEED))
     }
 
     fn analyse(&self) -> Result<Analysis, ModelError> {

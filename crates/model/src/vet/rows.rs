@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array,
-    Int64Array, StringArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Int64Array, ListArray, StringArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{Field, Schema};
 
 use super::constants::Figures;
@@ -65,6 +66,18 @@ impl Rows<'_> {
             .map(|(position, input)| {
                 let mut prng = Prng::new(seed ^ (position as u64).wrapping_mul(0x9e37_79b9));
                 self.column(position, input, rows, &mut prng)
+            })
+            .collect()
+    }
+
+    /// One array of lists per input: a unit each, of as many rows as `lengths` say.
+    pub(super) fn units(&self, lengths: &[usize], seed: u64) -> Vec<ArrayRef> {
+        let offsets = OffsetBuffer::<i32>::from_lengths(lengths.iter().copied());
+        let columns = self.make(lengths.iter().sum(), seed).into_iter();
+        columns
+            .map(|values| {
+                let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
+                Arc::new(ListArray::new(field, offsets.clone(), values, None)) as ArrayRef
             })
             .collect()
     }
@@ -179,7 +192,6 @@ fn array(ty: &ValueType, numbers: &[Option<Number>]) -> ArrayRef {
             ))
         };
     }
-    let numbers = numbers;
     match ty {
         ValueType::Bool => Arc::new(BooleanArray::from_iter(
             numbers

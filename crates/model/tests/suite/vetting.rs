@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::DataType;
 use insta::assert_snapshot;
 use weir_model::{
     DatasetView, Limits, Report, Severity, VetLimits, Vetting, package, receive, wat,
@@ -38,17 +38,17 @@ fn codes(report: &Report, severity: Severity) -> Vec<&str> {
 }
 
 fn flights() -> DatasetView {
-    let column = |name: &str, ty, role: &str| (Field::new(name, ty, true), role.to_owned());
-    DatasetView {
-        name: "flights".to_owned(),
-        columns: vec![
+    let column = |name: &str, ty, role: &str| (name.to_owned(), ty, role.to_owned());
+    DatasetView::new(
+        "flights",
+        [
             column("dep_delay", DataType::Float64, "sensitive"),
             column("arr_delay", DataType::Float64, "measure"),
             column("distance", DataType::Int32, "measure"),
             column("hour", DataType::Int32, "quasi-identifier"),
             column("air_time", DataType::Float64, "measure"),
         ],
-    }
+    )
 }
 
 #[test]

@@ -7,8 +7,8 @@ use tonic::{Request, Response, Status, Streaming};
 use weir_api::v1::model_service_server::ModelService;
 use weir_api::v1::submit_model_request::Part;
 use weir_api::v1::{
-    self, ApproveModelRequest, GetModelRequest, ListModelsRequest, ListModelsResponse, ModelState,
-    SubmitModelHeader, SubmitModelRequest,
+    self, ApproveModelRequest, GetModelReportRequest, GetModelRequest, ListModelsRequest,
+    ListModelsResponse, ModelState, SubmitModelHeader, SubmitModelRequest,
 };
 use weir_audit::{Digest, Event};
 use weir_registry::{Approval, ModelRecord, Role};
@@ -17,6 +17,7 @@ use super::{check_name, enter, refused};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
+use crate::vetting::Vetted;
 
 pub(crate) struct Models(pub(crate) Arc<Domain>);
 
@@ -42,6 +43,17 @@ impl ModelService for Models {
         let found = find(&self.0, &caller, &name, &digest).await;
         found
             .map(|model| Response::new(to_proto(model)))
+            .map_err(|fault| refused(Call::ReadModels, fault))
+    }
+
+    async fn get_model_report(
+        &self,
+        request: Request<GetModelReportRequest>,
+    ) -> Result<Response<v1::ModelReport>, Status> {
+        let caller = enter(&self.0, &request, Call::ReadModels).await?;
+        let found = report(&self.0, &caller, request.into_inner()).await;
+        found
+            .map(Response::new)
             .map_err(|fault| refused(Call::ReadModels, fault))
     }
 
@@ -76,9 +88,8 @@ async fn submit(
     caller: &Caller,
     mut parts: Streaming<SubmitModelRequest>,
 ) -> Result<v1::Model, Fault> {
-    let (name, component) = receive(&mut parts).await?;
+    let (name, bytes) = receive(&mut parts).await?;
     check_name("model", &name)?;
-    let digest = Digest::of(&component);
     let versions = domain.registry.model_versions(&name).await?;
     if versions
         .iter()
@@ -90,34 +101,37 @@ async fn submit(
             format!("the model name `{name}` is taken. Choose another one"),
         ));
     }
-    if let Some(same) = versions
-        .into_iter()
-        .find(|version| version.digest == digest.to_string())
-    {
+    let submitted = Digest::of(&bytes).to_string();
+    let known = |version: &ModelRecord| {
+        version.digest == submitted || version.vetting.submitted_digest == submitted
+    };
+    if let Some(same) = versions.into_iter().find(known) {
         return Ok(to_proto(same));
     }
-    let worker = Arc::clone(domain);
-    let (signature, component) = tokio::task::spawn_blocking(move || {
-        let admitted = weir_model::admit(&component, &weir_model::Limits::default())?;
-        worker.runtime.compile(&admitted)?;
-        Ok::<_, Fault>((admitted.signature().to_string(), component))
-    })
-    .await
-    .map_err(|_| panicked())??;
+    let size_bytes = bytes.len() as u64;
+    let vetted = Vetted::of(domain, bytes).await?;
     let event = Event::ModelSubmitted {
         model: name.clone(),
-        digest,
-        size_bytes: component.len() as u64,
+        digest: vetted.submitted,
+        size_bytes,
     };
     domain.record.append_async(caller.actor(), event).await?;
+    domain
+        .record
+        .append_async(caller.actor(), vetted.event(&name))
+        .await?;
+    if let Some(refusal) = vetted.refusal() {
+        return Err(refusal);
+    }
     let model = ModelRecord {
         name,
-        digest: digest.to_string(),
-        component,
-        signature,
+        digest: vetted.digest.to_string(),
+        component: vetted.received.admitted.bytes().to_vec(),
+        signature: vetted.received.admitted.signature().to_string(),
         organisation: caller.organisation.clone(),
         submitted_by: caller.person.clone(),
         submitted_at: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+        vetting: vetted.record(),
         approval: Approval::default(),
     };
     domain.registry.add_model(&model).await?;
@@ -173,6 +187,29 @@ fn lost(status: &Status) -> Fault {
     )
 }
 
+async fn report(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    request: GetModelReportRequest,
+) -> Result<v1::ModelReport, Fault> {
+    let model = find(domain, caller, &request.name, &request.digest).await?;
+    let mut report = v1::ModelReport {
+        name: model.name,
+        digest: model.digest,
+        report_digest: model.vetting.report_digest,
+        report_json: model.vetting.report,
+        wat: String::new(),
+    };
+    if request.wat {
+        let component = model.component;
+        let limits = weir_model::VetLimits::default();
+        report.wat = tokio::task::spawn_blocking(move || weir_model::wat(&component, &limits))
+            .await
+            .map_err(|_| panicked())??;
+    }
+    Ok(report)
+}
+
 async fn approve(
     domain: &Arc<Domain>,
     caller: &Caller,
@@ -194,12 +231,31 @@ async fn approve(
             ),
         ));
     }
+    let reviewed = &model.vetting.report_digest;
+    if !request.report_digest.is_empty() && request.report_digest != *reviewed {
+        return Err(Fault::caller(
+            "REPORT_OTHER",
+            format!(
+                "the report of model `{}` has the digest {reviewed}, another than the one that was read. Read it again with \
+                 `weir model show {}`",
+                model.name, model.name
+            ),
+        ));
+    }
     if model.approval.approved_by.is_some() {
         return Ok(to_proto(model));
     }
-    let event = Event::ModelApproved {
-        model: model.name.clone(),
-        digest: model.digest.parse()?,
+    let event = match reviewed.is_empty() {
+        // Submitted before there was vetting.
+        true => Event::ModelApproved {
+            model: model.name.clone(),
+            digest: model.digest.parse()?,
+        },
+        false => Event::VettedModelApproved {
+            model: model.name.clone(),
+            digest: model.digest.parse()?,
+            report_digest: reviewed.parse()?,
+        },
     };
     domain.record.append_async(caller.actor(), event).await?;
     let at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
@@ -254,5 +310,10 @@ fn to_proto(model: ModelRecord) -> v1::Model {
         submitted_at: model.submitted_at,
         approved_by: model.approval.approved_by.unwrap_or_default(),
         approved_at: model.approval.approved_at.unwrap_or_default(),
+        verdict: weir_model::Report::from_json(&model.vetting.report)
+            .map(|report| report.verdict().as_str().to_owned())
+            .unwrap_or_default(),
+        submitted_digest: model.vetting.submitted_digest,
+        report_digest: model.vetting.report_digest,
     }
 }

@@ -9,9 +9,10 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{Array, ArrayRef, StructArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray, UInt32Array};
 use arrow::compute::{concat, take};
 
 use super::prng::Prng;
@@ -19,6 +20,8 @@ use super::report::TestReport;
 use crate::bind::Binding;
 use crate::error::ModelError;
 use crate::evaluate::Evaluator;
+use crate::signature::Grain;
+use crate::unit::UnitEvaluator;
 use plan::{Trial, trials};
 
 /// Rows evaluated per synthetic row, all tests together, rounded up.
@@ -41,10 +44,50 @@ impl Answers for Evaluator {
     }
 }
 
+/// Over units, each synthetic row is a unit: a list of rows in every column.
+impl Answers for UnitEvaluator {
+    fn answer(&mut self, columns: &[ArrayRef], units: usize) -> Result<StructArray, ModelError> {
+        let lists = columns.iter().map(|column| column.as_list_opt::<i32>());
+        let lists: Vec<&ListArray> = lists.collect::<Option<_>>().ok_or(SHAPE)?;
+        let offsets = lists.first().ok_or(SHAPE)?.offsets();
+        let mut unit_of_row = Vec::new();
+        for (unit, bounds) in offsets.windows(2).enumerate() {
+            unit_of_row.extend((bounds[0]..bounds[1]).map(|_| unit as u32));
+        }
+        let flat = lists.iter().map(|list| {
+            let start = list.offsets().first().copied().unwrap_or_default();
+            list.values().slice(start as usize, unit_of_row.len())
+        });
+        let flat: Vec<ArrayRef> = flat.collect();
+        let named: ArrayRef = Arc::new(UInt32Array::from(unit_of_row));
+        let mut answers = vec![Arc::new(self.push(&named, &flat)?.outputs) as ArrayRef];
+        answers.extend(
+            self.finish()?
+                .map(|last| Arc::new(last.outputs) as ArrayRef),
+        );
+        let answers = together(&answers)?;
+        match answers.len() == units {
+            true => Ok(answers),
+            false => Err(SHAPE),
+        }
+    }
+}
+
 impl Subject for Binding {
     fn fresh(&self) -> Box<dyn Answers> {
-        Box::new(self.evaluator())
+        match self.model().signature().grain() {
+            Grain::Row => Box::new(self.evaluator()),
+            Grain::Unit => Box::new(self.unit_evaluator()),
+        }
     }
+}
+
+/// Several answers as one.
+fn together(answers: &[ArrayRef]) -> Result<StructArray, ModelError> {
+    let answers: Vec<&dyn Array> = answers.iter().map(AsRef::as_ref).collect();
+    let whole = concat(&answers).map_err(|_| SHAPE)?;
+    let whole = whole.as_any().downcast_ref::<StructArray>();
+    whole.cloned().ok_or(SHAPE)
 }
 
 /// Where an answer was another.
@@ -108,20 +151,9 @@ pub(super) fn run(
 /// Every row in an instance of its own.
 fn alone(subject: &dyn Subject, field: &Field<'_>) -> Result<StructArray, ModelError> {
     let answers = (0..field.rows as u32)
-        .map(|row| {
-            Ok(
-                std::sync::Arc::new(answer(&mut *subject.fresh(), field.columns, &[row])?)
-                    as ArrayRef,
-            )
-        })
+        .map(|row| Ok(Arc::new(answer(&mut *subject.fresh(), field.columns, &[row])?) as ArrayRef))
         .collect::<Result<Vec<_>, ModelError>>()?;
-    let answers: Vec<&dyn Array> = answers.iter().map(AsRef::as_ref).collect();
-    let whole = concat(&answers).map_err(|_| SHAPE)?;
-    whole
-        .as_any()
-        .downcast_ref::<StructArray>()
-        .cloned()
-        .ok_or(SHAPE)
+    together(&answers)
 }
 
 const SHAPE: ModelError = ModelError::Runtime {

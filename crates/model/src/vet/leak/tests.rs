@@ -2,11 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use arrow::array::{AsArray, Float64Array, Int64Array};
+use arrow::array::{Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Field as ArrowField, Fields, Int64Type};
 
 use super::*;

@@ -1,0 +1,80 @@
+//! Rows of one's own to try a model on: a CSV or Parquet file with a column for each input.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::csv::ReaderBuilder;
+use arrow::csv::reader::Format;
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use weir_model::{Model, Signature, danger};
+
+use crate::error::CliError;
+
+/// Reads at most `rows` rows, one array per input of the model.
+pub(super) fn read(file: &Path, model: &Model, rows: usize) -> Result<Vec<ArrayRef>, CliError> {
+    let unreadable = |reason: String| CliError::File {
+        file: file.to_owned(),
+        reason,
+    };
+    let parquet = file
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
+    let batch = match parquet {
+        true => from_parquet(file, rows),
+        false => from_csv(file, model.signature(), rows),
+    }
+    .map_err(unreadable)?;
+    let binding = model.bind(batch.schema_ref())?;
+    let columns = binding.columns().iter();
+    columns
+        .map(|bound| {
+            cast(batch.column(bound.index), &bound.data_type)
+                .map_err(|error| unreadable(error.to_string()))
+        })
+        .collect()
+}
+
+fn from_parquet(file: &Path, rows: usize) -> Result<RecordBatch, String> {
+    let open = File::open(file).map_err(|error| error.to_string())?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(open).map_err(|error| error.to_string())?;
+    let schema = Arc::clone(builder.schema());
+    let reader = builder.with_limit(rows).build();
+    let batches = reader
+        .map_err(|error| error.to_string())?
+        .collect::<Result<Vec<_>, _>>();
+    let batches = batches.map_err(|error| error.to_string())?;
+    concat_batches(&schema, &batches).map_err(|error| error.to_string())
+}
+
+/// Columns that the model reads are of its types; the others are text, and not looked at.
+fn from_csv(file: &Path, signature: &Signature, rows: usize) -> Result<RecordBatch, String> {
+    let open = || File::open(file).map_err(|error| error.to_string());
+    let format = Format::default().with_header(true);
+    let (header, _) = format
+        .infer_schema(open()?, Some(0))
+        .map_err(|error| error.to_string())?;
+    let wanted = danger::schema_of(signature);
+    let fields: Vec<Field> = header
+        .fields()
+        .iter()
+        .map(|field| {
+            let ty = wanted.field_with_name(field.name().trim());
+            let ty = ty.map_or(DataType::Utf8, |field| field.data_type().clone());
+            Field::new(field.name().trim(), ty, true)
+        })
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let reader = ReaderBuilder::new(Arc::clone(&schema))
+        .with_header(true)
+        .with_bounds(0, rows)
+        .build(open()?)
+        .map_err(|error| error.to_string())?;
+    let batches = reader.collect::<Result<Vec<_>, _>>();
+    let batches = batches.map_err(|error| error.to_string())?;
+    concat_batches(&schema, &batches).map_err(|error| error.to_string())
+}

@@ -1,0 +1,108 @@
+//! Vetting of a submitted model: off the threads that serve, one at a time.
+
+use std::sync::Arc;
+
+use weir_audit::{Digest, Event};
+use weir_catalogue::{Manifest, Role as ColumnRole};
+use weir_model::{DatasetView, Limits, Received, Report, Severity, VetLimits, Vetting};
+use weir_registry::{DatasetRecord, ModelVetting};
+
+use crate::domain::Domain;
+use crate::fault::{Family, Fault, panicked, stopping};
+
+/// A model that was taken in and vetted.
+pub(crate) struct Vetted {
+    pub(crate) received: Received,
+    pub(crate) digest: Digest,
+    pub(crate) submitted: Digest,
+    pub(crate) report: Report,
+    json: String,
+    report_digest: Digest,
+}
+
+impl Vetted {
+    /// Takes in and vets the bytes that were submitted. Waits for its turn; takes some seconds.
+    pub(crate) async fn of(domain: &Arc<Domain>, bytes: Vec<u8>) -> Result<Self, Fault> {
+        let datasets = views(&domain.registry.datasets().await?)?;
+        let turn = Arc::clone(&domain.vetting_slots).acquire_owned().await;
+        let turn = turn.map_err(|_| stopping())?;
+        let domain = Arc::clone(domain);
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            vet(&domain, &bytes, &datasets)
+        })
+        .await
+        .map_err(|_| panicked())?
+    }
+
+    /// The fact for the log.
+    pub(crate) fn event(&self, model: &str) -> Event {
+        Event::ModelVetted {
+            model: model.to_owned(),
+            digest: self.digest,
+            submitted_digest: self.submitted,
+            report_digest: self.report_digest,
+            verdict: self.report.verdict().as_str().to_owned(),
+        }
+    }
+
+    /// What the registry keeps.
+    pub(crate) fn record(&self) -> ModelVetting {
+        ModelVetting {
+            submitted_digest: self.submitted.to_string(),
+            report: self.json.clone(),
+            report_digest: self.report_digest.to_string(),
+        }
+    }
+
+    /// The refusal, where a finding refuses the model.
+    pub(crate) fn refusal(&self) -> Option<Fault> {
+        let mut findings = self.report.findings.iter();
+        let worst = findings.find(|finding| finding.severity == Severity::Refuse)?;
+        let message = format!(
+            "vetting refuses the model: {} ({}). `weir model check FILE` makes the same report; the log holds the digest of \
+             this one, {}",
+            worst.message, worst.code, self.report_digest
+        );
+        Some(Fault::new(Family::Model, "MODEL_REFUSED", message))
+    }
+}
+
+fn vet(domain: &Domain, bytes: &[u8], datasets: &[DatasetView]) -> Result<Vetted, Fault> {
+    let received = weir_model::receive(bytes, &Limits::default())?;
+    let model = domain.runtime.compile(&received.admitted)?;
+    let report = Vetting {
+        admitted: &received.admitted,
+        model: &model,
+        submitted_digest: &received.submitted_digest,
+        datasets,
+        limits: &VetLimits::default(),
+    }
+    .report(&mut |_| {})?;
+    let json = report.to_json();
+    Ok(Vetted {
+        digest: Digest::of(received.admitted.bytes()),
+        submitted: Digest::of(bytes),
+        report_digest: Digest::of(json.as_bytes()),
+        received,
+        report,
+        json,
+    })
+}
+
+/// The datasets of the domain as models see them: identifiers are not there.
+fn views(datasets: &[DatasetRecord]) -> Result<Vec<DatasetView>, Fault> {
+    let datasets = datasets.iter();
+    datasets
+        .map(|dataset| {
+            let manifest = Manifest::from_toml(&dataset.manifest_toml, "the stored manifest")?;
+            let stored = manifest.columns().iter();
+            let stored = stored.filter(|column| column.role != ColumnRole::Identifier);
+            let columns = stored.map(|column| {
+                let (ty, role) = (column.kind.data_type(), column.role.name().to_owned());
+                (column.name.clone(), ty, role)
+            });
+            Ok(DatasetView::new(&dataset.name, columns))
+        })
+        .collect()
+}
