@@ -61,6 +61,8 @@ impl Tracer {
             reason: quoted(&error.to_string()),
         };
         let mut config = crate::runtime::config(limits, true);
+        // What is not woven has nothing else that makes NaN canonical.
+        config.cranelift_nan_canonicalization(true);
         config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(FRAMES_MAX));
         let engine = Engine::new(&config).map_err(lacking)?;
         let component = Component::from_binary(&engine, admitted.bytes()).map_err(compile)?;
@@ -68,9 +70,9 @@ impl Tracer {
             .instantiate_pre(&component)
             .map_err(compile)?;
         let row = component
-            .get_export_index(None, "row")
+            .get_export_index(None, admitted.signature().grain().export())
             .ok_or(ModelError::Runtime {
-                what: "an admitted model without `row`",
+                what: "an admitted model without its function",
             })?;
         Ok(Self {
             pre,
@@ -80,7 +82,7 @@ impl Tracer {
         })
     }
 
-    /// Runs each row in an instance of its own. `columns` are as for [`Evaluator`](crate::Evaluator).
+    /// Runs each row, for a model over units as a unit of its own, in an instance of its own. `columns` are as for [`Evaluator`](crate::Evaluator).
     ///
     /// # Errors
     /// [`ModelError::Runtime`] when the columns are not of the model's types, [`ModelError::Environment`].
@@ -104,7 +106,14 @@ impl Tracer {
                 None => return Ok(self.not_called(&declared.column, &declared.ty.to_string())),
             }
         }
-        self.call(&params)
+        match &self.signature.rows {
+            None => self.call(&params),
+            // A unit of this one row.
+            Some(rows) => {
+                let record = rows.fields.iter().cloned().zip(params).collect();
+                self.call(&[Val::List(vec![Val::Record(record)])])
+            }
+        }
     }
 
     /// A row whose values are none of the model's types fails without a call.

@@ -680,3 +680,26 @@ fn a_unit_of_a_hundred_thousand_rows() {
         .collect();
     assert_eq!(sums, [Some(rows * (rows - 1) / 2), Some(rows)]);
 }
+
+#[test]
+fn vetting_knows_units() {
+    let component = leaky_sum();
+    let admitted = admit(&component, &Limits::default()).unwrap();
+    let model = compile(&component).unwrap();
+    let vetting = weir_model::Vetting {
+        admitted: &admitted,
+        model: &model,
+        submitted_digest: admitted.digest(),
+        datasets: &[],
+        limits: &weir_model::VetLimits {
+            rows_min: 40,
+            rows_max: 40,
+            ..weir_model::VetLimits::default()
+        },
+    };
+    let report = vetting.report(&mut |_| {}).unwrap();
+    assert!(!report.tests.tests.is_empty());
+    for test in &report.tests.tests {
+        assert_eq!(test.passed, Some(true), "{}", test.name);
+    }
+}

@@ -1,7 +1,7 @@
 //! Which parameter of the core function carries which input: the canonical ABI of the component model.
 
 use super::value::Value;
-use crate::signature::{Signature, ValueType};
+use crate::signature::{Grain, Signature, ValueType};
 
 /// More flat values than this are passed in memory.
 const FLAT_MAX: usize = 16;
@@ -16,6 +16,9 @@ pub(super) struct Params {
 
 impl Params {
     pub(super) fn of(signature: &Signature) -> Self {
+        if signature.grain() == Grain::Unit {
+            return Self::list(signature);
+        }
         let mut values = Vec::new();
         let mut block = Vec::new();
         let mut end = 0_u32;
@@ -59,6 +62,20 @@ impl Params {
         Self {
             values: vec![pointer],
             block,
+        }
+    }
+
+    /// A list of records: whatever is read through its address may be any input. Its length is none.
+    fn list(signature: &Signature) -> Self {
+        let inputs = 0..signature.inputs.len();
+        let rows = Value {
+            inputs: inputs.fold(0, |inputs, position| inputs | bit(position)),
+            pointer: true,
+            ..Value::default()
+        };
+        Self {
+            values: vec![rows, Value::default()],
+            block: Vec::new(),
         }
     }
 
