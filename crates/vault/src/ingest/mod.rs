@@ -28,6 +28,7 @@ use crate::{Result, VaultError};
 use code::Coder;
 use sort::{Sorted, Sorter, Sorting};
 use weir_catalogue::Manifest;
+use weir_catalogue::quality::{Collector, QualityReport};
 use write::SealedWriter;
 
 /// Batches that wait between merging and sealing.
@@ -108,6 +109,7 @@ pub(crate) struct Outcome {
     pub(crate) rows_without_unit: u64,
     pub(crate) units: u64,
     pub(crate) files: Vec<SealedFile>,
+    pub(crate) quality: QualityReport,
 }
 
 /// What a registration works with.
@@ -131,9 +133,10 @@ pub(crate) fn run(
         schema: code::keyed_schema(task.manifest),
         bytes_max: task.resources.sort_bytes,
     };
+    let mut quality = Collector::new(task.manifest);
     let sorted = thread::scope(|scope| {
         let mut sorter = Sorter::start(scope, &sorting)?;
-        match read(task, population, &mut sorter, &mut teller) {
+        match read(task, population, &mut quality, &mut sorter, &mut teller) {
             Ok(()) => sorter.finish(),
             Err(error) => Err(sorter.abandon().unwrap_or(error)),
         }
@@ -145,6 +148,7 @@ pub(crate) fn run(
         rows_without_unit: progress.rows_read - progress.rows_kept,
         units,
         files,
+        quality: quality.finish(),
     })
 }
 
@@ -152,6 +156,7 @@ pub(crate) fn run(
 fn read(
     task: &Task<'_>,
     population: &mut Population,
+    quality: &mut Collector,
     sorter: &mut Sorter<'_>,
     teller: &mut Teller<'_>,
 ) -> Result<()> {
@@ -163,6 +168,11 @@ fn read(
     while let Some(batch) = opened.reader.next_batch()? {
         teller.progress.rows_read += batch.rows as u64;
         teller.progress.bytes_read = batch.bytes_read;
+        quality
+            .observe(&batch.columns)
+            .map_err(|_| VaultError::Internal {
+                action: "measuring quality",
+            })?;
         if let Some(coded) = coder.code(batch)? {
             teller.progress.rows_kept += coded.num_rows() as u64;
             sorter.push(coded)?;
