@@ -133,7 +133,8 @@ fn tier(tier: Tier, analysis: &Analysis) -> TierReport {
     ];
     let mut because: Vec<String> = because
         .iter()
-        .filter_map(|(holds, reason)| holds.then(|| (*reason).to_owned()))
+        .filter(|(holds, _)| *holds)
+        .map(|(_, reason)| (*reason).to_owned())
         .collect();
     if because.is_empty() {
         because.push("no instruction changes any state".to_owned());

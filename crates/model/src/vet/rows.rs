@@ -179,7 +179,6 @@ fn array(ty: &ValueType, numbers: &[Option<Number>]) -> ArrayRef {
             ))
         };
     }
-    let numbers = numbers;
     match ty {
         ValueType::Bool => Arc::new(BooleanArray::from_iter(
             numbers
