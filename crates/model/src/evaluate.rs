@@ -7,7 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type};
 
 use crate::bind::{Binding, BoundColumn};
-use crate::driven::Driver;
+use crate::driven::{Driver, Piece};
 use crate::error::ModelError;
 use crate::fresh;
 use crate::runtime::Model;
@@ -62,17 +62,60 @@ impl Evaluator {
         let model = self.binding.model();
         check_grain(model, Grain::Row)?;
         check_rows(model, rows)?;
-        let Some(driven) = model.driven().filter(|_| self.way != Way::Reference) else {
-            return fresh::evaluate(model, &columns, rows);
+        let Some(mut driver) = self.driver()? else {
+            return fresh::evaluate(self.binding.model(), &columns, rows);
         };
-        // Taken out, and put back only after success: an instance in doubt is not used again.
-        let mut driver = match self.driver.take() {
-            Some(driver) => driver,
-            None => driven.instance(model.engines())?,
-        };
+        let model = self.binding.model();
         let answer = driver.evaluate(model, &columns, rows, self.way == Way::Checking)?;
         self.driver = Some(driver);
         Ok(answer)
+    }
+
+    /// Answers each row as what the model is called with: as itself, or as a unit of its own.
+    pub(crate) fn evaluate_each(
+        &mut self,
+        columns: &[ArrayRef],
+        rows: usize,
+    ) -> Result<StructArray, ModelError> {
+        match self.binding.model().signature().grain() {
+            Grain::Row => self.evaluate(columns, rows),
+            Grain::Unit => {
+                let columns = conform(self.binding.columns(), columns, rows)?;
+                let starts = (0..=rows).collect();
+                self.evaluate_units(&[Piece { columns, starts }])
+            }
+        }
+    }
+
+    /// Answers units, given as the columns that the model reads, with their types.
+    pub(crate) fn evaluate_units(&mut self, pieces: &[Piece]) -> Result<StructArray, ModelError> {
+        let model = self.binding.model();
+        check_grain(model, Grain::Unit)?;
+        check_rows(model, pieces.iter().map(Piece::units).sum())?;
+        let Some(mut driver) = self.driver()? else {
+            return fresh::evaluate_units(self.binding.model(), pieces);
+        };
+        let model = self.binding.model();
+        let answers = driver.evaluate_units(model, pieces, self.way == Way::Checking)?;
+        self.driver = Some(driver);
+        Ok(answers)
+    }
+
+    pub(crate) fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    /// The instance, or none for the way of fresh ones. It is taken out, and to be put back only after success: an instance
+    /// in doubt is not used again.
+    fn driver(&mut self) -> Result<Option<Driver>, ModelError> {
+        let model = self.binding.model();
+        match model.driven().filter(|_| self.way != Way::Reference) {
+            None => Ok(None),
+            Some(driven) => match self.driver.take() {
+                Some(driver) => Ok(Some(driver)),
+                None => driven.instance(model.engines()).map(Some),
+            },
+        }
     }
 }
 
@@ -130,7 +173,7 @@ fn unscaled(column: &ArrayRef) -> Option<ArrayRef> {
 }
 
 /// Offsets of a string column are 32 bits wide; a batch whose strings may not fit is refused before it is begun.
-pub(crate) fn check_rows(model: &Model, rows: usize) -> Result<(), ModelError> {
+fn check_rows(model: &Model, rows: usize) -> Result<(), ModelError> {
     let limits = model.limits();
     let widest = limits.string_output_bytes_max.max(limits.name_bytes_max);
     let limit = i32::MAX as usize / widest.max(1);

@@ -61,6 +61,8 @@ impl Tracer {
             reason: quoted(&error.to_string()),
         };
         let mut config = crate::runtime::config(limits, true);
+        // What is not woven has nothing else that makes NaN canonical.
+        config.cranelift_nan_canonicalization(true);
         config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(FRAMES_MAX));
         let engine = Engine::new(&config).map_err(lacking)?;
         let component = Component::from_binary(&engine, admitted.bytes()).map_err(compile)?;

@@ -9,10 +9,9 @@ use arrow::compute::{concat, partition, take};
 use arrow::datatypes::DataType;
 
 use crate::bind::Binding;
-use crate::driven::{Driver, Piece};
+use crate::driven::Piece;
 use crate::error::ModelError;
-use crate::evaluate::{Way, check_grain, check_rows, conform};
-use crate::fresh;
+use crate::evaluate::{Evaluator, Way, check_grain, conform};
 use crate::limits::Limits;
 use crate::signature::Grain;
 
@@ -22,9 +21,7 @@ use crate::signature::Grain;
 /// It may be sent to another thread, but not shared. A stream may be cut between units, and its parts be run at the same
 /// time by several evaluators; never within a unit, which would then have two answers.
 pub struct UnitEvaluator {
-    binding: Binding,
-    way: Way,
-    driver: Option<Driver>,
+    evaluator: Evaluator,
     waiting: Option<Waiting>,
 }
 
@@ -48,9 +45,7 @@ struct Waiting {
 impl UnitEvaluator {
     pub(crate) fn new(binding: Binding, way: Way) -> Self {
         Self {
-            binding,
-            way,
-            driver: None,
+            evaluator: Evaluator::new(binding, way),
             waiting: None,
         }
     }
@@ -71,9 +66,9 @@ impl UnitEvaluator {
         units: &ArrayRef,
         columns: &[ArrayRef],
     ) -> Result<UnitAnswers, ModelError> {
-        check_grain(self.binding.model(), Grain::Unit)?;
+        check_grain(self.evaluator.binding().model(), Grain::Unit)?;
         let rows = units.len();
-        let columns = conform(self.binding.columns(), columns, rows)?;
+        let columns = conform(self.evaluator.binding().columns(), columns, rows)?;
         if rows == 0 {
             return self.answer(Vec::new(), &[new_empty_array(units.data_type())]);
         }
@@ -104,7 +99,11 @@ impl UnitEvaluator {
             );
         };
         if continues {
-            begun.extend(&columns, starts[1], self.binding.model().limits())?;
+            begun.extend(
+                &columns,
+                starts[1],
+                self.evaluator.binding().model().limits(),
+            )?;
             if last == 0 {
                 self.waiting = Some(begun);
                 return self.answer(Vec::new(), &[new_empty_array(units.data_type())]);
@@ -134,7 +133,7 @@ impl UnitEvaluator {
     }
 
     fn unit_rows_max(&self) -> usize {
-        self.binding.model().limits().unit_rows_max
+        self.evaluator.binding().model().limits().unit_rows_max
     }
 
     /// Answers a unit begun in earlier batches, if there is one, and units that are all in this one.
@@ -166,25 +165,9 @@ impl UnitEvaluator {
         let units: Vec<&dyn Array> = units.iter().map(AsRef::as_ref).collect();
         let units = concat(&units).map_err(|_| UNITS)?;
         Ok(UnitAnswers {
-            outputs: self.evaluate(&pieces, units.len())?,
+            outputs: self.evaluator.evaluate_units(&pieces)?,
             units,
         })
-    }
-
-    fn evaluate(&mut self, pieces: &[Piece], units: usize) -> Result<StructArray, ModelError> {
-        let model = self.binding.model();
-        check_rows(model, units)?;
-        let Some(driven) = model.driven().filter(|_| self.way != Way::Reference) else {
-            return fresh::evaluate_units(model, pieces);
-        };
-        // Taken out, and put back only after success: an instance in doubt is not used again.
-        let mut driver = match self.driver.take() {
-            Some(driver) => driver,
-            None => driven.instance(model.engines())?,
-        };
-        let answers = driver.evaluate_units(model, pieces, self.way == Way::Checking)?;
-        self.driver = Some(driver);
-        Ok(answers)
     }
 }
 

@@ -97,7 +97,9 @@ pub(crate) fn memory() {
             true,
         )]);
         let mut evaluator = model.bind(&schema).unwrap().evaluator();
-        evaluator.evaluate(&[rows.clone()], ROWS).unwrap();
+        evaluator
+            .evaluate(std::slice::from_ref(&rows), ROWS)
+            .unwrap();
         model
     };
     let first = load(&models[0]);

@@ -7,9 +7,11 @@ mod cost;
 mod effects;
 mod flow;
 mod loops;
+mod operators;
 mod sections;
 
 pub(crate) use cost::cost_max;
 pub(crate) use effects::Effects;
-pub(crate) use flow::{Flow, scalar, vector};
+pub(crate) use flow::Flow;
+pub(crate) use operators::{scalar, vector};
 pub(crate) use sections::CoreModule;

@@ -40,7 +40,8 @@ pub(super) trait Subject: Sync {
 
 impl Answers for Evaluator {
     fn answer(&mut self, columns: &[ArrayRef], rows: usize) -> Result<StructArray, ModelError> {
-        self.evaluate(columns, rows)
+        // For a model over units, each row is a unit of its own.
+        self.evaluate_each(columns, rows)
     }
 }
 
