@@ -11,10 +11,12 @@
 
 mod database;
 mod error;
+mod feedback;
 mod records;
 #[cfg(test)]
 mod tests;
 
 pub use database::Registry;
 pub use error::{Family, RegistryError};
+pub use feedback::FeedbackRecord;
 pub use records::{Approval, DatasetRecord, Fact, IdentityRecord, ModelRecord, Role, RunRecord};

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use crate::limits::META_BYTES_MAX;
 use crate::population::Population;
 use crate::snapshot::{self, SnapshotMeta, StoredMeta};
 use crate::source::Source;
-use crate::table::{SealedFiles, SealedTable};
+use crate::table::{self, SealedFiles, SealedTable};
 use crate::{Result, VaultError, durable};
 use weir_catalogue::Manifest;
 
@@ -247,6 +248,33 @@ impl Vault {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id.to_owned(), Arc::clone(&table));
         Ok(table)
+    }
+
+    /// Hands every row of a snapshot to `visit`, batch by batch, in the order of the units: the unit's id, and then the
+    /// stored columns named. For an assessment that keeps no row. Blocking, and it must not be called on a runtime's
+    /// thread other than one for blocking work.
+    ///
+    /// # Errors
+    /// As [`Vault::table`]; [`VaultError::Internal`] where a column is not stored; what `visit` answers.
+    pub fn scan<E: From<VaultError>>(
+        &self,
+        id: &str,
+        columns: &[&str],
+        visit: &mut dyn FnMut(&RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let table = self.table(id)?;
+        let schema = table.schema();
+        let positions: Vec<usize> = columns
+            .iter()
+            .filter_map(|column| schema.index_of(column).ok())
+            .collect();
+        if positions.len() != columns.len() {
+            return Err(VaultError::Internal {
+                action: "reading a snapshot",
+            }
+            .into());
+        }
+        table::visit(&table, &positions, visit)
     }
 
     /// Checks a snapshot from the bytes on disk, whatever was checked before.

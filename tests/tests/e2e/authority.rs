@@ -28,6 +28,22 @@ async fn answer(client: &Client, call: &str) -> String {
         }
         "ListDatasets" => client.list_datasets().await.map(drop),
         "GetDataset" => client.dataset("none").await.map(drop),
+        "GetQuality" => client.quality("none").await.map(drop),
+        "AssessRisk" => {
+            let request = v1::AssessRiskRequest::default();
+            client.assess_risk(request, |_| {}).await.map(drop)
+        }
+        "SampleDataset" => client
+            .sample_dataset(v1::SampleDatasetRequest::default())
+            .await
+            .map(drop),
+        "ExportCatalogue" => client.export_catalogue().await.map(drop),
+        "FileFeedback" => client
+            .file_feedback(v1::FileFeedbackRequest::default())
+            .await
+            .map(drop),
+        "ListFeedback" => client.list_feedback("").await.map(drop),
+        "AnswerFeedback" => client.answer_feedback("none", "x").await.map(drop),
         "SubmitModel" => client.submit_model("m", Vec::new()).await.map(drop),
         "GetModel" => client.model("none", "").await.map(drop),
         "ListModels" => client.list_models().await.map(drop),
@@ -69,6 +85,13 @@ async fn every_call_by_every_role() {
         "RegisterDataset",
         "ListDatasets",
         "GetDataset",
+        "GetQuality",
+        "AssessRisk",
+        "SampleDataset",
+        "ExportCatalogue",
+        "FileFeedback",
+        "ListFeedback",
+        "AnswerFeedback",
         "SubmitModel",
         "GetModel",
         "ListModels",
@@ -94,6 +117,13 @@ IssueIdentity   may     -        -        -
 RegisterDataset may     -        -        -
 ListDatasets    may     may      may      may
 GetDataset      may     may      may      may
+GetQuality      may     may      may      may
+AssessRisk      may     -        -        -
+SampleDataset   may     may      may      may
+ExportCatalogue may     may      may      may
+FileFeedback    -       -        may      -
+ListFeedback    may     -        may      may
+AnswerFeedback  may     -        -        -
 SubmitModel     -       -        may      -
 GetModel        may     -        may      may
 ListModels      may     -        may      may

@@ -35,6 +35,9 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::ModelApproved { .. } => "model_approved",
             Event::ReleaseDecided { .. } => "release_decided",
             Event::RunRefused { .. } => "run_refused",
+            Event::RiskAssessed { .. } => "risk_assessed",
+            Event::FeedbackFiled { .. } => "feedback_filed",
+            Event::FeedbackAnswered { .. } => "feedback_answered",
         });
     }
     insta::assert_snapshot!(kinds.join("\n"), @r#"

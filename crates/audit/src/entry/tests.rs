@@ -118,6 +118,34 @@ fn golden() -> Vec<(Event, String)> {
                 r#"{{"type":"run_refused","run":"r2","request_digest":"{EMPTY}","code":"SQL_ROWS"}}"#
             ),
         ),
+        (
+            Event::RiskAssessed {
+                dataset: text("flights"),
+                snapshot: text("flights-1"),
+                columns: vec![text("origin"), text("dest")],
+            },
+            text(
+                r#"{"type":"risk_assessed","dataset":"flights","snapshot":"flights-1","columns":["origin","dest"]}"#,
+            ),
+        ),
+        (
+            Event::FeedbackFiled {
+                feedback: text("f1"),
+                dataset: text("flights"),
+                kind: text("objection"),
+                text_digest: digest,
+            },
+            format!(
+                r#"{{"type":"feedback_filed","feedback":"f1","dataset":"flights","kind":"objection","text_digest":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::FeedbackAnswered {
+                feedback: text("f1"),
+                text_digest: digest,
+            },
+            format!(r#"{{"type":"feedback_answered","feedback":"f1","text_digest":"{EMPTY}"}}"#),
+        ),
     ]
 }
 
