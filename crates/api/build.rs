@@ -5,7 +5,14 @@ use std::path::PathBuf;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from("../../proto");
     let files = [
-        "audit", "common", "dataset", "identity", "model", "release", "run",
+        "audit",
+        "catalogue",
+        "common",
+        "dataset",
+        "identity",
+        "model",
+        "release",
+        "run",
     ]
     .map(|name| root.join(format!("weir/v1/{name}.proto")));
     println!("cargo::rerun-if-changed=../../proto");

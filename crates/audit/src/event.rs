@@ -172,4 +172,31 @@ pub enum Event {
         /// Digest of the report.
         report_digest: Digest,
     },
+    /// The linkage risk of a snapshot was assessed: somebody of the bureau saw how unique its units are.
+    RiskAssessed {
+        /// The dataset.
+        dataset: String,
+        /// The snapshot read.
+        snapshot: String,
+        /// The columns assessed.
+        columns: Vec<String>,
+    },
+    /// An operator said something of a dataset's quality.
+    FeedbackFiled {
+        /// The feedback's identifier.
+        feedback: String,
+        /// The dataset.
+        dataset: String,
+        /// `quality` or `objection`.
+        kind: String,
+        /// Digest of what was said.
+        text_digest: Digest,
+    },
+    /// The bureau answered feedback.
+    FeedbackAnswered {
+        /// The feedback's identifier.
+        feedback: String,
+        /// Digest of the answer.
+        text_digest: Digest,
+    },
 }

@@ -170,16 +170,122 @@ pub(crate) enum DatasetCommand {
     },
     /// List the datasets
     List {
-        #[command(flatten)]
-        output: OutputArgs,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = CatalogueFormat::Table)]
+        format: CatalogueFormat,
     },
-    /// Show one dataset, its snapshots and its columns
+    /// Show one dataset, its snapshots, its columns and their quality
     Show {
         /// Its name
         name: String,
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// How well a few columns single a unit out, and what a coarser column would change (bureau only)
+    #[command(
+        after_help = "Example:\n  weir dataset risk planes --columns manufacturer,seats,year --size 2"
+    )]
+    Risk {
+        /// The dataset's name
+        name: String,
+        /// Columns to assess, separated by commas [default: the quasi-identifiers]
+        #[arg(long, value_delimiter = ',')]
+        columns: Vec<String>,
+        /// Most columns of a combination
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3))]
+        size: u32,
+        /// Combinations shown
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Synthetic rows to develop against, made from the manifest alone
+    #[command(
+        after_help = "Example:\n  weir dataset sample flights --rows 1000 --seed 7 > flights.csv"
+    )]
+    Sample {
+        /// The dataset's name
+        name: String,
+        /// Rows, 1 to 100,000
+        #[arg(long, default_value_t = 100)]
+        rows: u64,
+        /// The same seed makes the same rows
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The file's format
+        #[arg(long, value_enum, default_value_t = SampleFormat::Csv)]
+        format: SampleFormat,
+        /// File to write [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Feedback on a dataset's quality, and objections
+    #[command(subcommand)]
+    Feedback(FeedbackCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FeedbackCommand {
+    /// Say something of a dataset (operator only)
+    #[command(
+        after_help = "Example:\n  weir dataset feedback file flights \"arr_time is after midnight in some rows\""
+    )]
+    File {
+        /// The dataset's name
+        dataset: String,
+        /// What you have to say
+        text: String,
+        /// What it is
+        #[arg(long, value_enum, default_value_t = FeedbackKind::Quality)]
+        kind: FeedbackKind,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// List feedback and its answers: your organisation's, or all for bureau and auditor
+    List {
+        /// Of one dataset only
+        dataset: Option<String>,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Answer feedback (bureau only)
+    Answer {
+        /// The feedback's id
+        id: String,
+        /// The answer
+        answer: String,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FeedbackKind {
+    /// Something is wrong with the data
+    Quality,
+    /// An objection
+    Objection,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SampleFormat {
+    /// Comma-separated with a header
+    Csv,
+    /// Parquet
+    Parquet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CatalogueFormat {
+    /// For people
+    Table,
+    /// One JSON array of objects
+    Json,
+    /// Comma-separated with a header
+    Csv,
+    /// The whole catalogue as DCAT 3, JSON-LD
+    Dcat,
 }
 
 #[derive(Debug, Subcommand)]

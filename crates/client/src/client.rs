@@ -90,7 +90,7 @@ impl Client {
         &self.log_key
     }
 
-    fn refused(&self, status: &Status) -> ClientError {
+    pub(crate) fn refused(&self, status: &Status) -> ClientError {
         ClientError::from_status(status, &self.server)
     }
 
@@ -394,7 +394,7 @@ impl Client {
             .map_err(|status| self.refused(&status))
     }
 
-    async fn next<T>(&self, steps: &mut Streaming<T>) -> Result<Option<T>, ClientError> {
+    pub(crate) async fn next<T>(&self, steps: &mut Streaming<T>) -> Result<Option<T>, ClientError> {
         steps
             .next()
             .await
@@ -403,6 +403,6 @@ impl Client {
     }
 }
 
-fn ended() -> ClientError {
+pub(crate) fn ended() -> ClientError {
     ClientError::Untrusted("the answer ended before its result".to_owned())
 }

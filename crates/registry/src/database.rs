@@ -44,6 +44,11 @@ impl Registry {
         Ok(Self { pool })
     }
 
+    /// The connections, for what other files of this crate read and write.
+    pub(crate) const fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
     /// Writes everything to the file and closes it.
     pub async fn close(&self) {
         self.pool.close().await;

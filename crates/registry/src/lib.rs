@@ -12,6 +12,7 @@
 
 mod database;
 mod error;
+mod feedback;
 mod records;
 mod snapshots;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tests;
 
 pub use database::Registry;
 pub use error::{Family, RegistryError};
+pub use feedback::FeedbackRecord;
 pub use records::{
     Approval, DatasetRecord, Fact, IdentityRecord, ModelRecord, ModelVetting, Role, RunRecord,
     SnapshotEnd, SnapshotRecord,

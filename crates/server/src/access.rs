@@ -14,6 +14,11 @@ pub(crate) enum Call {
     RegisterDataset,
     DestroySnapshot,
     ReadDatasets,
+    AssessRisk,
+    SampleDataset,
+    FileFeedback,
+    ReadFeedback,
+    AnswerFeedback,
     SubmitModel,
     ReadModels,
     ApproveModel,
@@ -32,6 +37,10 @@ const fn allowed(call: Call) -> &'static [Role] {
         | Call::RegisterDataset
         | Call::DestroySnapshot
         | Call::ApproveModel => &[Bureau],
+        Call::SampleDataset => &Role::ALL,
+        Call::AssessRisk | Call::AnswerFeedback => &[Bureau],
+        Call::FileFeedback => &[Operator],
+        Call::ReadFeedback => &[Bureau, Operator, Auditor],
         Call::SubmitModel | Call::Run => &[Operator],
         Call::ReadModels => &[Bureau, Operator, Auditor],
         Call::GetReceipt | Call::ListReleases => &[Bureau, Auditor],

@@ -12,6 +12,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use weir_api::v1;
 use weir_api::v1::audit_service_server::AuditServiceServer;
+use weir_api::v1::catalogue_service_server::CatalogueServiceServer;
 use weir_api::v1::dataset_service_server::DatasetServiceServer;
 use weir_api::v1::identity_service_server::IdentityServiceServer;
 use weir_api::v1::model_service_server::ModelServiceServer;
@@ -21,7 +22,7 @@ use weir_api::v1::run_service_server::RunServiceServer;
 use crate::authority::file_fault;
 use crate::domain::Domain;
 use crate::fault::Fault;
-use crate::services::{Audit, Datasets, Identities, Models, Releases, Runs};
+use crate::services::{Audit, Catalogue, Datasets, Identities, Models, Releases, Runs};
 
 /// Largest message that is read, in bytes: a chunk of a model and its frame, or a manifest.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -117,6 +118,9 @@ async fn router(
         .add_service(health)
         .add_service(reflection)
         .add_service(AuditServiceServer::new(Audit(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(
+            CatalogueServiceServer::new(Catalogue(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
         .add_service(
             DatasetServiceServer::new(Datasets(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )

@@ -16,8 +16,9 @@ use crate::seal::KEY_LEN;
 use crate::snapshot::{self, SnapshotMeta, StoredMeta};
 use crate::source::Source;
 use crate::store::{SnapshotStore, StoreSettings};
-use crate::table::{SealedFiles, SealedTable};
+use crate::table::{self, SealedFiles, SealedTable};
 use crate::{Result, VaultError, durable};
+use arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
 use weir_catalogue::Manifest;
 use zeroize::Zeroizing;
@@ -313,6 +314,33 @@ impl Vault {
         let (layout, keeper) = (&self.inner.layout, self.inner.keeper.as_ref());
         let own = Head::read(layout)?.own_key(layout, keeper)?;
         own.derive(purpose)
+    }
+
+    /// Hands every row of a snapshot to `visit`, batch by batch, in the order of the units: the unit's id, and then the
+    /// stored columns named. For an assessment that keeps no row. Blocking, and it must not be called on a runtime's
+    /// thread other than one for blocking work.
+    ///
+    /// # Errors
+    /// As [`Vault::table`]; [`VaultError::Internal`] where a column is not stored; what `visit` answers.
+    pub fn scan<E: From<VaultError>>(
+        &self,
+        id: &str,
+        columns: &[&str],
+        visit: &mut dyn FnMut(&RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let table = self.table(id)?;
+        let schema = table.schema();
+        let positions: Vec<usize> = columns
+            .iter()
+            .filter_map(|column| schema.index_of(column).ok())
+            .collect();
+        if positions.len() != columns.len() {
+            return Err(VaultError::Internal {
+                action: "reading a snapshot",
+            }
+            .into());
+        }
+        table::visit(&table, &positions, visit)
     }
 
     /// Checks a snapshot from the bytes on disk, whatever was checked before.

@@ -37,6 +37,22 @@ async fn answer(client: &Client, call: &str) -> String {
             };
             client.destroy_snapshot(request).await.map(drop)
         }
+        "GetQuality" => client.quality("none").await.map(drop),
+        "AssessRisk" => {
+            let request = v1::AssessRiskRequest::default();
+            client.assess_risk(request, |_| {}).await.map(drop)
+        }
+        "SampleDataset" => client
+            .sample_dataset(v1::SampleDatasetRequest::default())
+            .await
+            .map(drop),
+        "ExportCatalogue" => client.export_catalogue().await.map(drop),
+        "FileFeedback" => client
+            .file_feedback(v1::FileFeedbackRequest::default())
+            .await
+            .map(drop),
+        "ListFeedback" => client.list_feedback("").await.map(drop),
+        "AnswerFeedback" => client.answer_feedback("none", "x").await.map(drop),
         "SubmitModel" => client.submit_model("m", Vec::new()).await.map(drop),
         "GetModel" => client.model("none", "").await.map(drop),
         "GetModelReport" => client.model_report("none", "", false).await.map(drop),
@@ -81,6 +97,13 @@ async fn every_call_by_every_role() {
         "ListDatasets",
         "GetDataset",
         "DestroySnapshot",
+        "GetQuality",
+        "AssessRisk",
+        "SampleDataset",
+        "ExportCatalogue",
+        "FileFeedback",
+        "ListFeedback",
+        "AnswerFeedback",
         "SubmitModel",
         "GetModel",
         "GetModelReport",
@@ -108,6 +131,13 @@ RegisterDataset may     -        -        -
 ListDatasets    may     may      may      may
 GetDataset      may     may      may      may
 DestroySnapshot may     -        -        -
+GetQuality      may     may      may      may
+AssessRisk      may     -        -        -
+SampleDataset   may     may      may      may
+ExportCatalogue may     may      may      may
+FileFeedback    -       -        may      -
+ListFeedback    may     -        may      may
+AnswerFeedback  may     -        -        -
 SubmitModel     -       -        may      -
 GetModel        may     -        may      may
 GetModelReport  may     -        may      may

@@ -4,6 +4,7 @@
 
 mod authority;
 mod bad_data;
+mod catalogue;
 mod expected;
 mod joins;
 mod models;

@@ -38,6 +38,9 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::SnapshotDestroyed { .. } => "snapshot_destroyed",
             Event::ModelVetted { .. } => "model_vetted",
             Event::VettedModelApproved { .. } => "vetted_model_approved",
+            Event::RiskAssessed { .. } => "risk_assessed",
+            Event::FeedbackFiled { .. } => "feedback_filed",
+            Event::FeedbackAnswered { .. } => "feedback_answered",
         });
     }
     insta::assert_snapshot!(kinds.join("\n"), @r#"

@@ -132,6 +132,34 @@ fn golden() -> Vec<(Event, String)> {
                 r#"{{"type":"snapshot_destroyed","dataset":"flights","snapshot":"s1","digest":"{EMPTY}","certificate":"{EMPTY}","reason":"term ended"}}"#
             ),
         ),
+        (
+            Event::RiskAssessed {
+                dataset: text("flights"),
+                snapshot: text("flights-1"),
+                columns: vec![text("origin"), text("dest")],
+            },
+            text(
+                r#"{"type":"risk_assessed","dataset":"flights","snapshot":"flights-1","columns":["origin","dest"]}"#,
+            ),
+        ),
+        (
+            Event::FeedbackFiled {
+                feedback: text("f1"),
+                dataset: text("flights"),
+                kind: text("objection"),
+                text_digest: digest,
+            },
+            format!(
+                r#"{{"type":"feedback_filed","feedback":"f1","dataset":"flights","kind":"objection","text_digest":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::FeedbackAnswered {
+                feedback: text("f1"),
+                text_digest: digest,
+            },
+            format!(r#"{{"type":"feedback_answered","feedback":"f1","text_digest":"{EMPTY}"}}"#),
+        ),
     ]
 }
 

@@ -19,8 +19,8 @@ use crate::{CatalogueError, Column, Content, Frequency, Manifest, Opening, Resul
 /// The namespace of Weir's own terms. It is a name, not an address.
 pub const NAMESPACE: &str = "urn:weir:vocabulary:";
 
-const FREQUENCY: &str = "http://publications.europa.eu/resource/authority/frequency/";
-const ACCESS_RIGHT: &str = "http://publications.europa.eu/resource/authority/access-right/";
+/// Where the authority tables of the EU lie.
+const AUTHORITY: &str = "http://publications.europa.eu/resource/authority/";
 
 /// A registered dataset.
 #[derive(Debug, Clone, Copy)]
@@ -100,10 +100,7 @@ fn dataset(catalogue: &str, entry: &Entry<'_>) -> Json {
         "dct:provenance",
         labelled("dct:ProvenanceStatement", manifest.source()),
     );
-    say(
-        "dct:accessRights",
-        link(ACCESS_RIGHT, access_right(&terms.opening)),
-    );
+    say("dct:accessRights", link(access_right(&terms.opening)));
     say("dcat:keyword", json!(terms.keywords));
     say(
         "dcat:theme",
@@ -144,7 +141,7 @@ fn dataset(catalogue: &str, entry: &Entry<'_>) -> Json {
             "dct:accrualPeriodicity",
             terms
                 .update_frequency
-                .map(|frequency| link(FREQUENCY, authority_code(frequency))),
+                .map(|frequency| link(periodicity(frequency))),
         ),
     ];
     for (key, value) in optional {
@@ -241,29 +238,29 @@ fn typed(kind: &str, value: &str) -> Json {
     json!({ "@type": format!("xsd:{kind}"), "@value": value })
 }
 
-fn link(table: &str, code: &str) -> Json {
-    json!({ "@id": format!("{table}{code}") })
+fn link(entry: &str) -> Json {
+    json!({ "@id": format!("{AUTHORITY}{entry}") })
 }
 
 fn access_right(opening: &Opening) -> &'static str {
     match opening {
-        Opening::Unconditional => "PUBLIC",
-        Opening::Conditional(_) => "RESTRICTED",
-        Opening::NotOpen => "NON_PUBLIC",
+        Opening::Unconditional => "access-right/PUBLIC",
+        Opening::Conditional(_) => "access-right/RESTRICTED",
+        Opening::NotOpen => "access-right/NON_PUBLIC",
     }
 }
 
-fn authority_code(frequency: Frequency) -> &'static str {
+fn periodicity(frequency: Frequency) -> &'static str {
     match frequency {
-        Frequency::RealTime => "UPDATE_CONT",
-        Frequency::Daily => "DAILY",
-        Frequency::Weekly => "WEEKLY",
-        Frequency::Monthly => "MONTHLY",
-        Frequency::Quarterly => "QUARTERLY",
-        Frequency::HalfYearly => "ANNUAL_2",
-        Frequency::Yearly => "ANNUAL",
-        Frequency::Irregular => "IRREG",
-        Frequency::Never => "NEVER",
+        Frequency::RealTime => "frequency/UPDATE_CONT",
+        Frequency::Daily => "frequency/DAILY",
+        Frequency::Weekly => "frequency/WEEKLY",
+        Frequency::Monthly => "frequency/MONTHLY",
+        Frequency::Quarterly => "frequency/QUARTERLY",
+        Frequency::HalfYearly => "frequency/ANNUAL_2",
+        Frequency::Yearly => "frequency/ANNUAL",
+        Frequency::Irregular => "frequency/IRREG",
+        Frequency::Never => "frequency/NEVER",
     }
 }
 

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use weir_client::v1::{Dataset, DestroySnapshotRequest, RegisterDatasetRequest, SnapshotState};
+use weir_client::v1::{
+    AssessRiskRequest, Dataset, DestroySnapshotRequest, RegisterDatasetRequest, SnapshotState,
+};
 
-use super::{connect, read_text};
+use super::{catalogue, connect, read_text};
 use crate::args::{DatasetCommand, Format};
 use crate::error::CliError;
 use crate::output::Listing;
@@ -61,21 +63,45 @@ pub(crate) async fn run(identity: Option<&Path>, command: DatasetCommand) -> Res
                 }
             }
         }
-        DatasetCommand::List { output } => {
-            listing(&client.list_datasets().await?).print(output.format)
-        }
+        DatasetCommand::List { format } => catalogue::list(&client, format).await,
         DatasetCommand::Show { name, output } => {
             let dataset = client.dataset(&name).await?;
             if output.format == Format::Table {
                 listing(std::slice::from_ref(&dataset)).print(output.format)?;
                 snapshots(&dataset).print(output.format)?;
             }
-            columns(&dataset).print(output.format)
+            columns(&dataset).print(output.format)?;
+            if output.format == Format::Table {
+                catalogue::quality(&client, &name).await?;
+            }
+            Ok(())
         }
+        DatasetCommand::Risk {
+            name,
+            columns,
+            size,
+            limit,
+            output,
+        } => {
+            let request = AssessRiskRequest {
+                dataset: name,
+                columns,
+                size,
+            };
+            catalogue::risk(&client, request, limit, output.format).await
+        }
+        DatasetCommand::Sample {
+            name,
+            rows,
+            seed,
+            format,
+            out,
+        } => catalogue::sample(&client, name, (rows, seed), format, out.as_deref()).await,
+        DatasetCommand::Feedback(command) => catalogue::feedback(&client, command).await,
     }
 }
 
-fn listing(datasets: &[Dataset]) -> Listing {
+pub(super) fn listing(datasets: &[Dataset]) -> Listing {
     let head = Listing::new(&[
         "name",
         "population",

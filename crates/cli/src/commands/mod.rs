@@ -1,6 +1,7 @@
 //! One module per noun of the command line.
 
 mod audit;
+mod catalogue;
 mod dataset;
 mod demo;
 mod domain;

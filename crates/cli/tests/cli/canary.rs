@@ -7,7 +7,9 @@ use prost::Message;
 use tonic::Status;
 use weir_api::v1::dataset_service_client::DatasetServiceClient;
 use weir_api::v1::run_service_client::RunServiceClient;
-use weir_api::v1::{RegisterDatasetRequest, Role, RunRequest};
+use weir_api::v1::{
+    AssessRiskRequest, RegisterDatasetRequest, Role, RunRequest, SampleDatasetRequest,
+};
 use weir_client::{Client, IdentityFolder, NewKey};
 
 use crate::process::{Served, example};
@@ -147,6 +149,9 @@ async fn no_planted_value_is_in_anything_that_comes_out() {
         sent.refusals
     );
     look_around(&bureau, &mut sent).await;
+    for client in [&bureau, &operator] {
+        look_into_the_catalogue(client, &mut sent).await;
+    }
     let (domain, log) = (served.domain.clone(), served.output.clone());
     served.stop();
 
@@ -297,6 +302,29 @@ async fn look_around(bureau: &Client, sent: &mut Sent) {
         index += 1;
     }
     assert!(index > RUNS.len() as u64);
+}
+
+/// Quality, risk, a sample and the export, as whoever may ask for them.
+async fn look_into_the_catalogue(client: &Client, sent: &mut Sent) {
+    sent.answer(&client.quality("trips").await.unwrap());
+    let request = AssessRiskRequest {
+        dataset: "trips".to_owned(),
+        columns: ["town", "distance", "air_time"].map(str::to_owned).to_vec(),
+        size: 3,
+    };
+    if let Ok(risk) = client.assess_risk(request, |_| {}).await {
+        sent.answer(&risk);
+    }
+    let request = SampleDatasetRequest {
+        dataset: "trips".to_owned(),
+        rows: 1_000,
+        seed: 1,
+        format: 0,
+    };
+    sent.bytes
+        .extend(client.sample_dataset(request).await.unwrap());
+    sent.bytes
+        .extend(client.export_catalogue().await.unwrap().into_bytes());
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -1,6 +1,7 @@
 //! The gRPC services: each checks who calls, reads the request, calls one thing, and answers.
 
 mod audit;
+mod catalogue;
 mod dataset;
 mod identity;
 mod model;
@@ -8,6 +9,7 @@ mod release;
 mod run;
 
 pub(crate) use audit::Audit;
+pub(crate) use catalogue::Catalogue;
 pub(crate) use dataset::Datasets;
 pub(crate) use identity::Identities;
 pub(crate) use model::Models;

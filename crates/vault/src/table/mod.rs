@@ -9,6 +9,7 @@
 
 mod reader;
 mod scan;
+mod visit;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::Result;
 use crate::keys::DataKey;
 use crate::snapshot::StoredColumn;
 pub(crate) use reader::SealedFiles;
+pub(crate) use visit::visit;
 
 /// The first column of every snapshot: the dense id of the row's unit, `UInt32`, never null, ascending.
 pub const UNIT_COLUMN: &str = "weir_unit";
