@@ -2,7 +2,7 @@
 //!
 //! The server is moto, a Python package; `.ci/run` installs it. Where it is not there, these tests say so and pass.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -59,28 +59,36 @@ impl Server {
             );
             thread::sleep(Duration::from_millis(50));
         }
-        server.request("PUT", "/city");
+        server.request("PUT", "/city", "");
         Some(server)
     }
 
-    /// A plain request, without signature: moto takes anyone's.
-    fn request(&self, method: &str, path: &str) -> String {
-        use std::io::Write;
+    /// A request whose signature is made up: moto wants one and takes any. Returns the whole answer.
+    fn request(&self, method: &str, path: &str, header: &str) -> String {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         write!(
             stream,
-            "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{}\r\nContent-Length: 0\r\n\r\n",
+            "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{}\r\n{header}Authorization: AWS4-HMAC-SHA256 \
+             Credential=weir/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\
+             Content-Length: 0\r\n\r\n",
             self.port
         )
         .unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer).into_owned()
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        assert!(status.starts_with('2'), "{method} {path}: {answer}");
+        answer
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        self.request("PUT", to, &format!("x-amz-copy-source: {from}\r\n"));
     }
 
     /// The names of all objects, by the server's own account.
     fn objects(&self) -> Vec<String> {
-        let listing = self.request("GET", "/city?list-type=2");
+        let listing = self.request("GET", "/city?list-type=2", "");
         listing
             .split("<Key>")
             .skip(1)
@@ -289,7 +297,7 @@ fn a_store_that_is_away_wrong_or_altered_is_named() {
         "{swapped}"
     );
     assert_eq!(swapped.code(), "SNAPSHOT_DAMAGED");
-    server.request("DELETE", &object(&first.id, "part-00000.parquet"));
+    server.request("DELETE", &object(&first.id, "part-00000.parquet"), "");
     assert!(
         vault
             .verify(&first.id)
@@ -306,7 +314,7 @@ fn a_store_that_is_away_wrong_or_altered_is_named() {
         stranger.to_string().contains("is not one of its files"),
         "{stranger}"
     );
-    server.request("DELETE", &object(&second.id, "part-00007.parquet"));
+    server.request("DELETE", &object(&second.id, "part-00007.parquet"), "");
     vault.verify(&second.id).unwrap();
 
     // The server goes away.
@@ -320,22 +328,4 @@ fn a_store_that_is_away_wrong_or_altered_is_named() {
     );
     assert!(away.to_string().contains("does not answer"), "{away}");
     assert!(!away.to_string().contains("hush"), "{away}");
-}
-
-impl Server {
-    fn copy(&self, from: &str, to: &str) {
-        use std::io::Write;
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
-        write!(
-            stream,
-            "PUT {to} HTTP/1.0\r\nHost: 127.0.0.1:{}\r\nx-amz-copy-source: {from}\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential=weir/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, \
-             Signature=0\r\nContent-Length: 0\r\n\r\n",
-            self.port
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.contains(" 200 "), "{answer}");
-    }
 }
