@@ -346,3 +346,28 @@ fn wat_is_given_and_cut() {
     };
     assert!(wat(&bytes, &limits).unwrap().len() < 200);
 }
+
+/// A model over units that keeps a sum across calls: units are dropped, doubled and shuffled like rows.
+#[test]
+fn models_over_units_are_vetted_too() {
+    let model = component(
+        "record r { x: s32 } export unit: func(rows: list<r>) -> s32;",
+        r#"(module (memory (export "memory") 1) (global $kept (mut i32) (i32.const 0))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024)
+            (func (export "unit") (param $rows i32) (param $count i32) (result i32)
+              (global.set $kept (i32.add (global.get $kept) (i32.load (local.get $rows))))
+              (i32.add (global.get $kept) (local.get $count))))"#,
+    );
+    let report = report(&model);
+    assert_ne!(report.verdict(), Severity::Refuse, "{report}");
+    assert_eq!(report.tests.tests.len(), 11);
+    assert!(
+        report
+            .tests
+            .tests
+            .iter()
+            .all(|test| test.passed == Some(true)),
+        "{report}"
+    );
+    assert!(report.outputs[0].distinct > 10, "{report}");
+}
