@@ -18,6 +18,16 @@ pub struct ModelRef {
     pub digest: Digest,
 }
 
+/// A dataset that was read, by name and snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetRef {
+    /// The dataset's name.
+    pub name: String,
+    /// The snapshot's identifier.
+    pub snapshot: String,
+}
+
 /// One fact. Names, digests and counts only: there is no field that could hold a raw data value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -88,10 +98,8 @@ pub enum Event {
         run: String,
         /// Digest of the request as it was received.
         request_digest: Digest,
-        /// The dataset read.
-        dataset: String,
-        /// The snapshot read.
-        snapshot: String,
+        /// The datasets read, in the order of their names.
+        datasets: Vec<DatasetRef>,
         /// The models that ran, in the order of their names.
         models: Vec<ModelRef>,
         /// Digest of the policy applied.

@@ -47,7 +47,7 @@ pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, RootHash};
 pub use digest::Digest;
 pub use entry::{Actor, ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, Timestamp};
 pub use error::{AuditError, Family};
-pub use event::{Event, ModelRef};
+pub use event::{DatasetRef, Event, ModelRef};
 pub use key::{KEY_FILE_BYTES_MAX, LogKey, ORIGIN_BYTES_MAX, VERIFIER_KEY_BYTES_MAX, VerifierKey};
 pub use layout::TREE_SIZE_MAX;
 pub use log::{BATCH_ENTRIES_MAX, Log};

@@ -12,6 +12,7 @@ use crate::coarse::at_most;
 use crate::column::released_type;
 use crate::encode::{arrow_stream, sha256};
 use crate::error::GateError;
+use crate::evidence::EvidenceColumns;
 use crate::order::sorted_by_keys;
 use crate::released::{Recorder, Released};
 use crate::rules::Broken;
@@ -90,7 +91,7 @@ pub fn judge(unreleased: Unreleased, policy: &Policy) -> Result<Judged, GateErro
             withheld_by.count(broken);
         } else {
             kept.push(cell as u64);
-            cells_negative += u64::from(evidence.contributions(cell).any(|of| of.negative));
+            cells_negative += u64::from(any_negative(&evidence, cell));
         }
     }
     let cells_released = kept.len() as u64;
@@ -126,6 +127,13 @@ pub fn judge(unreleased: Unreleased, policy: &Policy) -> Result<Judged, GateErro
         arrow_ipc,
         record,
     })
+}
+
+fn any_negative(evidence: &[EvidenceColumns], cell: usize) -> bool {
+    evidence
+        .iter()
+        .flat_map(|of_one_kind| of_one_kind.contributions(cell))
+        .any(|of| of.negative)
 }
 
 impl WithheldBy {

@@ -19,27 +19,35 @@ pub(crate) struct Broken {
 }
 
 impl Broken {
-    /// Judges one cell. Every rule is asked, also where one is broken already: the record counts them all.
-    pub(crate) fn by(evidence: &EvidenceColumns, cell: usize, policy: &Policy) -> Broken {
+    /// Judges one cell for every kind of unit. Every rule is asked, also where one is broken already: the record counts
+    /// them all.
+    pub(crate) fn by(evidence: &[EvidenceColumns], cell: usize, policy: &Policy) -> Broken {
         let mut broken = Broken::default();
+        for of_one_kind in evidence {
+            broken.join(of_one_kind, cell, policy);
+        }
+        broken
+    }
+
+    /// Adds what the cell breaks for one kind of unit.
+    fn join(&mut self, evidence: &EvidenceColumns, cell: usize, policy: &Policy) {
         for (units, rows) in evidence.contributors(cell) {
-            broken.units |= too_few(units, policy.units_min());
-            broken.rows |= too_few(rows, policy.rows_min());
+            self.units |= too_few(units, policy.units_min());
+            self.rows |= too_few(rows, policy.rows_min());
         }
         for contribution in evidence.contributions(cell) {
             if !contribution.is_finite() {
                 // Fail closed: the formulas below are not for such numbers.
-                broken.not_finite = true;
+                self.not_finite = true;
                 continue;
             }
-            broken.dominance |= dominated(&contribution, &policy.top_share_max());
-            broken.p_ratio |= deducible(
+            self.dominance |= dominated(&contribution, &policy.top_share_max());
+            self.p_ratio |= deducible(
                 &contribution,
                 policy.p_ratio_min(),
                 policy.zeros_are_disclosive(),
             );
         }
-        broken
     }
 
     pub(crate) fn any(self) -> bool {

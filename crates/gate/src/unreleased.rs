@@ -16,7 +16,7 @@ pub const CELLS_JUDGED_MAX: usize = 10_000_000;
 pub struct Unreleased {
     pub(crate) cells: RecordBatch,
     pub(crate) key_columns: usize,
-    pub(crate) evidence: EvidenceColumns,
+    pub(crate) evidence: Vec<EvidenceColumns>,
 }
 
 impl Unreleased {
@@ -26,12 +26,15 @@ impl Unreleased {
     /// Key tuples must be distinct under the gate's equality, in which −0.0 equals 0.0 and one NaN another:
     /// [`crate::judge`] refuses a table with the same cell twice.
     ///
+    /// There is one `evidence` for each kind of unit that the rows are about, such as the driver and the vehicle of a
+    /// trip, and at least one. A cell passes where it passes for every kind.
+    ///
     /// # Errors
     /// Columns that cannot be released (the caller's), too many groups (a refusal), evidence that does not fit (a bug).
     pub fn new(
         cells: RecordBatch,
         key_columns: usize,
-        evidence: EvidenceColumns,
+        evidence: Vec<EvidenceColumns>,
     ) -> Result<Unreleased, GateError> {
         check_columns(cells.schema_ref(), key_columns)?;
         if cells.num_rows() > CELLS_JUDGED_MAX {
@@ -39,7 +42,12 @@ impl Unreleased {
                 cells_max: CELLS_JUDGED_MAX,
             });
         }
-        evidence.check(cells.num_rows())?;
+        if evidence.is_empty() {
+            return Err(GateError::EvidenceMissing);
+        }
+        for of_one_kind in &evidence {
+            of_one_kind.check(cells.num_rows())?;
+        }
         Ok(Unreleased {
             cells,
             key_columns,

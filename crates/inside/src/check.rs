@@ -3,19 +3,18 @@
 
 use datafusion::sql::sqlparser::ast::{
     Distinct, GroupByExpr, LimitClause, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
-    TableFactor, TableWithJoins,
 };
 
 use crate::error::{Place, SqlError};
 use crate::expression;
 use crate::names::{fragment, place};
-use crate::query::{Source, source};
+use crate::relations::{Relation, relations};
 
 const ONE_SELECT: &str =
     "A run is one SELECT … FROM … WHERE … GROUP BY … HAVING … ORDER BY … LIMIT";
 
 /// Checks every clause of a query and names what it reads from.
-pub(crate) fn query(query: &Query) -> Result<Source, SqlError> {
+pub(crate) fn query(query: &Query) -> Result<Vec<Relation>, SqlError> {
     let Query {
         with,
         body,
@@ -85,7 +84,7 @@ pub(crate) fn query(query: &Query) -> Result<Source, SqlError> {
     Ok(read)
 }
 
-fn check_select(select: &Select) -> Result<Source, SqlError> {
+fn check_select(select: &Select) -> Result<Vec<Relation>, SqlError> {
     let Select {
         select_token: _,
         optimizer_hints: _, // comments; nothing reads them
@@ -155,7 +154,7 @@ fn check_select(select: &Select) -> Result<Source, SqlError> {
         "Window functions return rows; use GROUP BY and HAVING",
     )?;
     refuse_if(value_table_mode.is_some(), "SELECT AS", here, ONE_SELECT)?;
-    let read = check_from(from, select)?;
+    let read = relations(from, here)?;
     for item in projection {
         check_item(item, select)?;
     }
@@ -165,82 +164,6 @@ fn check_select(select: &Select) -> Result<Source, SqlError> {
         .try_for_each(expression::check)?;
     check_group_by(group_by, here)?;
     Ok(read)
-}
-
-fn check_from(from: &[TableWithJoins], select: &Select) -> Result<Source, SqlError> {
-    let [TableWithJoins { relation, joins }] = from else {
-        return Err(clause(
-            "a FROM that does not name exactly one dataset",
-            place(select),
-            "Write FROM dataset or FROM model(dataset)",
-        ));
-    };
-    refuse_if(
-        !joins.is_empty(),
-        "JOIN",
-        place(relation),
-        "One dataset, or one model over one dataset, is read",
-    )?;
-    match relation {
-        TableFactor::Table { .. } => {}
-        TableFactor::Derived { .. } | TableFactor::NestedJoin { .. } => {
-            return Err(clause(
-                "a subquery in FROM",
-                place(relation),
-                "Put its conditions into WHERE and its expressions into the SELECT",
-            ));
-        }
-        _ => {
-            return Err(clause(
-                "this kind of FROM",
-                place(relation),
-                "Write FROM dataset or FROM model(dataset)",
-            ));
-        }
-    }
-    check_plain_table(relation)?;
-    source(relation).ok_or_else(|| {
-        clause(
-            "this kind of FROM",
-            place(relation),
-            "Write FROM dataset or FROM model(dataset), with plain names: no path, schema, literal or expression",
-        )
-    })
-}
-
-fn check_plain_table(relation: &TableFactor) -> Result<(), SqlError> {
-    let TableFactor::Table {
-        name: _,
-        alias,
-        args,
-        with_hints,
-        version,
-        with_ordinality,
-        partitions,
-        json_path,
-        sample,
-        index_hints,
-    } = relation
-    else {
-        return Ok(());
-    };
-    let plain = with_hints.is_empty()
-        && version.is_none()
-        && !with_ordinality
-        && partitions.is_empty()
-        && json_path.is_none()
-        && sample.is_none()
-        && index_hints.is_empty()
-        && args.as_ref().is_none_or(|args| args.settings.is_none())
-        && alias
-            .as_ref()
-            .is_none_or(|alias| alias.columns.is_empty() && alias.at.is_none());
-    refuse_if(
-        !plain,
-        "a modifier of the table",
-        place(relation),
-        "Write FROM dataset AS name, without hints, samples, versions or column lists",
-    )
 }
 
 fn check_item(item: &SelectItem, select: &Select) -> Result<(), SqlError> {
@@ -310,7 +233,7 @@ fn check_limit(limit: &LimitClause, here: Place) -> Result<(), SqlError> {
     }
 }
 
-fn refuse_if(
+pub(crate) fn refuse_if(
     found: bool,
     name: &'static str,
     place: Place,
@@ -323,7 +246,7 @@ fn refuse_if(
     }
 }
 
-fn clause(clause: &'static str, place: Place, help: &'static str) -> SqlError {
+pub(crate) fn clause(clause: &'static str, place: Place, help: &'static str) -> SqlError {
     SqlError::Clause {
         clause,
         place,

@@ -1,6 +1,7 @@
 //! Computes the cells of a split query.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -24,12 +25,15 @@ pub const GROUPS_MAX: usize = 1_000_000;
 pub struct Limits {
     /// Memory the engine may hold for sorting and grouping, in bytes.
     pub memory_bytes_max: usize,
+    /// Longest computation. A join makes rows out of rows, so that the size of the data does not bound it.
+    pub duration_max: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             memory_bytes_max: 1024 * 1024 * 1024,
+            duration_max: Duration::from_secs(600),
         }
     }
 }
@@ -40,7 +44,11 @@ impl Plan {
     /// # Errors
     /// [`ComputeError`], whose messages are constants: nothing of the data is in them.
     pub async fn compute(&self, limits: Limits) -> Result<Unreleased, ComputeError> {
-        let table = self.table(limits).await?;
+        let table = tokio::time::timeout(limits.duration_max, self.table(limits))
+            .await
+            .map_err(|_| ComputeError::Time {
+                limit_s: limits.duration_max.as_secs(),
+            })??;
         let (cells, evidence) = self.evidence.take(&table)?;
         Ok(Unreleased::new(cells, self.keys, evidence)?)
     }

@@ -150,6 +150,36 @@ pub enum SqlError {
         /// The planner's words; at this stage it knows the SQL and the schema, no data.
         message: String,
     },
+    /// Two relations of one name.
+    #[error("two relations of the FROM are called `{name}`. Give one another name with AS")]
+    RelationTwice {
+        /// The name, shortened.
+        name: String,
+    },
+    /// A join on something else than the unit.
+    #[error(
+        "`{condition}` does not join on the unit. Write ON with one column of the joined dataset and one of a dataset \
+         before it, out of: {identifiers}"
+    )]
+    JoinNotOnUnit {
+        /// The condition, shortened.
+        condition: String,
+        /// The columns that identify units, each with its population, comma-separated.
+        identifiers: String,
+    },
+    /// A join of units of different populations.
+    #[error(
+        "`{condition}` joins units of the population `{left}` with units of `{right}`. Datasets join where they share \
+         a population"
+    )]
+    JoinPopulations {
+        /// The condition, shortened.
+        condition: String,
+        /// Population of the left side.
+        left: String,
+        /// Population of the right side.
+        right: String,
+    },
     /// The model's columns do not fit the dataset's.
     #[error("model `{model}` does not fit dataset `{dataset}`: {message}")]
     ModelBinding {
@@ -180,6 +210,9 @@ impl SqlError {
             Self::ReservedColumn { .. } => "SQL_RESERVED_COLUMN",
             Self::UnknownColumn { .. } => "COLUMN_UNKNOWN",
             Self::Planning { .. } => "SQL_DOES_NOT_FIT",
+            Self::RelationTwice { .. } => "SQL_RELATION_TWICE",
+            Self::JoinNotOnUnit { .. } => "SQL_JOIN_NOT_ON_UNIT",
+            Self::JoinPopulations { .. } => "SQL_JOIN_POPULATIONS",
             Self::ModelBinding { .. } => "MODEL_DOES_NOT_FIT",
         }
     }
@@ -192,7 +225,8 @@ impl SqlError {
             | Self::Clause { .. }
             | Self::Expression { .. }
             | Self::Function { .. }
-            | Self::ReservedColumn { .. } => Family::Policy,
+            | Self::ReservedColumn { .. }
+            | Self::JoinNotOnUnit { .. } => Family::Policy,
             Self::ModelBinding { .. } => Family::Model,
             _ => Family::Caller,
         }
@@ -223,6 +257,14 @@ pub enum ComputeError {
     /// The cells are of a shape or kind that the gate does not take, whatever is in them.
     #[error(transparent)]
     Cells(#[from] weir_gate::GateError),
+    /// Too long.
+    #[error(
+        "the run took longer than {limit_s} seconds, the most a run may take. Join fewer rows, or simplify the model"
+    )]
+    Time {
+        /// The limit, in seconds.
+        limit_s: u64,
+    },
     /// An invariant did not hold.
     #[error(
         "Weir made a mistake in this run and released nothing. Please report the run's id to the domain's staff"
@@ -239,6 +281,7 @@ impl ComputeError {
             Self::Failed => "RUN_FAILED",
             Self::Memory => "RUN_MEMORY_LIMIT",
             Self::Groups { .. } => "RUN_GROUPS_LIMIT",
+            Self::Time { .. } => "RUN_TIME_LIMIT",
             Self::Bug => "BUG_INSIDE",
         }
     }
@@ -253,7 +296,7 @@ impl ComputeError {
                 weir_gate::Family::Bug => Family::Bug,
             },
             Self::Failed => Family::Caller,
-            Self::Memory | Self::Groups { .. } => Family::Policy,
+            Self::Memory | Self::Groups { .. } | Self::Time { .. } => Family::Policy,
             Self::Bug => Family::Bug,
         }
     }

@@ -1,4 +1,4 @@
-//! Resolves a checked query against the one dataset, and at most one model, that it may read.
+//! Resolves a checked query against the datasets and models that it may read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,9 +16,11 @@ use datafusion::logical_expr::{
 use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::Statement;
 use weir_model::Model;
+use weir_vault::UNIT_COLUMN;
 
 use crate::error::SqlError;
 use crate::functions;
+use crate::join::{self, Joined};
 use crate::model_call;
 use crate::names::{RESERVED_PREFIX, fragment};
 use crate::query::Query;
@@ -32,46 +34,86 @@ pub struct ModelSource {
     pub model: Model,
 }
 
-/// All that a query may read.
+/// All that a query may read: one source for each of [`Query::readings`], in their order.
 #[derive(Clone)]
 pub struct Sources {
+    /// The sources.
+    pub relations: Vec<RelationSource>,
+}
+
+/// What stands behind one relation of a query.
+#[derive(Clone)]
+pub struct RelationSource {
     /// The dataset's name.
     pub dataset: String,
     /// Its sealed snapshot.
     pub table: Arc<dyn TableProvider>,
+    /// The units that its rows are about; the first is the one that they are sorted by.
+    pub units: Vec<UnitSource>,
     /// The model it is read through, if the query calls one.
     pub model: Option<ModelSource>,
 }
 
-/// The logical plan of a query, names resolved, before it is split.
-pub(crate) fn resolve(query: &Query, sources: &Sources) -> Result<LogicalPlan, SqlError> {
-    let context = Context::new(sources)?;
-    let statement = Statement::Query(Box::new(query.statement.clone()));
-    SqlToRel::new(&context)
-        .sql_statement_to_plan(statement)
-        .map_err(|error| planning_error(&error))
+/// A kind of unit that a dataset's rows are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitSource {
+    /// The manifest's column that identifies the unit. It is not stored; joins are written on it.
+    pub identifier: String,
+    /// The population that the units belong to.
+    pub population: String,
 }
 
-/// What the planner may see: one table and the listed functions. Everything else does not exist for it.
+impl RelationSource {
+    /// Name of the vault's column with the ids of the `unit`th kind of unit.
+    pub(crate) fn unit_column(&self, unit: usize) -> String {
+        match unit {
+            0 => UNIT_COLUMN.to_owned(),
+            _ => format!("{UNIT_COLUMN}_{}", unit + 1),
+        }
+    }
+}
+
+/// A query's logical plan before it is split.
+pub(crate) struct Resolved {
+    pub(crate) plan: LogicalPlan,
+    /// The unit columns of a row, see `join.rs`.
+    pub(crate) units: Vec<Expr>,
+}
+
+/// Resolves all names of a query.
+pub(crate) fn resolve(query: &Query, sources: &Sources) -> Result<Resolved, SqlError> {
+    let context = Context::new(sources)?;
+    let Joined { statement, units } = join::join(query, sources)?;
+    let plan = SqlToRel::new(&context)
+        .sql_statement_to_plan(Statement::Query(Box::new(statement)))
+        .map_err(|error| planning_error(&error))?;
+    Ok(Resolved { plan, units })
+}
+
+/// What the planner may see: the query's own tables and the listed functions. Everything else does not exist for it.
 struct Context {
     options: ConfigOptions,
     expression_planners: Vec<Arc<dyn ExprPlanner>>,
     tables: HashMap<String, Arc<dyn TableSource>>,
-    calls: HashMap<String, Arc<dyn TableSource>>,
+    /// By model and dataset.
+    calls: HashMap<(String, String), Arc<dyn TableSource>>,
 }
 
 impl Context {
     fn new(sources: &Sources) -> Result<Self, SqlError> {
-        let table = provider_as_source(Arc::clone(&sources.table));
         let mut tables = HashMap::new();
         let mut calls = HashMap::new();
-        match &sources.model {
-            Some(model) => {
-                let call = model_call::source(model, &sources.dataset, &table)?;
-                calls.insert(model.name.clone(), call);
-            }
-            None => {
-                tables.insert(sources.dataset.clone(), table);
+        for relation in &sources.relations {
+            let table = provider_as_source(Arc::clone(&relation.table));
+            let dataset = relation.dataset.clone();
+            match &relation.model {
+                Some(model) => {
+                    let call = model_call::source(model, &dataset, &table)?;
+                    calls.insert((model.name.clone(), dataset), call);
+                }
+                None => {
+                    tables.insert(dataset, table);
+                }
             }
         }
         Ok(Self {
@@ -94,11 +136,13 @@ impl ContextProvider for Context {
     fn get_table_function_source(
         &self,
         name: &str,
-        _args: Vec<Expr>,
+        args: Vec<Expr>,
     ) -> Result<Arc<dyn TableSource>> {
-        match self.calls.get(&name.to_lowercase()) {
+        let dataset = args.first().and_then(Expr::try_as_col);
+        let dataset = dataset.map_or("", |column| column.name.as_str());
+        match self.calls.get(&(name.to_lowercase(), dataset.to_owned())) {
             Some(call) => Ok(Arc::clone(call)),
-            None => plan_err!("there is no model `{name}`"),
+            None => plan_err!("there is no model `{name}` over a dataset `{dataset}`"),
         }
     }
 

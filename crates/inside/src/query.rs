@@ -1,6 +1,6 @@
-//! A query that was checked: one `SELECT` over one dataset or one model over a dataset, nothing else in it.
+//! A query that was checked: one `SELECT` over datasets, or models over datasets, and nothing else in it.
 
-use datafusion::sql::sqlparser::ast::{self, Statement, TableFactor};
+use datafusion::sql::sqlparser::ast::{self, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
@@ -8,7 +8,8 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use crate::check;
 use crate::error::SqlError;
 use crate::expression;
-use crate::names::{fragment, normalise};
+use crate::names::fragment;
+use crate::relations::{Reading, Relation};
 
 /// Longest SQL text that is read, in bytes.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
@@ -24,8 +25,7 @@ const NESTING_MAX: usize = 64;
 #[derive(Debug)]
 pub struct Query {
     pub(crate) statement: ast::Query,
-    dataset: String,
-    model: Option<String>,
+    pub(crate) relations: Vec<Relation>,
 }
 
 impl Query {
@@ -41,24 +41,16 @@ impl Query {
             });
         }
         let statement = one_select(sql)?;
-        let source = check::query(&statement)?;
+        let relations = check::query(&statement)?;
         Ok(Self {
             statement,
-            dataset: source.dataset,
-            model: source.model,
+            relations,
         })
     }
 
-    /// Name of the dataset it reads.
-    #[must_use]
-    pub fn dataset(&self) -> &str {
-        &self.dataset
-    }
-
-    /// Name of the model it calls over the dataset, if any.
-    #[must_use]
-    pub fn model(&self) -> Option<&str> {
-        self.model.as_deref()
+    /// What it reads: one dataset, or model over a dataset, for each relation of its `FROM`, in their order.
+    pub fn readings(&self) -> impl ExactSizeIterator<Item = &Reading> {
+        self.relations.iter().map(|relation| &relation.reading)
     }
 }
 
@@ -97,33 +89,4 @@ fn one_select(sql: &str) -> Result<ast::Query, SqlError> {
         (None, _) => Err(SqlError::Empty),
         (Some(_), others) => Err(SqlError::SeveralStatements { count: others + 1 }),
     }
-}
-
-/// What a query reads from.
-pub(crate) struct Source {
-    pub(crate) dataset: String,
-    pub(crate) model: Option<String>,
-}
-
-/// Reads `dataset` or `model(dataset)`.
-pub(crate) fn source(factor: &TableFactor) -> Option<Source> {
-    let TableFactor::Table { name, args, .. } = factor else {
-        return None;
-    };
-    let name = normalise(crate::names::simple(name)?);
-    let Some(args) = args else {
-        return Some(Source {
-            dataset: name,
-            model: None,
-        });
-    };
-    let [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Identifier(dataset)))] =
-        args.args.as_slice()
-    else {
-        return None;
-    };
-    Some(Source {
-        dataset: normalise(dataset),
-        model: Some(name),
-    })
 }

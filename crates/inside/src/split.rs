@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, Result};
-use datafusion::logical_expr::{Aggregate, EmptyRelation, LogicalPlan, LogicalPlanBuilder};
+use datafusion::common::{DataFusionError, JoinType, Result};
+use datafusion::logical_expr::{
+    Aggregate, EmptyRelation, Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator,
+};
+use weir_vault::UNIT_COLUMN;
 
 use crate::error::SqlError;
 use crate::evidence::EvidencePlan;
 use crate::names::fragment;
-use crate::planner::{Sources, resolve};
+use crate::planner::{Resolved, Sources, resolve};
 use crate::query::Query;
 use crate::total::{one_nan, total};
 
@@ -30,12 +33,13 @@ impl Plan {
     /// # Errors
     /// [`SqlError`]: a column that does not exist, types that do not fit, a query for rows.
     pub fn new(query: &Query, sources: &Sources) -> Result<Self, SqlError> {
-        let whole = resolve(query, sources)?;
+        let Resolved { plan: whole, units } = resolve(query, sources)?;
         let aggregate = find_aggregate(&whole).ok_or_else(|| SqlError::NotAnAggregate {
             fragment: fragment(&query.statement),
         })?;
         check_below(&aggregate.input)?;
-        let (below, evidence) = with_evidence(&aggregate).map_err(|error| planning(&error))?;
+        let (below, evidence) =
+            with_evidence(&aggregate, &units).map_err(|error| planning(&error))?;
         let above = with_hole(whole).map_err(|error| planning(&error))?;
         Ok(Self {
             keys: aggregate.group_expr.len(),
@@ -60,12 +64,12 @@ fn planning(error: &DataFusionError) -> SqlError {
 }
 
 /// The aggregate with the evidence beside each cell, its expressions total.
-fn with_evidence(aggregate: &Aggregate) -> Result<(LogicalPlan, EvidencePlan)> {
+fn with_evidence(aggregate: &Aggregate, units: &[Expr]) -> Result<(LogicalPlan, EvidencePlan)> {
     let input = aggregate.input.schema();
-    let evidence = EvidencePlan::new(&aggregate.aggr_expr, input)?;
+    let evidence = EvidencePlan::new(&aggregate.aggr_expr, units, input)?;
     let keys = aggregate.group_expr.iter().map(|key| one_nan(key, input));
     let keys = keys.collect::<Result<Vec<_>>>()?;
-    let values = aggregate.aggr_expr.iter().chain([&evidence.aggregate]);
+    let values = aggregate.aggr_expr.iter().chain(&evidence.aggregates);
     let below = LogicalPlanBuilder::new_from_arc(Arc::clone(&aggregate.input))
         .aggregate(keys, values.cloned().collect::<Vec<_>>())?
         .build()?;
@@ -89,11 +93,14 @@ fn find_aggregate(plan: &LogicalPlan) -> Option<Aggregate> {
     }
 }
 
-/// Below the aggregate stand a scan and row-wise nodes, nothing else: the clause check says so already, and this is the
-/// second wall.
+/// Below the aggregate stand scans, row-wise nodes and joins on units, nothing else: the clause check says so already,
+/// and this is the second wall.
 fn check_below(plan: &LogicalPlan) -> Result<(), SqlError> {
     match plan {
         LogicalPlan::TableScan(_) => Ok(()),
+        LogicalPlan::Join(join) if is_on_unit(join) => {
+            plan.inputs().into_iter().try_for_each(check_below)
+        }
         LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
             plan.inputs().into_iter().try_for_each(check_below)
         }
@@ -101,6 +108,22 @@ fn check_below(plan: &LogicalPlan) -> Result<(), SqlError> {
             message: format!("{} is not computed inside the domain", other.display()),
         }),
     }
+}
+
+/// Whether rows are joined where a unit id of one side equals one of the other, and on no other condition.
+fn is_on_unit(join: &Join) -> bool {
+    let is_unit = |side: &Expr| {
+        side.try_as_col()
+            .is_some_and(|column| column.name.starts_with(UNIT_COLUMN))
+    };
+    let condition = match (join.on.as_slice(), &join.filter) {
+        ([(left, right)], None) => is_unit(left) && is_unit(right),
+        ([], Some(Expr::BinaryExpr(equality))) => {
+            equality.op == Operator::Eq && is_unit(&equality.left) && is_unit(&equality.right)
+        }
+        _ => false,
+    };
+    condition && matches!(join.join_type, JoinType::Inner | JoinType::Left)
 }
 
 /// Replaces the aggregate by a hole of the same schema.

@@ -129,6 +129,15 @@ pub(crate) fn panicked() -> Fault {
     )
 }
 
+/// A dataset nobody registered. What the caller called it is shortened.
+pub(crate) fn dataset_unknown(name: &str) -> Fault {
+    let name: String = name.chars().take(crate::services::NAME_CHARS_MAX).collect();
+    Fault::caller(
+        "DATASET_UNKNOWN",
+        format!("there is no dataset `{name}`. `weir dataset list` shows those there are"),
+    )
+}
+
 impl From<Fault> for Status {
     fn from(fault: Fault) -> Self {
         let metadata = [("family".to_owned(), fault.family.as_str().to_owned())];
@@ -198,6 +207,10 @@ from_error!(
         Environment,
         Bug
     }
+);
+from_error!(
+    weir_catalogue::CatalogueError,
+    weir_catalogue::Family { Caller }
 );
 from_error!(weir_policy::PolicyError, weir_policy::Family { Caller });
 from_error!(

@@ -6,14 +6,15 @@ use chrono::{SecondsFormat, Utc};
 use prost::Message;
 use tokio::runtime::Handle;
 use weir_api::v1::RunResult;
-use weir_audit::{Digest, Event, ModelRef, Receipt};
+use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
 use weir_gate::{DecisionRecord, Recorder};
-use weir_inside::{Limits, ModelSource, Plan, Query, Sources};
-use weir_registry::{ModelRecord, RunRecord};
+use weir_inside::{Limits, ModelSource, Plan, Query, Reading, RelationSource, Sources, UnitSource};
+use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
+use weir_vault::Manifest;
 
 use crate::access::Caller;
 use crate::domain::Domain;
-use crate::fault::{Fault, count, panicked, stopping};
+use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 
 /// What a caller asks.
 pub(crate) struct Request {
@@ -117,60 +118,104 @@ async fn release(
 }
 
 /// The part of the log entry that says what was read.
+#[derive(Default)]
 struct Read {
-    dataset: String,
-    snapshot: String,
+    datasets: Vec<DatasetRef>,
     models: Vec<ModelRef>,
 }
 
+impl Read {
+    fn add(&mut self, found: &Found) -> Result<(), Fault> {
+        self.datasets.push(DatasetRef {
+            name: found.dataset.name.clone(),
+            snapshot: found.dataset.snapshot.clone(),
+        });
+        if let Some(model) = &found.model {
+            self.models.push(ModelRef {
+                name: model.name.clone(),
+                digest: model.digest.parse()?,
+            });
+        }
+        Ok(())
+    }
+
+    /// Each once, in the order of names.
+    fn in_order(mut self) -> Self {
+        self.datasets
+            .sort_by(|one, other| one.name.cmp(&other.name));
+        self.datasets.dedup();
+        self.models.sort_by(|one, other| one.name.cmp(&other.name));
+        self.models.dedup();
+        self
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self
+            .datasets
+            .iter()
+            .map(|read| read.name.as_str())
+            .collect();
+        names.join(", ")
+    }
+}
+
+/// The records behind one relation of a query.
+struct Found {
+    dataset: DatasetRecord,
+    model: Option<ModelRecord>,
+}
+
 async fn sources(domain: &Arc<Domain>, query: &Query) -> Result<(Sources, Read), Fault> {
-    let dataset = domain
-        .registry
-        .dataset(query.dataset())
-        .await?
-        .ok_or_else(|| {
-            Fault::caller(
-                "DATASET_UNKNOWN",
-                format!(
-                    "there is no dataset `{}`. `weir dataset list` shows those there are",
-                    query.dataset()
-                ),
-            )
-        })?;
-    let approved = match query.model() {
+    let (mut all, mut read) = (Vec::new(), Read::default());
+    for reading in query.readings() {
+        let found = find(domain, reading).await?;
+        read.add(&found)?;
+        all.push(found);
+    }
+    let opened = Arc::clone(domain);
+    let relations = tokio::task::spawn_blocking(move || {
+        let relations = all.into_iter().map(|found| open(&opened, found));
+        relations.collect::<Result<_, _>>()
+    })
+    .await
+    .map_err(|_| panicked())?;
+    let sources = Sources {
+        relations: relations?,
+    };
+    Ok((sources, read.in_order()))
+}
+
+async fn find(domain: &Domain, reading: &Reading) -> Result<Found, Fault> {
+    let dataset = domain.registry.dataset(&reading.dataset).await?;
+    let dataset = dataset.ok_or_else(|| dataset_unknown(&reading.dataset))?;
+    let model = match &reading.model {
         Some(name) => Some(approved_model(domain, name).await?),
         None => None,
     };
-    let models = match &approved {
-        Some(record) => vec![ModelRef {
-            name: record.name.clone(),
-            digest: record.digest.parse()?,
-        }],
-        None => Vec::new(),
+    Ok(Found { dataset, model })
+}
+
+/// Checks the snapshot's files and compiles the model where that was not done yet.
+fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
+    let Found { dataset, model } = found;
+    let manifest = Manifest::from_toml(&dataset.manifest_toml, "the stored manifest")?;
+    let units = manifest.units().iter().map(|unit| UnitSource {
+        identifier: manifest.columns()[unit.column].name.clone(),
+        population: unit.population.clone(),
+    });
+    let model = match model {
+        Some(record) => Some(ModelSource {
+            model: domain.compile(&record)?,
+            name: record.name,
+        }),
+        None => None,
     };
-    let read = Read {
-        dataset: dataset.name.clone(),
-        snapshot: dataset.snapshot.clone(),
-        models,
-    };
-    let opened = Arc::clone(domain);
-    let sources = tokio::task::spawn_blocking(move || {
-        let model = match approved {
-            Some(record) => Some(ModelSource {
-                model: opened.compile(&record)?,
-                name: record.name,
-            }),
-            None => None,
-        };
-        Ok::<_, Fault>(Sources {
-            table: opened.vault.table(&dataset.snapshot)?,
-            dataset: dataset.name,
-            model,
-        })
+    Ok(RelationSource {
+        table: domain.vault.table(&dataset.snapshot)?,
+        dataset: dataset.name,
+        units: units.collect(),
+        model,
     })
-    .await
-    .map_err(|_| panicked())??;
-    Ok((sources, read))
 }
 
 /// The newest approved version of a model.
@@ -203,7 +248,8 @@ struct ReleaseRecorder {
 /// A decision that is in the log.
 struct Recorded {
     receipt: Receipt,
-    dataset: String,
+    /// Names of the datasets read, separated by `, `.
+    datasets: String,
     decision: DecisionRecord,
 }
 
@@ -215,8 +261,7 @@ impl Recorder for ReleaseRecorder {
         let event = Event::ReleaseDecided {
             run: self.run.clone(),
             request_digest: self.request_digest,
-            dataset: self.read.dataset.clone(),
-            snapshot: self.read.snapshot.clone(),
+            datasets: self.read.datasets.clone(),
             models: self.read.models.clone(),
             policy_digest: decision.policy_digest.parse()?,
             cells_released: decision.cells_released,
@@ -225,7 +270,7 @@ impl Recorder for ReleaseRecorder {
         };
         Ok(Recorded {
             receipt: self.domain.record.append(self.caller.actor(), event)?,
-            dataset: self.read.dataset.clone(),
+            datasets: self.read.names(),
             decision: decision.clone(),
         })
     }
@@ -291,7 +336,7 @@ async fn store_answer(
         organisation: caller.organisation.clone(),
         person: caller.person.clone(),
         request_digest: request.digest().to_string(),
-        dataset: recorded.dataset.clone(),
+        dataset: recorded.datasets.clone(),
         cells_released: count(recorded.decision.cells_released)?,
         cells_withheld: count(recorded.decision.cells_withheld)?,
         table_digest: recorded.decision.table_digest.clone(),

@@ -77,31 +77,6 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
-    /// The manifest is not what it should be.
-    #[error("`{file}`, line {line}, column {column}: {problem}")]
-    Manifest {
-        /// Name of the manifest file.
-        file: String,
-        /// Line, counted from 1.
-        line: usize,
-        /// Column of the line, in characters, counted from 1.
-        column: usize,
-        /// The key, what is wrong with it, and what to do.
-        problem: String,
-    },
-    /// The manifest is larger than [`crate::limits::MANIFEST_BYTES_MAX`].
-    #[error(
-        "`{file}`: a manifest has at most {limit} bytes, this one has {bytes}; is it the data file?"
-    )]
-    ManifestTooLarge {
-        /// Name of the manifest file.
-        file: String,
-        /// Its size in bytes.
-        bytes: u64,
-        /// The limit in bytes.
-        limit: usize,
-    },
-
     /// The source file is not there.
     #[error("`{file}`: no such file; check the path")]
     SourceMissing {
@@ -418,8 +393,6 @@ impl VaultError {
     /// A stable code, for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Manifest { .. } => "MANIFEST_INVALID",
-            Self::ManifestTooLarge { .. } => "MANIFEST_TOO_LARGE",
             Self::SourceMissing { .. } => "SOURCE_MISSING",
             Self::SourceFormat { .. } => "SOURCE_FORMAT",
             Self::SourceTooLarge { .. } => "SOURCE_TOO_LARGE",

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::limits::NAME_CHARS_MAX;
+use weir_catalogue::is_name;
 
 /// Random hexadecimal digits at the end of a snapshot id: 80 bits.
 const ID_DIGITS: usize = 20;
@@ -109,15 +109,6 @@ pub(crate) fn is_snapshot_id(id: &str) -> bool {
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     })
-}
-
-/// Whether `name` is lower snake_case of at most [`NAME_CHARS_MAX`] characters.
-pub(crate) fn is_name(name: &str) -> bool {
-    name.len() <= NAME_CHARS_MAX
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 #[cfg(test)]

@@ -39,7 +39,6 @@ mod ingest;
 mod keys;
 mod layout;
 pub mod limits;
-mod manifest;
 mod population;
 mod seal;
 mod snapshot;
@@ -50,11 +49,11 @@ mod vault;
 pub use error::{Family, Place, VaultError};
 pub use ingest::{Progress, Resources, Stage, Staged};
 pub use keys::{DataKey, KeyKeeper, MasterKey};
-pub use manifest::{Column, ColumnType, Manifest, Role};
 pub use snapshot::{SnapshotMeta, StoredColumn};
 pub use source::Source;
 pub use table::UNIT_COLUMN;
 pub use vault::Vault;
+pub use weir_catalogue::{Column, ColumnType, Manifest, Role, Unit};
 
 /// What the functions of this crate return.
 pub type Result<T, E = VaultError> = std::result::Result<T, E>;

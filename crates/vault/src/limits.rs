@@ -2,19 +2,6 @@
 //!
 //! Source files are untrusted: each bound here is checked before the memory or the time it guards is spent.
 
-/// Longest name of a dataset, population or column, in characters.
-pub const NAME_CHARS_MAX: usize = 63;
-/// Names that begin with this are Weir's own, such as the unit column.
-pub const NAME_PREFIX_RESERVED: &str = "weir_";
-/// Longest description, source or licence text in a manifest, in bytes.
-pub const TEXT_BYTES_MAX: usize = 4096;
-/// Largest manifest, in bytes.
-pub const MANIFEST_BYTES_MAX: usize = 1 << 20;
-/// Most columns of a dataset.
-pub const COLUMNS_MAX: usize = 1024;
-/// Most spellings of a missing value in a manifest.
-pub const NULL_VALUES_MAX: usize = 64;
-
 /// Largest source file, in bytes (1 TiB).
 pub const SOURCE_BYTES_MAX: u64 = 1 << 40;
 /// Most rows of one snapshot: a row's position is kept in 32 bits beside its unit while sorting.

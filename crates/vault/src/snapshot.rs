@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{Layout, META_FILE, is_snapshot_id};
 use crate::limits::META_BYTES_MAX;
-use crate::manifest::{ColumnType, Manifest, Role};
 use crate::{Result, VaultError, durable, seal};
+use weir_catalogue::{ColumnType, Manifest, Role};
 
 /// Version of the metadata and of the files it describes.
 const FORMAT: u32 = 1;

@@ -13,12 +13,12 @@ use crate::ingest::{self, Progress, Resources, Staged, Staging, Task};
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{self, Layout};
 use crate::limits::META_BYTES_MAX;
-use crate::manifest::Manifest;
 use crate::population::Population;
 use crate::snapshot::{self, SnapshotMeta, StoredMeta};
 use crate::source::Source;
 use crate::table::{SealedFiles, SealedTable};
 use crate::{Result, VaultError, durable};
+use weir_catalogue::Manifest;
 
 /// Version of the vault's layout.
 const FORMAT: u32 = 1;

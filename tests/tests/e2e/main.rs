@@ -5,6 +5,7 @@
 mod authority;
 mod bad_data;
 mod expected;
+mod joins;
 mod models;
 mod numbers;
 mod record;

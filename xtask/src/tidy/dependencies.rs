@@ -17,6 +17,7 @@ pub(super) const OWN_PREFIX: &str = "weir-";
 const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("audit", &[]),
+    ("catalogue", &[]),
     (
         "cli",
         &[
@@ -25,7 +26,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ),
     ("client", &["api", "audit"]),
     ("gate", &["policy"]),
-    ("inside", &["gate", "model", "policy", "vault"]),
+    ("inside", &["catalogue", "gate", "model", "policy", "vault"]),
     ("model", &[]),
     ("outside", &["gate"]),
     ("policy", &[]),
@@ -33,10 +34,19 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "api", "audit", "gate", "inside", "model", "outside", "policy", "registry", "vault",
+            "api",
+            "audit",
+            "catalogue",
+            "gate",
+            "inside",
+            "model",
+            "outside",
+            "policy",
+            "registry",
+            "vault",
         ],
     ),
-    ("vault", &[]),
+    ("vault", &["catalogue"]),
 ];
 
 /// Third-party crates, with all whose name continues theirs after a dash, and the crates under `crates/` that alone

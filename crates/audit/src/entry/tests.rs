@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::digest::Digest;
-use crate::event::ModelRef;
+use crate::event::{DatasetRef, ModelRef};
 
 const HEAD: &str = r#"{"version":1,"time":"2026-01-31T09:30:00.000Z","actor":{"person":"wang.lei","organisation":"traffic-bureau","role":"bureau"},"event":"#;
 const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -96,8 +96,10 @@ fn golden() -> Vec<(Event, String)> {
             Event::ReleaseDecided {
                 run: text("r1"),
                 request_digest: digest,
-                dataset: text("flights"),
-                snapshot: text("s1"),
+                datasets: vec![DatasetRef {
+                    name: text("flights"),
+                    snapshot: text("s1"),
+                }],
                 models,
                 policy_digest: digest,
                 cells_released: 12,
@@ -105,7 +107,7 @@ fn golden() -> Vec<(Event, String)> {
                 table_digest: digest,
             },
             format!(
-                r#"{{"type":"release_decided","run":"r1","request_digest":"{EMPTY}","dataset":"flights","snapshot":"s1","models":[{{"name":"disruption","digest":"{EMPTY}"}}],"policy_digest":"{EMPTY}","cells_released":12,"cells_withheld_at_most":10,"table_digest":"{EMPTY}"}}"#
+                r#"{{"type":"release_decided","run":"r1","request_digest":"{EMPTY}","datasets":[{{"name":"flights","snapshot":"s1"}}],"models":[{{"name":"disruption","digest":"{EMPTY}"}}],"policy_digest":"{EMPTY}","cells_released":12,"cells_withheld_at_most":10,"table_digest":"{EMPTY}"}}"#
             ),
         ),
         (

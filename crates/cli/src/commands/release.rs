@@ -29,7 +29,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: ReleaseCommand) -> Res
             json!(release.released_at),
             json!(release.person),
             json!(release.organisation),
-            json!(release.dataset),
+            json!(release.datasets.join(", ")),
             json!(release.cells_released),
             json!(release.cells_withheld),
             json!(release.run_id),

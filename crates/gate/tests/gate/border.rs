@@ -99,7 +99,9 @@ fn pass(column: ArrayRef) -> Released {
     ];
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![ids, column]).unwrap();
     let cells = [region("", 0, 10), region("", 0, 10), region("", 0, 2)];
-    let unreleased = Unreleased::new(batch, 1, evidence(&cells)).ok().unwrap();
+    let unreleased = Unreleased::new(batch, 1, vec![evidence(&cells)])
+        .ok()
+        .unwrap();
     release(judge(unreleased, &Policy::built_in_default()).ok().unwrap()).0
 }
 
@@ -273,7 +275,7 @@ fn metadata_stays_inside() {
     )
     .unwrap();
     let through = |batch: RecordBatch| {
-        let unreleased = Unreleased::new(batch, 1, evidence(&[region("a", 1, 10)]))
+        let unreleased = Unreleased::new(batch, 1, vec![evidence(&[region("a", 1, 10)])])
             .ok()
             .unwrap();
         release(judge(unreleased, &Policy::built_in_default()).ok().unwrap()).0

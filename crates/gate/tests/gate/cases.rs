@@ -159,7 +159,7 @@ fn the_same_cell_twice_is_a_bug_even_where_both_halves_are_withheld() {
 #[test]
 fn evidence_must_cover_the_table() {
     let refused = |units: UInt64Array, rows: UInt64Array| {
-        let error = Unreleased::new(ids(2), 1, EvidenceColumns::of_counts(units, rows))
+        let error = Unreleased::new(ids(2), 1, vec![EvidenceColumns::of_counts(units, rows)])
             .err()
             .unwrap();
         assert_eq!(error.family(), Family::Bug);
@@ -185,7 +185,7 @@ fn columns_off_the_list_are_refused_before_any_cell_is_judged() {
     let error = Unreleased::new(
         batch,
         0,
-        EvidenceColumns::of_counts(same(1, 99), same(1, 99)),
+        vec![EvidenceColumns::of_counts(same(1, 99), same(1, 99))],
     )
     .err()
     .unwrap();
@@ -206,9 +206,13 @@ fn more_columns_than_allowed_are_refused() {
         .map(|i| Field::new(i.to_string(), DataType::Int64, true))
         .collect();
     let batch = RecordBatch::new_empty(Arc::new(Schema::new(fields)));
-    let error = Unreleased::new(batch, 0, EvidenceColumns::of_counts(same(0, 0), same(0, 0)))
-        .err()
-        .unwrap();
+    let error = Unreleased::new(
+        batch,
+        0,
+        vec![EvidenceColumns::of_counts(same(0, 0), same(0, 0))],
+    )
+    .err()
+    .unwrap();
     assert_eq!(
         (error.code(), error.family()),
         ("GATE_TOO_MANY_COLUMNS", Family::Caller)
@@ -224,7 +228,7 @@ fn a_table_over_the_limits_is_refused_with_a_coarse_number() {
     let judged = |count, policy: &Policy| {
         let evidence = EvidenceColumns::of_counts(same(count, 10), same(count, 10));
         judge(
-            Unreleased::new(ids(count), 1, evidence).ok().unwrap(),
+            Unreleased::new(ids(count), 1, vec![evidence]).ok().unwrap(),
             policy,
         )
     };
@@ -256,7 +260,9 @@ fn a_table_over_the_limits_is_refused_with_a_coarse_number() {
 fn more_groups_than_the_gate_judges_are_refused() {
     let count = CELLS_JUDGED_MAX + 1;
     let evidence = EvidenceColumns::of_counts(same(count, 1), same(count, 1));
-    let error = Unreleased::new(ids(count), 1, evidence).err().unwrap();
+    let error = Unreleased::new(ids(count), 1, vec![evidence])
+        .err()
+        .unwrap();
     assert_eq!(
         (error.code(), error.family()),
         ("GATE_TOO_MANY_GROUPS", Family::Policy)
@@ -274,7 +280,7 @@ fn a_dictionary_that_stands_for_too_much_text_is_refused_before_it_is_unpacked()
     let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(column)]).unwrap();
     let evidence = EvidenceColumns::of_counts(same(count, 10), same(count, 10));
     let error = judge(
-        Unreleased::new(batch, 1, evidence).ok().unwrap(),
+        Unreleased::new(batch, 1, vec![evidence]).ok().unwrap(),
         &Policy::built_in_default(),
     )
     .err()

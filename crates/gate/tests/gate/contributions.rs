@@ -1,7 +1,9 @@
 //! Sums and means at the door: what is withheld because of who contributes how much.
 
 use arrow::array::{BooleanArray, Float64Array, UInt64Array};
-use weir_gate::{Contributions, Contributors, EvidenceColumns, Family, GateError, Unreleased};
+use weir_gate::{
+    Contributions, Contributors, EvidenceColumns, Family, GateError, Unreleased, judge,
+};
 use weir_policy::Policy;
 
 use crate::table::{Cell, Measure, by_region, region};
@@ -178,7 +180,7 @@ fn handed_over(units: u64, rows: u64, total: f64, top: [f64; 3]) -> Result<Unrel
             negative: BooleanArray::from(vec![false]),
         }],
     };
-    Unreleased::new(by_region().batch(&[region("a", 0, 0)]), 1, evidence)
+    Unreleased::new(by_region().batch(&[region("a", 0, 0)]), 1, vec![evidence])
 }
 
 #[test]
@@ -227,7 +229,7 @@ fn every_column_of_the_evidence_must_cover_the_table() {
         });
         change(&mut evidence);
         let batch = by_region().batch(&[region("a", 0, 0)]);
-        Unreleased::new(batch, 1, evidence).err()
+        Unreleased::new(batch, 1, vec![evidence]).err()
     };
     assert_eq!(refused(&|_| ()), None);
     let length = Some(GateError::EvidenceLength);
@@ -256,5 +258,26 @@ fn every_column_of_the_evidence_must_cover_the_table() {
     assert_eq!(
         refused(&|e| e.counted[0].units = vec![None].into()),
         missing
+    );
+}
+
+#[test]
+fn a_cell_passes_for_every_kind_of_unit_or_not_at_all() {
+    let counts = |units: u64| EvidenceColumns::of_counts(vec![units].into(), vec![99].into());
+    let released = |kinds: Vec<EvidenceColumns>| {
+        let table = Unreleased::new(by_region().batch(&[region("a", 0, 0)]), 1, kinds);
+        judge(table.ok().unwrap(), &Policy::built_in_default())
+            .unwrap()
+            .record()
+            .cells_released
+    };
+    assert_eq!(released(vec![counts(50), counts(50)]), 1);
+    for few in 0..10 {
+        assert_eq!(released(vec![counts(50), counts(few)]), 0, "{few}");
+        assert_eq!(released(vec![counts(few), counts(50)]), 0, "{few}");
+    }
+    assert_eq!(
+        Unreleased::new(by_region().batch(&[region("a", 0, 0)]), 1, vec![]).err(),
+        Some(GateError::EvidenceMissing)
     );
 }

@@ -111,7 +111,7 @@ impl Shape {
     }
 
     pub(crate) fn unreleased(&self, cells: &[Cell]) -> Result<Unreleased, GateError> {
-        Unreleased::new(self.batch(cells), self.keys.len(), evidence(cells))
+        Unreleased::new(self.batch(cells), self.keys.len(), vec![evidence(cells)])
     }
 
     pub(crate) fn judge(&self, cells: &[Cell], policy: &Policy) -> Result<Judged, GateError> {

@@ -2,102 +2,15 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, StructArray, UInt32Array, UInt64Array,
-};
-use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, UInt32Type};
-use datafusion::common::{Result, ScalarValue, internal_err};
-use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
-use weir_gate::TOP_UNITS;
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
-/// What is computed of each group: the cell itself, then each counted argument, then each summed one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Layout {
-    /// Arguments whose values are counted.
-    pub(crate) counts: usize,
-    /// Arguments whose values are summed.
-    pub(crate) sums: usize,
-}
-
-impl Layout {
-    /// Names and types of what a group ends in.
-    pub(crate) fn fields(self) -> Fields {
-        let count = |name: String| Field::new(name, DataType::UInt64, false);
-        let float = |name: String| Field::new(name, DataType::Float64, false);
-        let mut fields = vec![count("rows".to_owned()), count("units".to_owned())];
-        for index in 0..self.counts {
-            fields.extend(["rows", "units"].map(|what| count(format!("count_{index}_{what}"))));
-        }
-        for index in 0..self.sums {
-            fields.extend(["rows", "units"].map(|what| count(format!("sum_{index}_{what}"))));
-            fields.push(float(format!("sum_{index}_total")));
-            fields.extend((0..TOP_UNITS).map(|rank| float(format!("sum_{index}_top_{rank}"))));
-            fields.push(Field::new(
-                format!("sum_{index}_negative"),
-                DataType::Boolean,
-                false,
-            ));
-        }
-        fields.into()
-    }
-}
-
-/// Rows and units that had a value, and the unit we are in.
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    rows: u64,
-    units: u64,
-    unit: u32,
-}
-
-impl Count {
-    /// Counts a row; true where it begins another unit.
-    fn row(&mut self, unit: u32) -> bool {
-        let begins = self.rows == 0 || self.unit != unit;
-        self.rows += 1;
-        self.units += u64::from(begins);
-        self.unit = unit;
-        begins
-    }
-}
-
-/// Contributions of units to a sum.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sum {
-    count: Count,
-    /// Sum of the unit we are in.
-    current: f64,
-    total: f64,
-    top: [f64; TOP_UNITS],
-    negative: bool,
-}
-
-impl Sum {
-    fn row(&mut self, unit: u32, value: f64) {
-        if self.count.row(unit) {
-            self.fold();
-        }
-        self.current += value;
-    }
-
-    /// Ends the unit we were in.
-    fn fold(&mut self) {
-        let contribution = self.current.abs();
-        self.negative |= self.current < 0.0;
-        self.total += contribution;
-        let mut rest = contribution;
-        for kept in &mut self.top {
-            if rest > *kept {
-                std::mem::swap(&mut rest, kept);
-            }
-        }
-        self.current = 0.0;
-    }
-}
+use super::layout::{Arguments, Count, Groups, Layout, Sum, one_partition};
 
 /// The evidence of every group so far.
 #[derive(Debug)]
-pub(crate) struct Evidence {
+pub(super) struct Evidence {
     layout: Layout,
     cells: Vec<Count>,
     /// One vector per counted argument, indexed by group.
@@ -107,13 +20,15 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    pub(crate) fn new(layout: Layout) -> Self {
-        Self {
+    pub(super) fn new(layout: Layout, groups: usize) -> Self {
+        let mut evidence = Self {
             layout,
             cells: Vec::new(),
             counts: vec![Vec::new(); layout.counts],
             sums: vec![Vec::new(); layout.sums],
-        }
+        };
+        evidence.grow(groups);
+        evidence
     }
 
     fn grow(&mut self, groups: usize) {
@@ -147,33 +62,21 @@ impl GroupsAccumulator for Evidence {
         opt_filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        let (Some(units), None) = (
-            values
-                .first()
-                .and_then(|units| units.as_primitive_opt::<UInt32Type>()),
-            opt_filter,
-        ) else {
-            return internal_err!("evidence is computed of units, unfiltered");
-        };
-        // Behind the arguments the engine hands over what it orders by, here the unit once more.
-        let arguments = values.get(1..1 + self.layout.counts + self.layout.sums);
-        let (Some(arguments), 0) = (arguments, units.null_count()) else {
-            return internal_err!("evidence is computed of its arguments");
-        };
+        let arguments = Arguments::new(self.layout, values, opt_filter)?;
+        if arguments.units.null_count() > 0 {
+            return internal_err!("every row has a unit of the first kind");
+        }
         self.grow(total_num_groups);
-        self.update_cells(units, group_indices)?;
-        let units = units.values();
-        let (counted, summed) = arguments.split_at(self.layout.counts);
-        for (counts, column) in self.counts.iter_mut().zip(counted) {
-            let has_value = column.as_boolean();
+        self.update_cells(arguments.units, group_indices)?;
+        let units = arguments.units.values();
+        for (counts, has_value) in self.counts.iter_mut().zip(arguments.counted()) {
             for (row, group) in group_indices.iter().enumerate() {
                 if has_value.value(row) {
                     counts[*group].row(units[row]);
                 }
             }
         }
-        for (sums, column) in self.sums.iter_mut().zip(summed) {
-            let column = column.as_primitive::<Float64Type>();
+        for (sums, column) in self.sums.iter_mut().zip(arguments.summed()) {
             for (row, group) in group_indices.iter().enumerate() {
                 if column.is_valid(row) {
                     sums[*group].row(units[row], column.value(row));
@@ -185,20 +88,19 @@ impl GroupsAccumulator for Evidence {
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let cells = emit_to.take_needed(&mut self.cells);
-        let mut columns = count_columns(&cells).to_vec();
-        for counts in &mut self.counts {
-            columns.extend(count_columns(&emit_to.take_needed(counts)));
-        }
-        for sums in &mut self.sums {
+        let counts = self.counts.iter_mut();
+        let counts = counts.map(|counts| emit_to.take_needed(counts)).collect();
+        let sums = self.sums.iter_mut().map(|sums| {
             let mut sums = emit_to.take_needed(sums);
             sums.iter_mut().for_each(Sum::fold);
-            columns.extend(sum_columns(&sums));
-        }
-        Ok(Arc::new(StructArray::try_new(
-            self.layout.fields(),
-            columns,
-            None,
-        )?))
+            sums
+        });
+        let groups = Groups {
+            cells,
+            counts,
+            sums: sums.collect(),
+        };
+        Ok(Arc::new(groups.columns(self.layout)?))
     }
 
     fn state(&mut self, _emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
@@ -234,67 +136,6 @@ impl GroupsAccumulator for Evidence {
                 .iter()
                 .map(|sums| sums.capacity() * size_of::<Sum>())
                 .sum::<usize>()
-    }
-}
-
-/// Inside runs on one partition, so that float sums are the same everywhere; partial results are never merged.
-fn one_partition<T>() -> Result<T> {
-    internal_err!("evidence is computed in one partition")
-}
-
-fn count_columns(counts: &[Count]) -> [ArrayRef; 2] {
-    let column = |count: fn(&Count) -> u64| counts.iter().map(count).collect::<UInt64Array>();
-    [
-        Arc::new(column(|count| count.rows)),
-        Arc::new(column(|count| count.units)),
-    ]
-}
-
-fn sum_columns(sums: &[Sum]) -> Vec<ArrayRef> {
-    let counts: Vec<Count> = sums.iter().map(|sum| sum.count).collect();
-    let mut columns = count_columns(&counts).to_vec();
-    let float = |values: Vec<f64>| -> ArrayRef { Arc::new(Float64Array::from(values)) };
-    columns.push(float(sums.iter().map(|sum| sum.total).collect()));
-    columns
-        .extend((0..TOP_UNITS).map(|rank| float(sums.iter().map(|sum| sum.top[rank]).collect())));
-    columns.push(Arc::new(BooleanArray::from_iter(
-        sums.iter().map(|sum| Some(sum.negative)),
-    )));
-    columns
-}
-
-/// The evidence of a table without keys: one group, there from the start.
-#[derive(Debug)]
-pub(crate) struct Whole(Evidence);
-
-impl Whole {
-    pub(crate) fn new(layout: Layout) -> Self {
-        let mut evidence = Evidence::new(layout);
-        evidence.grow(1);
-        Self(evidence)
-    }
-}
-
-impl Accumulator for Whole {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let rows = values.first().map_or(0, |units| units.len());
-        self.0.update_batch(values, &vec![0; rows], None, 1)
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        ScalarValue::try_from_array(&self.0.evaluate(EmitTo::All)?, 0)
-    }
-
-    fn size(&self) -> usize {
-        self.0.size()
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        one_partition()
-    }
-
-    fn merge_batch(&mut self, _states: &[ArrayRef]) -> Result<()> {
-        one_partition()
     }
 }
 

@@ -9,16 +9,29 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
 };
 
-use super::accumulator::{Evidence, Layout, Whole};
+use super::accumulator::Evidence;
+use super::layout::Layout;
+use super::unordered::Unordered;
+use super::whole::Whole;
+
+/// How rows come to the function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Rows {
+    /// Sorted by unit, ascending, every row with one.
+    ByUnit,
+    /// In any order, with or without a unit.
+    InAnyOrder,
+}
 
 /// The function of a unit, then as many counted and summed arguments.
-pub(crate) fn evidence_of(counts: usize, sums: usize) -> Arc<AggregateUDF> {
+pub(crate) fn evidence_of(layout: Layout, rows: Rows) -> Arc<AggregateUDF> {
     let arguments = std::iter::once(DataType::UInt32)
-        .chain(std::iter::repeat_n(DataType::Boolean, counts))
-        .chain(std::iter::repeat_n(DataType::Float64, sums))
+        .chain(std::iter::repeat_n(DataType::Boolean, layout.counts))
+        .chain(std::iter::repeat_n(DataType::Float64, layout.sums))
         .collect();
     Arc::new(AggregateUDF::new_from_impl(EvidenceFunction {
-        layout: Layout { counts, sums },
+        layout,
+        rows,
         signature: Signature::exact(arguments, Volatility::Immutable),
     }))
 }
@@ -26,12 +39,16 @@ pub(crate) fn evidence_of(counts: usize, sums: usize) -> Arc<AggregateUDF> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct EvidenceFunction {
     layout: Layout,
+    rows: Rows,
     signature: Signature,
 }
 
 impl AggregateUDFImpl for EvidenceFunction {
     fn name(&self) -> &'static str {
-        "weir_evidence"
+        match self.rows {
+            Rows::ByUnit => "weir_evidence",
+            Rows::InAnyOrder => "weir_evidence_unordered",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -43,7 +60,10 @@ impl AggregateUDFImpl for EvidenceFunction {
     }
 
     fn accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Whole::new(self.layout)))
+        Ok(match self.rows {
+            Rows::ByUnit => Box::new(Whole::new(Evidence::new(self.layout, 1))),
+            Rows::InAnyOrder => Box::new(Whole::new(Unordered::new(self.layout, 1))),
+        })
     }
 
     fn state_fields(&self, _args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
@@ -58,6 +78,9 @@ impl AggregateUDFImpl for EvidenceFunction {
         &self,
         _args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Evidence::new(self.layout)))
+        Ok(match self.rows {
+            Rows::ByUnit => Box::new(Evidence::new(self.layout, 0)),
+            Rows::InAnyOrder => Box::new(Unordered::new(self.layout, 0)),
+        })
     }
 }

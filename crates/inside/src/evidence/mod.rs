@@ -8,9 +8,16 @@
 //! The vault keeps rows sorted by unit, so all of it is a running update of "the unit we are in" (`accumulator.rs`),
 //! and no set of units is ever built. The order is asked for as a requirement of the aggregate, so the engine sorts where
 //! it is lost, and every row is checked against the one before it: a count is right or there is none.
+//!
+//! Rows may be about several kinds of unit, such as the driver and the vehicle of a trip, and can be sorted by one. The
+//! evidence of every further kind is kept by group and unit in a table (`unordered.rs`), exact and at the cost of memory.
+//! A row that names no unit of a kind says nothing about that kind.
 
 mod accumulator;
 mod function;
+mod layout;
+mod unordered;
+mod whole;
 
 use std::sync::Arc;
 
@@ -19,24 +26,23 @@ use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Schema, UInt64T
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Expr, ExprSchemable, ident, try_cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, try_cast};
 use weir_gate::{COLUMN_NAME_BYTES_MAX, Contributions, Contributors, EvidenceColumns, TOP_UNITS};
-use weir_vault::UNIT_COLUMN;
 
 use crate::error::ComputeError;
-use function::evidence_of;
+use function::{Rows, evidence_of};
+use layout::Layout;
 
 /// The evidence that one table's aggregates ask for.
 pub(crate) struct EvidencePlan {
-    /// The aggregate that computes it: the last column beside the cells.
-    pub(crate) aggregate: Expr,
-    counts: usize,
-    sums: usize,
+    /// The aggregates that compute it, one for each kind of unit: the last columns beside the cells.
+    pub(crate) aggregates: Vec<Expr>,
+    layout: Layout,
 }
 
 impl EvidencePlan {
-    /// Evidence for a table with these aggregates over this input.
-    pub(crate) fn new(aggregates: &[Expr], input: &DFSchema) -> Result<Self> {
+    /// Evidence for a table with these aggregates over this input, whose rows are about these units.
+    pub(crate) fn new(aggregates: &[Expr], units: &[Expr], input: &DFSchema) -> Result<Self> {
         let (mut counts, mut sums) = (Vec::new(), Vec::new());
         for aggregate in aggregates {
             let Some((function, argument)) = call(aggregate) else {
@@ -48,42 +54,56 @@ impl EvidencePlan {
                 push_new(&mut counts, argument.clone().is_not_null());
             }
         }
-        let function = evidence_of(counts.len(), sums.len());
-        let (counted, summed) = (counts.len(), sums.len());
-        let arguments = std::iter::once(ident(UNIT_COLUMN))
-            .chain(counts)
-            .chain(sums)
-            .collect();
-        let by_unit = vec![ident(UNIT_COLUMN).sort(true, false)];
-        let call = AggregateFunction::new_udf(function, arguments, false, None, by_unit, None);
+        let layout = Layout {
+            counts: counts.len(),
+            sums: sums.len(),
+        };
+        let arguments: Vec<Expr> = counts.into_iter().chain(sums).collect();
+        let aggregates = units.iter().enumerate().map(|(kind, unit)| {
+            let arguments = std::iter::once(unit).chain(&arguments).cloned().collect();
+            // Rows come in the order of the first kind; one order is all they can have.
+            let (rows, order) = match kind {
+                0 => (Rows::ByUnit, vec![unit.clone().sort(true, false)]),
+                _ => (Rows::InAnyOrder, Vec::new()),
+            };
+            let function = evidence_of(layout, rows);
+            let call = AggregateFunction::new_udf(function, arguments, false, None, order, None);
+            Expr::AggregateFunction(call).alias(format!("weir_evidence_{kind}"))
+        });
         Ok(Self {
-            aggregate: Expr::AggregateFunction(call).alias("weir_evidence"),
-            counts: counted,
-            sums: summed,
+            aggregates: aggregates.collect(),
+            layout,
         })
     }
 
-    /// Splits the computed table into the cells and their evidence, which is the last column.
+    /// Splits the computed table into the cells and their evidence, which are the last columns.
     pub(crate) fn take(
         &self,
         table: &RecordBatch,
-    ) -> Result<(RecordBatch, EvidenceColumns), ComputeError> {
-        let (evidence, cells) = table.columns().split_last().ok_or(ComputeError::Bug)?;
-        let evidence = evidence.as_struct_opt().ok_or(ComputeError::Bug)?;
+    ) -> Result<(RecordBatch, Vec<EvidenceColumns>), ComputeError> {
+        let cells = table.num_columns().checked_sub(self.aggregates.len());
+        let cells = cells.ok_or(ComputeError::Bug)?;
+        let evidence = table.columns()[cells..]
+            .iter()
+            .map(|column| self.columns(column.as_struct_opt().ok_or(ComputeError::Bug)?))
+            .collect::<Result<_, _>>()?;
         let cells = table
-            .project(&(0..cells.len()).collect::<Vec<_>>())
+            .project(&(0..cells).collect::<Vec<_>>())
             .map_err(|_| ComputeError::Bug)?;
-        let columns = EvidenceColumns {
+        Ok((with_short_names(&cells)?, evidence))
+    }
+
+    fn columns(&self, evidence: &StructArray) -> Result<EvidenceColumns, ComputeError> {
+        Ok(EvidenceColumns {
             units: counts(evidence, "units")?,
             rows: counts(evidence, "rows")?,
-            counted: (0..self.counts)
+            counted: (0..self.layout.counts)
                 .map(|index| contributors(evidence, index))
                 .collect::<Result<_, _>>()?,
-            contributions: (0..self.sums)
+            contributions: (0..self.layout.sums)
                 .map(|index| contributions(evidence, index))
                 .collect::<Result<_, _>>()?,
-        };
-        Ok((with_short_names(&cells)?, columns))
+        })
     }
 }
 

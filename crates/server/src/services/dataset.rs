@@ -12,13 +12,14 @@ use weir_api::v1::{
     RegisterDatasetRequest, RegisterDatasetResponse,
 };
 use weir_audit::Event;
+use weir_catalogue::Manifest;
 use weir_registry::{DatasetRecord, Role};
-use weir_vault::{Manifest, Progress as Ingested, SnapshotMeta, Source, Stage};
+use weir_vault::{Progress as Ingested, SnapshotMeta, Source, Stage};
 
 use super::{Answers, Sender, enter, refused, stream};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
-use crate::fault::{Fault, count, panicked, stopping};
+use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 
 pub(crate) struct Datasets(pub(crate) Arc<Domain>);
 
@@ -73,15 +74,7 @@ impl DatasetService for Datasets {
             .dataset(&name)
             .await
             .map_err(Fault::from)?
-            .ok_or_else(|| {
-                let name: String = name.chars().take(super::NAME_CHARS_MAX).collect();
-                Fault::caller(
-                    "DATASET_UNKNOWN",
-                    format!(
-                        "there is no dataset `{name}`. `weir dataset list` shows those there are"
-                    ),
-                )
-            })?;
+            .ok_or_else(|| dataset_unknown(&name))?;
         Ok(Response::new(to_proto(record, caller.role)?))
     }
 }
@@ -211,7 +204,7 @@ fn to_proto(record: DatasetRecord, role: Role) -> Result<v1::Dataset, Fault> {
     })
 }
 
-fn column(column: &weir_vault::Column) -> v1::Column {
+fn column(column: &weir_catalogue::Column) -> v1::Column {
     v1::Column {
         name: column.name.clone(),
         r#type: column.kind.name().to_owned(),

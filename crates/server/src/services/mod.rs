@@ -27,7 +27,7 @@ use crate::domain::Domain;
 use crate::fault::Fault;
 
 /// Longest name of a model, in characters.
-const NAME_CHARS_MAX: usize = 63;
+pub(crate) const NAME_CHARS_MAX: usize = 63;
 
 /// Messages that wait for a slow client before the sender waits too.
 const STREAM_DEPTH: usize = 16;

@@ -51,7 +51,7 @@ fn to_proto(run: RunRecord) -> v1::Release {
         run_id: run.run,
         person: run.person,
         organisation: run.organisation,
-        dataset: run.dataset,
+        datasets: run.dataset.split(", ").map(str::to_owned).collect(),
         cells_released: run.cells_released.unsigned_abs(),
         cells_withheld: run.cells_withheld.unsigned_abs(),
         table_digest: run.table_digest,

@@ -11,10 +11,10 @@ use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::limits::ROWS_MAX;
-use crate::manifest::Manifest;
 use crate::population::Population;
 use crate::source::SourceBatch;
 use crate::{Result, VaultError};
+use weir_catalogue::Manifest;
 
 /// Name of the sort key. No column of a manifest can have it.
 pub(super) const KEY_COLUMN: &str = "weir_key";

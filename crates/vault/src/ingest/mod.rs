@@ -21,13 +21,13 @@ pub(crate) use staged::Staging;
 
 use crate::keys::DataKey;
 use crate::limits::SORT_BYTES;
-use crate::manifest::Manifest;
 use crate::population::Population;
 use crate::snapshot::SealedFile;
 use crate::source::{self, Source};
 use crate::{Result, VaultError};
 use code::Coder;
 use sort::{Sorted, Sorter, Sorting};
+use weir_catalogue::Manifest;
 use write::SealedWriter;
 
 /// Batches that wait between merging and sealing.

@@ -27,10 +27,10 @@ use crate::durable;
 use crate::keys::DataKey;
 use crate::layout::part_file;
 use crate::limits::{FILE_ROWS_MAX, FILE_ROWS_MIN, FILES_TARGET, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
-use crate::manifest::Manifest;
 use crate::snapshot::{SealedFile, file_place, stored_columns};
 use crate::table::{parquet_key, stored_schema};
 use crate::{Result, VaultError};
+use weir_catalogue::Manifest;
 
 /// Writes the files of one snapshot.
 pub(super) struct SealedWriter {

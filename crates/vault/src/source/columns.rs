@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::manifest::{Column, Manifest};
 use crate::{Result, VaultError};
+use weir_catalogue::{Column, Manifest};
 
 /// Most names in one message.
 const NAMES_SHOWN_MAX: usize = 8;

@@ -11,8 +11,8 @@ use super::columns::match_columns;
 use super::csv_values::{CsvValues, values_for};
 use super::{SourceBatch, SourceReader};
 use crate::limits::{BATCH_BYTES, BATCH_ROWS, FIELD_BYTES_MAX, ROW_BYTES_MAX, ROWS_MAX};
-use crate::manifest::Manifest;
 use crate::{Place, Result, VaultError};
+use weir_catalogue::Manifest;
 
 /// Bytes read from the file at a time.
 const BUFFER_BYTES: usize = 256 * 1024;

@@ -10,7 +10,7 @@ use arrow::datatypes::{
 };
 use chrono::Utc;
 
-use crate::manifest::ColumnType;
+use weir_catalogue::ColumnType;
 
 /// Length of `YYYY-MM-DD`.
 const DATE_CHARS: usize = 10;

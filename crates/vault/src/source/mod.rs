@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use arrow::array::ArrayRef;
 
 use crate::limits::SOURCE_BYTES_MAX;
-use crate::manifest::Manifest;
 use crate::{Result, VaultError};
+use weir_catalogue::Manifest;
 
 /// The file a dataset is registered from.
 #[derive(Debug, Clone)]

@@ -16,9 +16,10 @@ use parquet::file::metadata::ParquetMetaData;
 use super::columns::match_columns;
 use super::widen::{self, Misfit};
 use super::{SourceBatch, SourceReader};
-use crate::limits::{BATCH_ROWS, COLUMNS_MAX, FIELD_BYTES_MAX, ROWS_MAX};
-use crate::manifest::Manifest;
+use crate::limits::{BATCH_ROWS, FIELD_BYTES_MAX, ROWS_MAX};
 use crate::{Place, Result, VaultError};
+use weir_catalogue::Manifest;
+use weir_catalogue::limits::COLUMNS_MAX;
 
 pub(super) struct ParquetSource<'a> {
     file: &'a str,

@@ -5,7 +5,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, TimeUnit, TimestampNanosecondType};
 
 use crate::limits::FIELD_BYTES_MAX;
-use crate::manifest::ColumnType;
+use weir_catalogue::ColumnType;
 
 /// What is wrong with a column's values, with the row's position in the batch.
 pub(super) enum Misfit {

@@ -6,6 +6,14 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use datafusion::arrow::array::{AsArray, Float64Array, StructArray};
+use datafusion::arrow::datatypes::{DataType, Float64Type};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Accumulator;
+use weir_gate::TOP_UNITS;
+
+use super::super::unordered::Unordered;
+use super::super::whole::Whole;
 use super::*;
 
 /// A row: group, unit, what is counted, what is summed.
@@ -29,7 +37,7 @@ fn columns(rows: &[Row]) -> (Vec<ArrayRef>, Vec<usize>) {
 
 /// One number per field of the layout, by group.
 fn computed(rows: &[Row], batch_rows: usize) -> Vec<Vec<f64>> {
-    let mut evidence = Evidence::new(LAYOUT);
+    let mut evidence = Evidence::new(LAYOUT, 0);
     for batch in rows.chunks(batch_rows) {
         let (values, groups) = columns(batch);
         evidence
@@ -110,8 +118,27 @@ proptest! {
     }
 
     #[test]
+    fn rows_in_any_order_are_counted_as_exactly(
+        (rows, shuffled) in rows().prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+        batch_rows in 1_usize..50,
+        first in 0..GROUPS,
+    ) {
+        let mut evidence = Unordered::new(LAYOUT, 0);
+        for batch in shuffled.chunks(batch_rows) {
+            let (values, groups) = columns(batch);
+            evidence.update_batch(&values, &groups, None, GROUPS).unwrap();
+        }
+        if shuffled.is_empty() {
+            evidence = Unordered::new(LAYOUT, GROUPS);
+        }
+        let mut emitted = table(evidence.evaluate(EmitTo::First(first)).unwrap().as_struct());
+        emitted.extend(table(evidence.evaluate(EmitTo::All).unwrap().as_struct()));
+        prop_assert_eq!(emitted, naive(&rows));
+    }
+
+    #[test]
     fn emitting_the_first_groups_leaves_the_others_whole(rows in rows(), first in 0..GROUPS) {
-        let mut evidence = Evidence::new(LAYOUT);
+        let mut evidence = Evidence::new(LAYOUT, 0);
         let (values, groups) = columns(&rows);
         evidence.update_batch(&values, &groups, None, GROUPS).unwrap();
         let mut emitted = table(evidence.evaluate(EmitTo::First(first)).unwrap().as_struct());
@@ -123,7 +150,7 @@ proptest! {
 #[test]
 fn an_order_that_is_not_as_promised_is_noticed() {
     let (values, groups) = columns(&[(0, 2, true, None), (1, 1, true, None), (0, 1, true, None)]);
-    let mut evidence = Evidence::new(LAYOUT);
+    let mut evidence = Evidence::new(LAYOUT, 0);
     assert!(
         evidence
             .update_batch(&values, &groups, None, GROUPS)
@@ -137,7 +164,7 @@ fn what_is_no_number_makes_the_total_none() {
         Arc::new(UInt32Array::from(vec![1, 2])),
         Arc::new(Float64Array::from(vec![f64::NAN, 1.0])),
     ];
-    let mut whole = Whole::new(Layout { counts: 0, sums: 1 });
+    let mut whole = Whole::new(Evidence::new(Layout { counts: 0, sums: 1 }, 1));
     whole.update_batch(&values).unwrap();
     let evidence = whole.evaluate().unwrap().to_array().unwrap();
     assert!(
@@ -148,6 +175,12 @@ fn what_is_no_number_makes_the_total_none() {
 
 #[test]
 fn nothing_is_a_cell_of_nobody() {
-    let evidence = Whole::new(LAYOUT).evaluate().unwrap().to_array().unwrap();
-    assert_eq!(table(evidence.as_struct()), vec![vec![0.0; 11]]);
+    let nothing = |evidence: ScalarValue| {
+        assert_eq!(
+            table(evidence.to_array().unwrap().as_struct()),
+            vec![vec![0.0; 11]]
+        );
+    };
+    nothing(Whole::new(Evidence::new(LAYOUT, 1)).evaluate().unwrap());
+    nothing(Whole::new(Unordered::new(LAYOUT, 1)).evaluate().unwrap());
 }

@@ -16,29 +16,48 @@
 //! description = "Tail number of the aircraft"
 //! header = "TailNum"             # optional: the column's name in the file, where it differs
 //! ```
+//!
+//! A row may be about several units. Then `[[unit]]` tables stand in place of `population` and `unit`, the primary one
+//! first:
+//!
+//! ```toml
+//! [[unit]]
+//! column = "driver_id"
+//! population = "drivers"
+//!
+//! [[unit]]
+//! column = "plate"
+//! population = "vehicles"
+//! ```
 
 mod parse;
-
-use std::path::Path;
+mod units;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-use crate::durable;
-use crate::limits::MANIFEST_BYTES_MAX;
-use crate::{Result, VaultError};
+use crate::Result;
 
 /// A checked manifest. It can only be made by [`Manifest::from_toml`], so holding one means that it is sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     name: String,
-    population: String,
-    unit: usize,
+    /// Never empty.
+    units: Vec<Unit>,
     description: String,
     source: String,
     licence: String,
     null_values: Vec<String>,
     columns: Vec<Column>,
+}
+
+/// Whom the rows of a dataset are about: a column that names one unit of a population.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// Position of the identifying column among [`Manifest::columns`].
+    pub column: usize,
+    /// The population it names a unit of. Several units of a dataset may share one, such as buyer and seller.
+    pub population: String,
 }
 
 /// One column of a dataset.
@@ -150,7 +169,7 @@ impl ColumnType {
     }
 
     /// What a value must be, in words that fit after "not".
-    pub(crate) fn expects(self) -> &'static str {
+    pub fn expects(self) -> &'static str {
         match self {
             Self::Bool => "`true` or `false`",
             Self::Int8 => "a whole number from -128 to 127 (int8)",
@@ -172,7 +191,7 @@ impl ColumnType {
     }
 
     /// Whether a unit can be identified by such a column: exact, and with one spelling per value.
-    pub(crate) fn can_identify(self) -> bool {
+    pub fn can_identify(self) -> bool {
         !matches!(
             self,
             Self::Bool | Self::Float32 | Self::Float64 | Self::Date | Self::Timestamp
@@ -222,39 +241,9 @@ impl Manifest {
     /// Reads and checks a manifest. `file` is the name that messages give it.
     ///
     /// # Errors
-    /// [`VaultError::Manifest`] with line, column, key and what to do.
+    /// [`crate::CatalogueError::Manifest`] with line, column, key and what to do.
     pub fn from_toml(text: &str, file: &str) -> Result<Self> {
         parse::parse(text, file)
-    }
-
-    /// Reads and checks the manifest in a file.
-    ///
-    /// # Errors
-    /// As [`Manifest::from_toml`]; also when the file is not there, too large, or not UTF-8.
-    pub fn from_file(path: &Path) -> Result<Self> {
-        let name = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned();
-        let bytes = std::fs::metadata(path)
-            .map_err(VaultError::io("read", path))?
-            .len();
-        if bytes > MANIFEST_BYTES_MAX as u64 {
-            return Err(VaultError::ManifestTooLarge {
-                file: name,
-                bytes,
-                limit: MANIFEST_BYTES_MAX,
-            });
-        }
-        let bytes = durable::read_if_there(path, MANIFEST_BYTES_MAX as u64)?.unwrap_or_default();
-        let text = String::from_utf8(bytes).map_err(|_| VaultError::Manifest {
-            file: name.clone(),
-            line: 1,
-            column: 1,
-            problem: "not UTF-8; save the manifest as UTF-8".to_owned(),
-        })?;
-        Self::from_toml(&text, &name)
     }
 
     /// The dataset's name.
@@ -262,19 +251,24 @@ impl Manifest {
         &self.name
     }
 
-    /// The population whose units the dataset is about.
+    /// Whom a row is about: at least one, the primary unit first, by which rows are sorted. No column occurs twice.
+    pub fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// The primary unit's population.
     pub fn population(&self) -> &str {
-        &self.population
+        &self.units[0].population
     }
 
-    /// The column that identifies a unit.
+    /// The column that identifies the primary unit.
     pub fn unit(&self) -> &Column {
-        &self.columns[self.unit]
+        &self.columns[self.unit_index()]
     }
 
-    /// Position of the unit column among [`Manifest::columns`].
-    pub(crate) fn unit_index(&self) -> usize {
-        self.unit
+    /// Position of the primary unit's column among [`Manifest::columns`].
+    pub fn unit_index(&self) -> usize {
+        self.units[0].column
     }
 
     /// What the dataset is.
@@ -303,7 +297,7 @@ impl Manifest {
     }
 
     /// Positions of the columns that are stored: all but the identifiers.
-    pub(crate) fn stored(&self) -> Vec<usize> {
+    pub fn stored(&self) -> Vec<usize> {
         (0..self.columns.len())
             .filter(|&index| self.columns[index].role != Role::Identifier)
             .collect()

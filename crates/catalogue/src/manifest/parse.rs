@@ -6,48 +6,50 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::units::RawUnits;
 use super::{Column, ColumnType, Manifest, Role};
-use crate::layout::is_name;
 use crate::limits::{
     COLUMNS_MAX, MANIFEST_BYTES_MAX, NAME_CHARS_MAX, NAME_PREFIX_RESERVED, NULL_VALUES_MAX,
     TEXT_BYTES_MAX,
 };
-use crate::{Result, VaultError};
+use crate::{CatalogueError, Result, is_name};
 
+/// A manifest as written: TOML of the right shape, nothing else checked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawManifest {
+pub(super) struct RawManifest {
     name: Spanned<String>,
-    population: Spanned<String>,
-    unit: Spanned<String>,
+    pub(super) population: Option<Spanned<String>>,
+    pub(super) unit: Spanned<RawUnits>,
     description: Spanned<String>,
     source: Spanned<String>,
     licence: Spanned<String>,
     null_values: Option<Spanned<Vec<String>>>,
-    column: Spanned<Vec<RawColumn>>,
+    pub(super) column: Spanned<Vec<RawColumn>>,
 }
 
+/// A `[[column]]` as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawColumn {
+pub(super) struct RawColumn {
     name: Spanned<String>,
     header: Option<Spanned<String>>,
-    r#type: Spanned<String>,
-    role: Spanned<String>,
+    pub(super) r#type: Spanned<String>,
+    pub(super) role: Spanned<String>,
     description: Spanned<String>,
 }
 
 /// The text of a manifest, to say where in it something is wrong.
-struct Text<'a> {
+pub(super) struct Text<'a> {
     text: &'a str,
     file: &'a str,
 }
 
 impl Text<'_> {
-    fn error(&self, span: Range<usize>, problem: impl Into<String>) -> VaultError {
+    pub(super) fn error(&self, span: Range<usize>, problem: impl Into<String>) -> CatalogueError {
         let before = &self.text[..self.text.floor_char_boundary(span.start)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        VaultError::Manifest {
+        CatalogueError::Manifest {
             file: self.file.to_owned(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
@@ -55,7 +57,7 @@ impl Text<'_> {
         }
     }
 
-    fn name<'v>(&self, key: &str, value: &'v Spanned<String>) -> Result<&'v String> {
+    pub(super) fn name<'v>(&self, key: &str, value: &'v Spanned<String>) -> Result<&'v String> {
         let name = value.get_ref();
         if name.starts_with(NAME_PREFIX_RESERVED) {
             let problem = format!(
@@ -150,34 +152,6 @@ impl Text<'_> {
         Ok(columns)
     }
 
-    fn unit(&self, raw: &RawManifest, columns: &[Column]) -> Result<usize> {
-        let name = raw.unit.get_ref();
-        let Some(index) = columns.iter().position(|column| column.name == *name) else {
-            let problem = format!(
-                "unit = `{}`: no [[column]] has this name; describe it, or name another",
-                shortened(name)
-            );
-            return Err(self.error(raw.unit.span(), problem));
-        };
-        let described = &raw.column.get_ref()[index];
-        let column = &columns[index];
-        if column.role != Role::Identifier {
-            let problem = format!(
-                "`{name}` is the unit, so its role must be `identifier`, not `{}`",
-                column.role.name()
-            );
-            return Err(self.error(described.role.span(), problem));
-        }
-        if !column.kind.can_identify() {
-            let problem = format!(
-                "`{name}` is the unit, so its type must be `string` or a whole number, not `{}`",
-                column.kind.name()
-            );
-            return Err(self.error(described.r#type.span(), problem));
-        }
-        Ok(index)
-    }
-
     fn null_values(&self, raw: &RawManifest) -> Result<Vec<String>> {
         let Some(values) = &raw.null_values else {
             return Ok(vec![String::new()]);
@@ -196,7 +170,7 @@ impl Text<'_> {
 pub(super) fn parse(text: &str, file: &str) -> Result<Manifest> {
     if text.len() > MANIFEST_BYTES_MAX {
         let bytes = text.len() as u64;
-        return Err(VaultError::ManifestTooLarge {
+        return Err(CatalogueError::ManifestTooLarge {
             file: file.to_owned(),
             bytes,
             limit: MANIFEST_BYTES_MAX,
@@ -206,15 +180,14 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Manifest> {
     let raw: RawManifest = toml::from_str(text.text)
         .map_err(|error| text.error(error.span().unwrap_or(0..0), plain_words(error.message())))?;
     let columns = text.columns(&raw)?;
-    let unit = text.unit(&raw, &columns)?;
+    let units = text.units(&raw, &columns)?;
     if columns.iter().all(|column| column.role == Role::Identifier) {
         let problem = "every column is an identifier, and identifiers are not stored; describe what the data says about a unit";
         return Err(text.error(raw.column.span(), problem));
     }
     Ok(Manifest {
         name: text.name("name", &raw.name)?.clone(),
-        population: text.name("population", &raw.population)?.clone(),
-        unit,
+        units,
         description: text.text("description", &raw.description)?,
         source: text.text("source", &raw.source)?,
         licence: text.text("licence", &raw.licence)?,
@@ -245,7 +218,7 @@ fn choose<T: Copy>(given: &str, all: &[T], name: fn(T) -> &'static str) -> Resul
 }
 
 /// Keeps a message short whatever was given.
-fn shortened(given: &str) -> String {
+pub(super) fn shortened(given: &str) -> String {
     if given.chars().count() <= NAME_CHARS_MAX {
         return given.to_owned();
     }

@@ -1,0 +1,204 @@
+//! What the evidence of a group is made of, the same for rows in any order.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Float64Array, StructArray, UInt32Array, UInt64Array,
+};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, UInt32Type};
+use datafusion::common::{Result, internal_err};
+use weir_gate::TOP_UNITS;
+
+/// What is computed of each group: the cell itself, then each counted argument, then each summed one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Layout {
+    /// Arguments whose values are counted.
+    pub(crate) counts: usize,
+    /// Arguments whose values are summed.
+    pub(crate) sums: usize,
+}
+
+impl Layout {
+    /// Names and types of what a group ends in.
+    pub(crate) fn fields(self) -> Fields {
+        let count = |name: String| Field::new(name, DataType::UInt64, false);
+        let float = |name: String| Field::new(name, DataType::Float64, false);
+        let mut fields = vec![count("rows".to_owned()), count("units".to_owned())];
+        for index in 0..self.counts {
+            fields.extend(["rows", "units"].map(|what| count(format!("count_{index}_{what}"))));
+        }
+        for index in 0..self.sums {
+            fields.extend(["rows", "units"].map(|what| count(format!("sum_{index}_{what}"))));
+            fields.push(float(format!("sum_{index}_total")));
+            fields.extend((0..TOP_UNITS).map(|rank| float(format!("sum_{index}_top_{rank}"))));
+            fields.push(Field::new(
+                format!("sum_{index}_negative"),
+                DataType::Boolean,
+                false,
+            ));
+        }
+        fields.into()
+    }
+}
+
+/// The arguments of an evidence function over one batch.
+pub(super) struct Arguments<'a> {
+    pub(super) units: &'a UInt32Array,
+    arguments: &'a [ArrayRef],
+    layout: Layout,
+}
+
+impl<'a> Arguments<'a> {
+    pub(super) fn new(
+        layout: Layout,
+        values: &'a [ArrayRef],
+        filter: Option<&BooleanArray>,
+    ) -> Result<Self> {
+        // Behind the arguments the engine hands over what it orders by, which may be the unit once more.
+        let units = values
+            .first()
+            .and_then(|units| units.as_primitive_opt::<UInt32Type>());
+        let arguments = values.get(1..1 + layout.counts + layout.sums);
+        match (units, arguments, filter) {
+            (Some(units), Some(arguments), None) => Ok(Self {
+                units,
+                arguments,
+                layout,
+            }),
+            _ => internal_err!("evidence is computed of units and its arguments, unfiltered"),
+        }
+    }
+
+    /// For each counted argument, whether a row has a value in it.
+    pub(super) fn counted(&self) -> impl Iterator<Item = &'a BooleanArray> {
+        self.arguments[..self.layout.counts]
+            .iter()
+            .map(|column| column.as_boolean())
+    }
+
+    /// The values of each summed argument.
+    pub(super) fn summed(&self) -> impl Iterator<Item = &'a Float64Array> {
+        self.arguments[self.layout.counts..]
+            .iter()
+            .map(|column| column.as_primitive::<Float64Type>())
+    }
+}
+
+/// Rows and units that had a value, and the unit we are in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Count {
+    pub(super) rows: u64,
+    pub(super) units: u64,
+    pub(super) unit: u32,
+}
+
+impl Count {
+    /// Counts all rows of a unit at once.
+    pub(super) fn unit(&mut self, rows: u64) {
+        self.rows += rows;
+        self.units += u64::from(rows > 0);
+    }
+
+    /// Counts a row; true where it begins another unit.
+    pub(super) fn row(&mut self, unit: u32) -> bool {
+        let begins = self.rows == 0 || self.unit != unit;
+        self.rows += 1;
+        self.units += u64::from(begins);
+        self.unit = unit;
+        begins
+    }
+}
+
+/// Contributions of units to a sum.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sum {
+    pub(super) count: Count,
+    /// Sum of the unit we are in.
+    pub(super) current: f64,
+    total: f64,
+    top: [f64; TOP_UNITS],
+    negative: bool,
+}
+
+impl Sum {
+    pub(super) fn row(&mut self, unit: u32, value: f64) {
+        if self.count.row(unit) {
+            self.fold();
+        }
+        self.current += value;
+    }
+
+    /// Counts all rows of a unit at once, with their sum.
+    pub(super) fn unit(&mut self, rows: u64, sum: f64) {
+        self.count.unit(rows);
+        self.current = sum;
+        self.fold();
+    }
+
+    /// Ends the unit we were in.
+    pub(super) fn fold(&mut self) {
+        let contribution = self.current.abs();
+        self.negative |= self.current < 0.0;
+        self.total += contribution;
+        let mut rest = contribution;
+        for kept in &mut self.top {
+            if rest > *kept {
+                std::mem::swap(&mut rest, kept);
+            }
+        }
+        self.current = 0.0;
+    }
+}
+
+/// The finished evidence of a run of groups, whose sums are folded.
+pub(super) struct Groups {
+    pub(super) cells: Vec<Count>,
+    /// One vector per counted argument.
+    pub(super) counts: Vec<Vec<Count>>,
+    /// One vector per summed argument.
+    pub(super) sums: Vec<Vec<Sum>>,
+}
+
+impl Groups {
+    /// `groups` groups without a row.
+    pub(super) fn empty(layout: Layout, groups: usize) -> Self {
+        Self {
+            cells: vec![Count::default(); groups],
+            counts: vec![vec![Count::default(); groups]; layout.counts],
+            sums: vec![vec![Sum::default(); groups]; layout.sums],
+        }
+    }
+
+    pub(super) fn columns(&self, layout: Layout) -> Result<StructArray> {
+        let mut columns = count_columns(&self.cells).to_vec();
+        columns.extend(self.counts.iter().flat_map(|counts| count_columns(counts)));
+        columns.extend(self.sums.iter().flat_map(|sums| sum_columns(sums)));
+        Ok(StructArray::try_new(layout.fields(), columns, None)?)
+    }
+}
+
+/// Inside runs on one partition, so that float sums are the same everywhere; partial results are never merged.
+pub(super) fn one_partition<T>() -> Result<T> {
+    internal_err!("evidence is computed in one partition")
+}
+
+fn count_columns(counts: &[Count]) -> [ArrayRef; 2] {
+    let column = |count: fn(&Count) -> u64| counts.iter().map(count).collect::<UInt64Array>();
+    [
+        Arc::new(column(|count| count.rows)),
+        Arc::new(column(|count| count.units)),
+    ]
+}
+
+fn sum_columns(sums: &[Sum]) -> Vec<ArrayRef> {
+    let counts: Vec<Count> = sums.iter().map(|sum| sum.count).collect();
+    let mut columns = count_columns(&counts).to_vec();
+    let float = |values: Vec<f64>| -> ArrayRef { Arc::new(Float64Array::from(values)) };
+    columns.push(float(sums.iter().map(|sum| sum.total).collect()));
+    columns
+        .extend((0..TOP_UNITS).map(|rank| float(sums.iter().map(|sum| sum.top[rank]).collect())));
+    columns.push(Arc::new(BooleanArray::from_iter(
+        sums.iter().map(|sum| Some(sum.negative)),
+    )));
+    columns
+}

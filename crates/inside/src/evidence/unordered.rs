@@ -1,0 +1,181 @@
+//! The exact table: for rows in any order, what each unit adds to each group.
+//!
+//! It costs an entry for each pair of group and unit, where the running update costs one for each group. The entry's
+//! position is looked up by hash; everything is folded in the order of units, so that float sums are the same in every
+//! run over the same rows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+
+use super::layout::{Arguments, Groups, Layout, one_partition};
+
+/// A unit in a group.
+type Member = (usize, u32);
+
+/// What one unit has summed up in one group.
+#[derive(Debug, Clone, Copy, Default)]
+struct Partial {
+    rows: u64,
+    sum: f64,
+}
+
+/// The evidence of every group so far, by unit.
+#[derive(Debug)]
+pub(super) struct Unordered {
+    layout: Layout,
+    groups: usize,
+    positions: HashMap<Member, usize>,
+    members: Vec<Member>,
+    rows: Vec<u64>,
+    /// One vector per counted argument, by position.
+    counts: Vec<Vec<u64>>,
+    /// One vector per summed argument, by position.
+    sums: Vec<Vec<Partial>>,
+}
+
+impl Unordered {
+    pub(super) fn new(layout: Layout, groups: usize) -> Self {
+        Self {
+            layout,
+            groups,
+            positions: HashMap::new(),
+            members: Vec::new(),
+            rows: Vec::new(),
+            counts: vec![Vec::new(); layout.counts],
+            sums: vec![Vec::new(); layout.sums],
+        }
+    }
+
+    fn position(&mut self, member: Member) -> usize {
+        let next = self.members.len();
+        let position = *self.positions.entry(member).or_insert(next);
+        if position == next {
+            self.members.push(member);
+            self.rows.push(0);
+            self.counts.iter_mut().for_each(|counts| counts.push(0));
+            self.sums
+                .iter_mut()
+                .for_each(|sums| sums.push(Partial::default()));
+        }
+        position
+    }
+
+    /// The finished evidence of the first groups; the others become the first.
+    fn emit(&mut self, groups: usize) -> Groups {
+        let mut order: Vec<usize> = (0..self.members.len()).collect();
+        order.sort_unstable_by_key(|position| self.members[*position]);
+        let mut emitted = Groups::empty(self.layout, groups);
+        let mut kept = Self::new(self.layout, self.groups - groups);
+        for position in order {
+            let (group, unit) = self.members[position];
+            if group < groups {
+                self.fold(position, group, &mut emitted);
+            } else {
+                let moved = kept.position((group - groups, unit));
+                kept.rows[moved] = self.rows[position];
+                for (to, from) in kept.counts.iter_mut().zip(&self.counts) {
+                    to[moved] = from[position];
+                }
+                for (to, from) in kept.sums.iter_mut().zip(&self.sums) {
+                    to[moved] = from[position];
+                }
+            }
+        }
+        *self = kept;
+        emitted
+    }
+
+    fn fold(&self, position: usize, group: usize, into: &mut Groups) {
+        into.cells[group].unit(self.rows[position]);
+        for (count, by_unit) in into.counts.iter_mut().zip(&self.counts) {
+            count[group].unit(by_unit[position]);
+        }
+        for (sum, by_unit) in into.sums.iter_mut().zip(&self.sums) {
+            let Partial { rows, sum: of_unit } = by_unit[position];
+            sum[group].unit(rows, of_unit);
+        }
+    }
+}
+
+impl GroupsAccumulator for Unordered {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        let arguments = Arguments::new(self.layout, values, opt_filter)?;
+        self.groups = total_num_groups;
+        // A row that names no unit of this kind has no position.
+        let positions: Vec<Option<usize>> = arguments
+            .units
+            .iter()
+            .zip(group_indices)
+            .map(|(unit, group)| unit.map(|unit| self.position((*group, unit))))
+            .collect();
+        for position in positions.iter().flatten() {
+            self.rows[*position] += 1;
+        }
+        for (counts, has_value) in self.counts.iter_mut().zip(arguments.counted()) {
+            for (row, position) in positions.iter().enumerate() {
+                if let Some(position) = position {
+                    counts[*position] += u64::from(has_value.value(row));
+                }
+            }
+        }
+        for (sums, column) in self.sums.iter_mut().zip(arguments.summed()) {
+            for (row, position) in positions.iter().enumerate() {
+                if let (Some(position), true) = (position, column.is_valid(row)) {
+                    sums[*position].rows += 1;
+                    sums[*position].sum += column.value(row);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let groups = match emit_to {
+            EmitTo::All => self.groups,
+            EmitTo::First(groups) if groups <= self.groups => groups,
+            EmitTo::First(_) => return internal_err!("more groups are asked for than there are"),
+        };
+        let emitted = self.emit(groups);
+        Ok(Arc::new(emitted.columns(self.layout)?))
+    }
+
+    fn state(&mut self, _emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        one_partition()
+    }
+
+    fn merge_batch(
+        &mut self,
+        _values: &[ArrayRef],
+        _group_indices: &[usize],
+        _total_num_groups: usize,
+    ) -> Result<()> {
+        one_partition()
+    }
+
+    fn convert_to_state(
+        &self,
+        _values: &[ArrayRef],
+        _opt_filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        one_partition()
+    }
+
+    fn size(&self) -> usize {
+        let entry = size_of::<Member>()
+            + size_of::<u64>() * (1 + self.layout.counts)
+            + size_of::<Partial>() * self.layout.sums;
+        // A hash map keeps a byte beside each entry, and a position.
+        let looked_up = size_of::<Member>() + size_of::<usize>() + 1;
+        self.members.capacity() * entry + self.positions.capacity() * looked_up
+    }
+}
