@@ -1,11 +1,14 @@
 //! What a snapshot is, and its sealed metadata.
 
+use std::collections::BTreeMap;
+
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{Layout, META_FILE, is_snapshot_id};
 use crate::limits::META_BYTES_MAX;
+use crate::table::unit_column;
 use crate::{Result, VaultError, durable, seal};
 use weir_catalogue::{ColumnType, Manifest, Role};
 
@@ -19,14 +22,16 @@ pub struct SnapshotMeta {
     pub id: String,
     /// The dataset's name.
     pub dataset: String,
-    /// The population whose units the dataset is about.
+    /// The primary unit's population.
     pub population: String,
     /// Rows stored.
     pub rows: u64,
     /// Rows left out because they name no unit.
     pub rows_without_unit: u64,
-    /// Distinct units among the rows stored.
+    /// Distinct primary units among the rows stored.
     pub units: u64,
+    /// The unit columns, in order, the primary one first.
+    pub unit_columns: Vec<UnitColumn>,
     /// `sha256:` and the SHA-256, in hexadecimal, of this metadata without this field; the metadata holds each sealed
     /// file's length and SHA-256, so the digest stands for every byte of the snapshot.
     pub digest: String,
@@ -40,8 +45,19 @@ pub struct SnapshotMeta {
     pub source: String,
     /// On what terms the data may be used.
     pub licence: String,
-    /// The stored columns after the unit, in order.
+    /// The stored columns after the units, in order.
     pub columns: Vec<StoredColumn>,
+}
+
+/// A column of unit ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitColumn {
+    /// The column's name, as [`crate::unit_column`] gives it.
+    pub name: String,
+    /// The population whose units it names.
+    pub population: String,
+    /// Distinct units in it.
+    pub units: u64,
 }
 
 /// A stored column.
@@ -75,8 +91,8 @@ pub(crate) struct SealedFile {
 pub(crate) struct StoredMeta {
     format: u32,
     pub(crate) shown: SnapshotMeta,
-    /// Units the population had when the snapshot was sealed: a map with fewer is an old one.
-    pub(crate) population_units: u64,
+    /// Units that each population had when the snapshot was sealed: a map with fewer is an old one.
+    pub(crate) population_units: BTreeMap<String, u64>,
     pub(crate) files: Vec<SealedFile>,
 }
 
@@ -84,7 +100,7 @@ impl StoredMeta {
     /// Completes the metadata with its digest.
     pub(crate) fn new(
         mut shown: SnapshotMeta,
-        population_units: u64,
+        population_units: BTreeMap<String, u64>,
         files: Vec<SealedFile>,
     ) -> Result<Self> {
         shown.digest = String::new();
@@ -142,6 +158,18 @@ impl StoredMeta {
         }
         Ok(meta)
     }
+}
+
+/// The unit columns of a manifest, with how many distinct units each has.
+pub(crate) fn unit_columns(manifest: &Manifest, units: &[u64]) -> Vec<UnitColumn> {
+    let described = manifest.units().iter().zip(units).enumerate();
+    described
+        .map(|(index, (unit, &units))| UnitColumn {
+            name: unit_column(index),
+            population: unit.population.clone(),
+            units,
+        })
+        .collect()
 }
 
 /// The columns a manifest has stored.

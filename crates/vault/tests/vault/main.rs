@@ -6,12 +6,14 @@
 //! | `refused` | a bad source is refused with its place, without its values, and leaves no trace |
 //! | `tamper` | every altered, cut, missing or swapped file is detected and named |
 //! | `crash` | what a crash leaves is cleared, and a snapshot is whole or absent |
+//! | `parts` | folders of parts, Arrow IPC and several units: the same rows however they come, and a bad part is named |
 //! | `random` | random tables keep their rows, grouped and sorted by dense units |
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 mod crash;
+mod parts;
 mod random;
 mod refused;
 mod round_trip;
