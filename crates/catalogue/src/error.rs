@@ -3,8 +3,10 @@
 /// Who is at fault, and so what a caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
-    /// The manifest is wrong.
+    /// The manifest or the request is wrong.
     Caller,
+    /// A defect in Weir.
+    Bug,
 }
 
 /// Everything that can go wrong in the catalogue.
@@ -35,6 +37,38 @@ pub enum CatalogueError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// No columns to assess, or too many.
+    #[error(
+        "a linkage risk is assessed on 1 to {limit} quasi-identifiers, not {columns}; name the columns to look at"
+    )]
+    RiskColumns {
+        /// How many there are.
+        columns: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// One combination has more values than an assessment may hold.
+    #[error(
+        "a combination of columns has more than {limit} different values; assess smaller combinations or other columns"
+    )]
+    RiskTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// No rows of a sample, or too many.
+    #[error("a sample has 1 to {limit} rows, not {rows}")]
+    SampleRows {
+        /// How many were asked for.
+        rows: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A defect in Weir.
+    #[error("internal error while {action}; please report it")]
+    Internal {
+        /// What was being done.
+        action: &'static str,
+    },
 }
 
 impl CatalogueError {
@@ -43,11 +77,18 @@ impl CatalogueError {
         match self {
             Self::Manifest { .. } => "MANIFEST_INVALID",
             Self::ManifestTooLarge { .. } => "MANIFEST_TOO_LARGE",
+            Self::RiskColumns { .. } => "RISK_COLUMNS",
+            Self::RiskTooLarge { .. } => "RISK_TOO_LARGE",
+            Self::SampleRows { .. } => "SAMPLE_ROWS",
+            Self::Internal { .. } => "CATALOGUE_INTERNAL",
         }
     }
 
     /// Who is at fault.
     pub fn family(&self) -> Family {
-        Family::Caller
+        match self {
+            Self::Internal { .. } => Family::Bug,
+            _ => Family::Caller,
+        }
     }
 }

@@ -144,6 +144,34 @@ pub enum SqlError {
         /// Those there are, comma-separated.
         known: String,
     },
+    /// A column that may not be read.
+    #[error(
+        "the column `{column}` cannot be read: it is an identifier, which is not stored, or the dataset's manifest does \
+         not share it. Join on identifiers; `weir dataset show` tells what each column is"
+    )]
+    ColumnNotShared {
+        /// The column.
+        column: String,
+    },
+    /// A column that may be no key.
+    #[error(
+        "the column `{column}` may not be grouped by, says the dataset's manifest. Group by another, or aggregate it"
+    )]
+    ColumnNotGrouped {
+        /// The column.
+        column: String,
+    },
+    /// A column that may not meet a literal.
+    #[error(
+        "the column `{column}` may not be compared with a literal, says the dataset's manifest; in `{expression}` it \
+         meets one, or a cast. Use it as it is, or compare the aggregate with HAVING"
+    )]
+    ColumnMeetsLiteral {
+        /// The column.
+        column: String,
+        /// The expression, shortened.
+        expression: String,
+    },
     /// Types do not fit, or another thing the planner refuses.
     #[error("the query does not fit the dataset: {message}")]
     Planning {
@@ -209,6 +237,9 @@ impl SqlError {
             Self::Function { .. } => "SQL_FUNCTION_NOT_ALLOWED",
             Self::ReservedColumn { .. } => "SQL_RESERVED_COLUMN",
             Self::UnknownColumn { .. } => "COLUMN_UNKNOWN",
+            Self::ColumnNotShared { .. } => "COLUMN_NOT_SHARED",
+            Self::ColumnNotGrouped { .. } => "COLUMN_NOT_GROUPED",
+            Self::ColumnMeetsLiteral { .. } => "COLUMN_NOT_COMPARED",
             Self::Planning { .. } => "SQL_DOES_NOT_FIT",
             Self::RelationTwice { .. } => "SQL_RELATION_TWICE",
             Self::JoinNotOnUnit { .. } => "SQL_JOIN_NOT_ON_UNIT",
@@ -226,7 +257,10 @@ impl SqlError {
             | Self::Expression { .. }
             | Self::Function { .. }
             | Self::ReservedColumn { .. }
-            | Self::JoinNotOnUnit { .. } => Family::Policy,
+            | Self::JoinNotOnUnit { .. }
+            | Self::ColumnNotShared { .. }
+            | Self::ColumnNotGrouped { .. }
+            | Self::ColumnMeetsLiteral { .. } => Family::Policy,
             Self::ModelBinding { .. } => Family::Model,
             _ => Family::Caller,
         }

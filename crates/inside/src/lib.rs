@@ -29,8 +29,10 @@ mod names;
 mod planner;
 mod query;
 mod relations;
+mod rights;
 mod split;
 mod total;
+mod unit_model;
 
 pub use compute::{GROUPS_MAX, Limits};
 pub use error::{ComputeError, Family, Place, SqlError};
@@ -38,4 +40,5 @@ pub use expression::DEPTH_MAX;
 pub use planner::{ModelSource, RelationSource, Sources, UnitSource};
 pub use query::{Query, SQL_BYTES_MAX, TOKENS_MAX};
 pub use relations::{RELATIONS_MAX, Reading};
+pub use rights::ColumnRights;
 pub use split::Plan;

@@ -9,18 +9,21 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::provider_as_source;
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::expr_fn::cast;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, TableSource, Volatility, ident,
 };
-use weir_model::{Binding, Evaluator};
+use weir_model::{Binding, Evaluator, Grain};
 
 use crate::error::SqlError;
-use crate::planner::ModelSource;
+use crate::names::RESERVED_PREFIX;
+use crate::planner::{ModelSource, RelationSource};
+use crate::unit_model::UnitCall;
 
 /// Name of the column that holds the model's whole result between the two projections.
 const RESULT: &str = "weir_result";
@@ -28,9 +31,10 @@ const RESULT: &str = "weir_result";
 /// The view that `model(dataset)` stands for.
 pub(crate) fn source(
     model: &ModelSource,
-    dataset: &str,
+    relation: &RelationSource,
     table: &Arc<dyn TableSource>,
 ) -> Result<Arc<dyn TableSource>, SqlError> {
+    let dataset = relation.dataset.as_str();
     let schema = table.schema();
     let misfit = |message: String| SqlError::ModelBinding {
         model: model.name.clone(),
@@ -39,12 +43,28 @@ pub(crate) fn source(
     };
     let binding = model
         .model
-        .bind(&schema)
+        .bind(&without_reserved(&schema))
         .map_err(|error| misfit(error.to_string()))?;
+    if model.model.signature().grain() == Grain::Unit {
+        if relation.units.len() > 1 {
+            return Err(misfit(
+                "a model over units reads datasets about one kind of unit, and this one's rows are about several".to_owned(),
+            ));
+        }
+        let call = UnitCall::new(Arc::clone(&relation.table), binding);
+        return Ok(provider_as_source(Arc::new(call)));
+    }
     let plan =
         plan(model, dataset, table, binding).map_err(|error| misfit(error.strip_backtrace()))?;
     let schema = Arc::clone(plan.schema().inner());
     Ok(Arc::new(View { plan, schema }))
+}
+
+/// What a model may bind to: its parameter `weir-unit` would be the number of the unit.
+fn without_reserved(schema: &Schema) -> Schema {
+    let fields = schema.fields().iter();
+    let fields = fields.filter(|field| !field.name().starts_with(RESERVED_PREFIX));
+    Schema::new(fields.cloned().collect::<Fields>())
 }
 
 fn plan(

@@ -24,6 +24,7 @@ use crate::join::{self, Joined};
 use crate::model_call;
 use crate::names::{RESERVED_PREFIX, fragment};
 use crate::query::Query;
+use crate::rights::{self, ColumnRights};
 
 /// The model a query calls, approved and compiled by whoever hands it over.
 #[derive(Clone)]
@@ -50,6 +51,8 @@ pub struct RelationSource {
     pub table: Arc<dyn TableProvider>,
     /// The units that its rows are about; the first is the one that they are sorted by.
     pub units: Vec<UnitSource>,
+    /// What may be done with each of its columns. A column that is not here may not be read.
+    pub rights: Vec<ColumnRights>,
     /// The model it is read through, if the query calls one.
     pub model: Option<ModelSource>,
 }
@@ -86,7 +89,7 @@ pub(crate) fn resolve(query: &Query, sources: &Sources) -> Result<Resolved, SqlE
     let Joined { statement, units } = join::join(query, sources)?;
     let plan = SqlToRel::new(&context)
         .sql_statement_to_plan(Statement::Query(Box::new(statement)))
-        .map_err(|error| planning_error(&error))?;
+        .map_err(|error| not_shared(&error, sources).unwrap_or_else(|| planning_error(&error)))?;
     Ok(Resolved { plan, units })
 }
 
@@ -105,10 +108,12 @@ impl Context {
         let mut calls = HashMap::new();
         for relation in &sources.relations {
             let table = provider_as_source(Arc::clone(&relation.table));
+            let table =
+                rights::readable(relation, table).map_err(|error| planning_error(&error))?;
             let dataset = relation.dataset.clone();
             match &relation.model {
                 Some(model) => {
-                    let call = model_call::source(model, &dataset, &table)?;
+                    let call = model_call::source(model, relation, &table)?;
                     calls.insert((model.name.clone(), dataset), call);
                 }
                 None => {
@@ -189,6 +194,24 @@ impl ContextProvider for Context {
     fn udwf_names(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// A column that the planner does not know because it may not be read. Identifiers are not even stored.
+fn not_shared(error: &DataFusionError, sources: &Sources) -> Option<SqlError> {
+    let DataFusionError::SchemaError(unknown, _) = error.find_root() else {
+        return None;
+    };
+    let SchemaError::FieldNotFound { field, .. } = unknown.as_ref() else {
+        return None;
+    };
+    let hidden = sources
+        .relations
+        .iter()
+        .flat_map(|relation| &relation.rights)
+        .any(|rights| rights.name == field.name && !rights.read);
+    hidden.then(|| SqlError::ColumnNotShared {
+        column: field.name.clone(),
+    })
 }
 
 /// Turns a planner's error into one of ours. The planner has seen the SQL and the schema and no data, so its words may

@@ -14,6 +14,7 @@ use crate::evidence::EvidencePlan;
 use crate::names::fragment;
 use crate::planner::{Resolved, Sources, resolve};
 use crate::query::Query;
+use crate::rights;
 use crate::total::{one_nan, total};
 
 /// A query split in two.
@@ -38,6 +39,7 @@ impl Plan {
             fragment: fragment(&query.statement),
         })?;
         check_below(&aggregate.input)?;
+        rights::check(&aggregate, query, sources)?;
         let (below, evidence) =
             with_evidence(&aggregate, &units).map_err(|error| planning(&error))?;
         let above = with_hole(whole).map_err(|error| planning(&error))?;

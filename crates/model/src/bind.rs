@@ -1,14 +1,18 @@
 //! Which column feeds which parameter.
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Schema, TimeUnit};
 
 use crate::error::{ModelError, quoted};
 use crate::evaluate::{Evaluator, Way};
 use crate::runtime::Model;
 use crate::signature::{Input, ValueType};
+use crate::unit::UnitEvaluator;
 
 /// Column names offered in place of one that is missing.
 const NEAREST_COLUMNS_MAX: usize = 3;
+
+/// Digits that every `s64` holds.
+const DECIMAL_DIGITS_MAX: u8 = 18;
 
 /// A column that the model reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +23,8 @@ pub struct BoundColumn {
     pub index: usize,
     /// Type in that schema.
     pub source_type: DataType,
-    /// Type that the model reads; the cast from the source type is lossless.
+    /// Type in which an evaluator takes it beside the source type; the cast from the source type is lossless. For a
+    /// decimal it is the source type: its unscaled value is no cast.
     pub data_type: DataType,
 }
 
@@ -58,9 +63,24 @@ impl Binding {
         &self.model
     }
 
-    /// An evaluator; make one per thread.
+    /// An evaluator over rows, for a model that exports `row`; make one per thread.
     pub fn evaluator(&self) -> Evaluator {
         Evaluator::new(self.clone(), Way::Fast)
+    }
+
+    /// An evaluator over units, for a model that exports `unit`; make one per stream of sorted rows.
+    pub fn unit_evaluator(&self) -> UnitEvaluator {
+        UnitEvaluator::new(self.clone(), Way::Fast)
+    }
+
+    /// As [`reference_evaluator`](Self::reference_evaluator), over units.
+    pub fn reference_unit_evaluator(&self) -> UnitEvaluator {
+        UnitEvaluator::new(self.clone(), Way::Reference)
+    }
+
+    /// As [`checking_evaluator`](Self::checking_evaluator), over units.
+    pub fn checking_unit_evaluator(&self) -> UnitEvaluator {
+        UnitEvaluator::new(self.clone(), Way::Checking)
     }
 
     /// An evaluator that makes a fresh instance of the component for every row, by code that the fast one does not
@@ -98,31 +118,41 @@ fn bind_input(input: &Input, schema: &Schema) -> Result<BoundColumn, ModelError>
         column: input.column.clone(),
         index,
         source_type: source_type.clone(),
-        data_type: input.ty.arrow_type(),
+        data_type: match source_type {
+            DataType::Decimal128(..) => source_type.clone(),
+            _ => input.ty.arrow_type(),
+        },
     })
 }
 
 /// The type of the values; a dictionary is only a way to store them.
 fn values_of(ty: &DataType) -> &DataType {
     match ty {
-        DataType::Dictionary(_, values) => values,
+        // Its values would be cast, and a decimal's unscaled value is no cast.
+        DataType::Dictionary(_, values) if !matches!(**values, DataType::Decimal128(..)) => values,
         other => other,
     }
 }
 
 /// Whether every value of the Arrow type is one of the model's type, exactly. Floats hold the integers that fit their
-/// mantissa: 24 bits in `f32`, 53 in `f64`.
+/// mantissa: 24 bits in `f32`, 53 in `f64`. A date is its days since 1970-01-01, a timestamp its microseconds, a decimal its
+/// value without the point.
 fn widens(from: &DataType, to: &ValueType) -> bool {
     use DataType::{
-        Boolean, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8, UInt8, UInt16,
-        UInt32, UInt64, Utf8, Utf8View,
+        Boolean, Date32, Decimal128, Float16, Float32, Float64, Int8, Int16, Int32, Int64,
+        LargeUtf8, Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
     };
     match to {
         ValueType::Bool => matches!(from, Boolean),
         ValueType::S8 => matches!(from, Int8),
         ValueType::S16 => matches!(from, Int8 | Int16 | UInt8),
-        ValueType::S32 => matches!(from, Int8 | Int16 | Int32 | UInt8 | UInt16),
-        ValueType::S64 => matches!(from, Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32),
+        ValueType::S32 => matches!(from, Int8 | Int16 | Int32 | UInt8 | UInt16 | Date32),
+        ValueType::S64 => match from {
+            Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | Date32 => true,
+            Timestamp(unit, zone) => *unit == TimeUnit::Microsecond && zone.is_none(),
+            Decimal128(digits, scale) => *digits <= DECIMAL_DIGITS_MAX && *scale >= 0,
+            _ => false,
+        },
         ValueType::U8 => matches!(from, UInt8),
         ValueType::U16 => matches!(from, UInt8 | UInt16),
         ValueType::U32 => matches!(from, UInt8 | UInt16 | UInt32),
@@ -144,8 +174,10 @@ fn help(ty: &ValueType) -> String {
         ValueType::Bool => "boolean columns",
         ValueType::S8 => "signed integers of 8 bits",
         ValueType::S16 => "signed integers of up to 16 bits and unsigned ones of 8",
-        ValueType::S32 => "signed integers of up to 32 bits and unsigned ones of up to 16",
-        ValueType::S64 => "signed integers and unsigned ones of up to 32 bits",
+        ValueType::S32 => "signed integers of up to 32 bits, unsigned ones of up to 16, and dates",
+        ValueType::S64 => {
+            "signed integers, unsigned ones of up to 32 bits, dates, timestamps in microseconds, and decimals of up to 18 digits"
+        }
         ValueType::U8 => "unsigned integers of 8 bits",
         ValueType::U16 => "unsigned integers of up to 16 bits",
         ValueType::U32 => "unsigned integers of up to 32 bits",

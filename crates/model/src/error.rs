@@ -34,12 +34,26 @@ pub enum ModelError {
         "the model is not WebAssembly (the first bytes are not `\\0asm`): submit the built `.wasm` component, not its source or an archive"
     )]
     NotWasm,
-    /// A core module instead of a component.
+    /// WebAssembly in its text form.
     #[error(
-        "the model is a core WebAssembly module, not a component: embed its WIT and package it with \
-         `wasm-tools component embed` and `wasm-tools component new`"
+        "the model is WebAssembly text: submit the binary, which `wat2wasm` or `wasm-tools parse` make of it"
+    )]
+    Text,
+    /// A core module that does not say what its signature is.
+    #[error(
+        "the model is a core WebAssembly module without its signature (no custom section `component-type`): give its WIT \
+         with `--wit model.wit`, or write it in with `weir model pack FILE --wit model.wit`"
     )]
     CoreModule,
+    /// A core module that does not fit the signature it carries, or whose signature cannot be read.
+    #[error(
+        "the model could not be packaged as a component: {reason}. Its exports must be those of its WIT: `row`, and \
+         `memory` and `cabi_realloc` where strings or records are passed"
+    )]
+    Package {
+        /// What does not fit.
+        reason: String,
+    },
     /// Not valid, or valid only with features that models may not use.
     #[error(
         "the model does not validate at byte {offset}: {reason}. Models may use WebAssembly 2.0 with vectors; \
@@ -69,9 +83,9 @@ pub enum ModelError {
         /// What it does that it should not.
         what: String,
     },
-    /// Not exactly one exported function, `row`.
+    /// Not exactly one exported function, `row` or `unit`.
     #[error(
-        "the model {what}: a model exports one function, `row`, and beside it only the types of its signature"
+        "the model {what}: a model exports one function, `row` or `unit`, and beside it only the types of its signature"
     )]
     Exports {
         /// What is exported instead, or is missing.
@@ -87,9 +101,9 @@ pub enum ModelError {
         /// What is allowed there.
         help: &'static str,
     },
-    /// `row` has no result.
+    /// The function has no result.
     #[error(
-        "`row` returns nothing: return a record, or a single value, which becomes the column `value`"
+        "the model's function returns nothing: return a record, or a single value, which becomes the column `value`"
     )]
     NoResult,
     /// Two parameters, or two outputs, with the same column name.
@@ -155,6 +169,12 @@ pub enum ModelError {
         /// The name both have.
         column: String,
     },
+    /// An evaluator of the other grain: for rows where the model takes units, or the other way around.
+    #[error("internal error: the model exports `{export}` and was called as if it did not")]
+    Grain {
+        /// What the model exports.
+        export: &'static str,
+    },
     /// A batch of more rows than a column of strings can address.
     #[error(
         "{rows} rows in one batch exceed what a string column can hold, the limit for this model is {limit}"
@@ -193,7 +213,9 @@ impl ModelError {
         match self {
             Self::TooLarge { .. } => "MODEL_TOO_LARGE",
             Self::NotWasm => "MODEL_NOT_WASM",
+            Self::Text => "MODEL_TEXT",
             Self::CoreModule => "MODEL_CORE_MODULE",
+            Self::Package { .. } => "MODEL_PACKAGE",
             Self::Invalid { .. } => "MODEL_INVALID",
             Self::Import { .. } => "MODEL_IMPORT",
             Self::Shape { .. } => "MODEL_SHAPE",
@@ -208,6 +230,7 @@ impl ModelError {
             Self::ColumnType { .. } => "MODEL_COLUMN_TYPE",
             Self::OutputExists { .. } => "MODEL_OUTPUT_EXISTS",
             Self::BatchTooLarge { .. } => "MODEL_BATCH_TOO_LARGE",
+            Self::Grain { .. } => "MODEL_GRAIN",
             Self::Columns { .. } => "MODEL_COLUMNS",
             Self::Runtime { .. } => "MODEL_RUNTIME",
             Self::Environment { .. } => "MODEL_ENVIRONMENT",
@@ -219,7 +242,9 @@ impl ModelError {
         match self {
             Self::TooLarge { .. }
             | Self::NotWasm
+            | Self::Text
             | Self::CoreModule
+            | Self::Package { .. }
             | Self::Invalid { .. }
             | Self::Import { .. }
             | Self::Shape { .. }
@@ -234,7 +259,10 @@ impl ModelError {
                 Family::Caller
             }
             Self::Environment { .. } => Family::Environment,
-            Self::BatchTooLarge { .. } | Self::Columns { .. } | Self::Runtime { .. } => Family::Bug,
+            Self::BatchTooLarge { .. }
+            | Self::Grain { .. }
+            | Self::Columns { .. }
+            | Self::Runtime { .. } => Family::Bug,
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StructArray};
 use arrow::compute::cast;
+use arrow::datatypes::{DataType, Decimal128Type};
 
 use crate::bind::{Binding, BoundColumn};
 use crate::driven::Driver;
 use crate::error::ModelError;
 use crate::fresh;
 use crate::runtime::Model;
+use crate::signature::Grain;
 
 /// Which of the ways to run a model is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +51,7 @@ impl Evaluator {
     ///
     /// # Errors
     /// [`ModelError::Columns`] when the columns are not those bound to, [`ModelError::BatchTooLarge`] when strings may
-    /// not fit a column, [`ModelError::Environment`] when the machine cannot provide an instance. Never for what a
+    /// not fit a column, [`ModelError::Grain`] when the model takes units, [`ModelError::Environment`] when the machine cannot provide an instance. Never for what a
     /// value of a row, or the model, does.
     pub fn evaluate(
         &mut self,
@@ -58,6 +60,7 @@ impl Evaluator {
     ) -> Result<StructArray, ModelError> {
         let columns = conform(self.binding.columns(), columns, rows)?;
         let model = self.binding.model();
+        check_grain(model, Grain::Row)?;
         check_rows(model, rows)?;
         let Some(driven) = model.driven().filter(|_| self.way != Way::Reference) else {
             return fresh::evaluate(model, &columns, rows);
@@ -73,8 +76,19 @@ impl Evaluator {
     }
 }
 
+/// An evaluator of rows is no use for a model over units, and the other way around.
+pub(crate) fn check_grain(model: &Model, wanted: Grain) -> Result<(), ModelError> {
+    let grain = model.signature().grain();
+    if grain != wanted {
+        return Err(ModelError::Grain {
+            export: grain.export(),
+        });
+    }
+    Ok(())
+}
+
 /// Checks columns against the binding and casts those that have not been cast yet.
-fn conform(
+pub(crate) fn conform(
     bound: &[BoundColumn],
     columns: &[ArrayRef],
     rows: usize,
@@ -94,6 +108,9 @@ fn conform(
                 return Err(differs("has another number of rows"));
             }
             match column.data_type() {
+                DataType::Decimal128(..) if *column.data_type() == bound.source_type => {
+                    unscaled(column).ok_or_else(|| differs("does not widen"))
+                }
                 ty if *ty == bound.data_type => Ok(Arc::clone(column)),
                 // The cast's own error would quote a value.
                 ty if *ty == bound.source_type => {
@@ -105,8 +122,15 @@ fn conform(
         .collect()
 }
 
+/// The values of a decimal column without their points. Binding has checked that they fit.
+fn unscaled(column: &ArrayRef) -> Option<ArrayRef> {
+    let decimals = column.as_primitive_opt::<Decimal128Type>()?;
+    let whole: Int64Array = decimals.try_unary(i64::try_from).ok()?;
+    Some(Arc::new(whole))
+}
+
 /// Offsets of a string column are 32 bits wide; a batch whose strings may not fit is refused before it is begun.
-fn check_rows(model: &Model, rows: usize) -> Result<(), ModelError> {
+pub(crate) fn check_rows(model: &Model, rows: usize) -> Result<(), ModelError> {
     let limits = model.limits();
     let widest = limits.string_output_bytes_max.max(limits.name_bytes_max);
     let limit = i32::MAX as usize / widest.max(1);

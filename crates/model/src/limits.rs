@@ -16,6 +16,13 @@ pub struct Limits {
     pub enum_cases_max: usize,
     /// Length in bytes of a parameter, field or case name. The shortest of the common SQL limits on identifiers is 63.
     pub name_bytes_max: usize,
+    /// Levels of types within types. Types are read by calling oneself once per level; a signature has three levels.
+    pub type_nesting_max: usize,
+    /// Bytes of the type information that a core module carries for its packaging. A signature with every name at its
+    /// limit stays below it.
+    pub type_section_bytes_max: usize,
+    /// Pieces that this information comes in. Toolchains write one.
+    pub type_sections_max: usize,
     /// Functions in the core module.
     pub functions_max: u32,
     /// Size in bytes of one function's body. The time to compile grows faster than linearly with it.
@@ -33,8 +40,14 @@ pub struct Limits {
     /// Fuel, about one unit per instruction, for preparing an instance (its start function).
     pub start_fuel: u64,
     /// Fuel, about one unit per instruction, for one row: roughly a millisecond. A 100-tree model uses some 5,000. It
-    /// includes what tracking stores, and setting back what the row wrote, takes.
+    /// includes what tracking stores, and setting back what the row wrote, takes. A call with all rows of a unit has the
+    /// fuel of all of them.
     pub row_fuel: u64,
+    /// Rows of one unit given to a `unit` model. A unit with more fails. A flight's legs or a person's visits are some
+    /// tens; 100,000 keeps a list of ten numbers within the memory a model may have.
+    pub unit_rows_max: usize,
+    /// Bytes of all strings of one column in one unit given to a `unit` model. A unit with more fails.
+    pub unit_string_bytes_max: usize,
     /// Length in bytes of a string passed to a model. A row with a longer one fails.
     pub string_input_bytes_max: usize,
     /// Length in bytes of a string returned by a model. A row with a longer one fails.
@@ -52,6 +65,9 @@ impl Default for Limits {
             outputs_max: 32,
             enum_cases_max: 256,
             name_bytes_max: 63,
+            type_nesting_max: 128,
+            type_section_bytes_max: 256 << 10,
+            type_sections_max: 8,
             functions_max: 10_000,
             function_bytes_max: 512 << 10,
             globals_max: 1_000,
@@ -61,6 +77,8 @@ impl Default for Limits {
             stack_bytes_max: 256 << 10,
             start_fuel: 1_000_000,
             row_fuel: 1_000_000,
+            unit_rows_max: 100_000,
+            unit_string_bytes_max: 1 << 20,
             string_input_bytes_max: 64 << 10,
             string_output_bytes_max: 1 << 10,
             instances_max: 256,

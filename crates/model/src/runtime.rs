@@ -1,18 +1,21 @@
 //! The engines, and compiled models.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Fields, Schema};
-use wasmtime::{Config, Engine, OptLevel};
+use wasmtime::{Config, Engine, Module, OptLevel};
 
 use crate::admit::Admitted;
 use crate::bind::Binding;
+use crate::cache::Cache;
 use crate::driven::DrivenModel;
 use crate::error::{ModelError, quoted};
 use crate::fresh::FreshModel;
 use crate::limits::Limits;
-use crate::signature::Signature;
+use crate::signature::{Domain, Signature};
 use crate::tier::{Isolation, Tier};
 
 /// The compiler, and the count of instances. One per process suffices; it is cheap to clone and safe to share.
@@ -27,6 +30,7 @@ pub(crate) struct Engines {
     pub(crate) bounded: Engine,
     /// For fresh instances. It reserves address space for all of them, so it is made when first needed.
     fresh: Mutex<Option<Engine>>,
+    cache: Option<Cache>,
     instances: AtomicU32,
 }
 
@@ -36,6 +40,21 @@ impl Runtime {
     /// # Errors
     /// [`ModelError::Environment`] when the machine cannot run WebAssembly.
     pub fn new(limits: &Limits) -> Result<Self, ModelError> {
+        Self::start(limits, None)
+    }
+
+    /// As [`new`](Self::new), and keeps woven models compiled in a folder, so that they are not compiled again by the next
+    /// process. Files there are believed only if they were authenticated with the key; give it to nobody else. Nothing
+    /// that is wrong with the folder or a file in it is an error: the model is then compiled. The folder's contents may be
+    /// removed at any time.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn with_cache(limits: &Limits, folder: &Path, key: &[u8; 32]) -> Result<Self, ModelError> {
+        Self::start(limits, Some(Cache::new(folder, key)))
+    }
+
+    fn start(limits: &Limits, cache: Option<Cache>) -> Result<Self, ModelError> {
         let woven = |metered: bool| {
             let mut config = config(limits, metered);
             // The driver has memories of its own beside the model's. Models may have one: admission sees to that.
@@ -47,6 +66,7 @@ impl Runtime {
             metered: woven(true)?,
             bounded: woven(false)?,
             fresh: Mutex::new(None),
+            cache,
             instances: AtomicU32::new(0),
         })))
     }
@@ -69,6 +89,12 @@ impl Runtime {
         let model = Model(Arc::new(Compiled {
             digest: admitted.digest().to_owned(),
             signature: admitted.signature().clone(),
+            dictionaries: admitted
+                .signature()
+                .outputs
+                .iter()
+                .map(|output| output.domain().map(Domain::column))
+                .collect(),
             component: admitted.bytes().to_vec(),
             engines: Arc::clone(&self.0),
             tier,
@@ -91,10 +117,19 @@ impl Engines {
             return Ok(engine.clone());
         }
         let mut config = config(&self.limits, true);
+        config.cranelift_nan_canonicalization(true);
         crate::fresh::pool(&mut config, &self.limits);
         let engine = engine(&config)?;
         *made = Some(engine.clone());
         Ok(engine)
+    }
+
+    /// Compiles a woven module, or loads it where it was compiled before.
+    pub(crate) fn module(&self, engine: &Engine, bytes: &[u8]) -> Result<Module, wasmtime::Error> {
+        match &self.cache {
+            Some(cache) => cache.module(engine, bytes),
+            None => Module::new(engine, bytes),
+        }
     }
 
     /// Counts a woven instance; it is counted off when the permit is dropped.
@@ -130,14 +165,15 @@ fn engine(config: &Config) -> Result<Engine, ModelError> {
 }
 
 /// What all engines have in common: the features that admission allows, and nothing that differs between machines.
-fn config(limits: &Limits, metered: bool) -> Config {
+pub(crate) fn config(limits: &Limits, metered: bool) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(metered)
         .memory_init_cow(true)
         .memory_may_move(false)
         .max_wasm_stack(limits.stack_bytes_max)
-        .cranelift_nan_canonicalization(true)
+        // Weaving makes NaN canonical where its bits can be told: everywhere would cost as much as the arithmetic.
+        .cranelift_nan_canonicalization(false)
         .cranelift_opt_level(OptLevel::Speed)
         .relaxed_simd_deterministic(true)
         .wasm_relaxed_simd(false)
@@ -161,6 +197,7 @@ pub struct Model(Arc<Compiled>);
 struct Compiled {
     digest: String,
     signature: Signature,
+    dictionaries: Vec<Option<ArrayRef>>,
     component: Vec<u8>,
     engines: Arc<Engines>,
     tier: Tier,
@@ -193,12 +230,12 @@ impl Model {
         self.0.tier
     }
 
-    /// The columns of an answer, in order. All are nullable: a failed row is null in each. An enum is a string column;
-    /// its closed domain is in the signature's [`Output`](crate::Output).
+    /// The columns of an answer, in order. All are nullable: a failed row is null in each. An enum is a dictionary
+    /// column of its cases; its closed domain is in the signature's [`Output`](crate::Output).
     pub fn output_fields(&self) -> Fields {
         let outputs = self.0.signature.outputs.iter();
         outputs
-            .map(|output| Field::new(&output.column, output.ty.arrow_type(), true))
+            .map(|output| Field::new(&output.column, output.ty.output_type(), true))
             .collect()
     }
 
@@ -212,6 +249,11 @@ impl Model {
     /// parameter's without loss, [`ModelError::OutputExists`] when the dataset has a column of an output's name.
     pub fn bind(&self, schema: &Schema) -> Result<Binding, ModelError> {
         Binding::new(self, schema)
+    }
+
+    /// For each output that is an enum, its cases as a column, the same one for every batch.
+    pub(crate) fn dictionaries(&self) -> &[Option<ArrayRef>] {
+        &self.0.dictionaries
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -231,7 +273,11 @@ impl Model {
         if let Some(fresh) = self.0.fresh.get() {
             return Ok(fresh);
         }
-        let fresh = FreshModel::compile(&self.0.engines.fresh()?, &self.0.component)?;
+        let fresh = FreshModel::compile(
+            &self.0.engines.fresh()?,
+            &self.0.component,
+            self.0.signature.grain().export(),
+        )?;
         Ok(self.0.fresh.get_or_init(|| fresh))
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::DataType;
 
 /// A closed set of values, from a WIT `enum`. The case names are the data values, in declaration order.
@@ -12,6 +13,16 @@ pub struct Domain {
     pub name: String,
     /// The values, kebab-case as declared: `on-time`.
     pub cases: Vec<String>,
+}
+
+/// Cases that one byte can number: as many as an enum may have.
+pub(crate) const CASES_MAX: usize = 256;
+
+impl Domain {
+    /// The values as an Arrow column.
+    pub(crate) fn column(&self) -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(&self.cases))
+    }
 }
 
 /// Type of one value.
@@ -34,7 +45,18 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    /// The Arrow type of a column of such values. Enums are strings from a closed domain.
+    /// The Arrow type of a column of such values that a model returns: an enum is a dictionary of its cases, all of them,
+    /// in declaration order, so that a key is the number of its case.
+    pub fn output_type(&self) -> DataType {
+        match self {
+            Self::Enum(_) => {
+                DataType::Dictionary(Box::new(DataType::UInt8), Box::new(DataType::Utf8))
+            }
+            other => other.arrow_type(),
+        }
+    }
+
+    /// The Arrow type of a column of such values that a model reads. Enums are strings.
     pub fn arrow_type(&self) -> DataType {
         match self {
             Self::Bool => DataType::Boolean,
@@ -81,10 +103,10 @@ impl fmt::Display for ValueType {
     }
 }
 
-/// A parameter of `row`: a column the model reads.
+/// A parameter of `row`, or a field of the records that `unit` takes: a column the model reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// Column name: the parameter's name in small letters, `_` for `-`.
+    /// Column name: the parameter's or field's name in small letters, `_` for `-`.
     pub column: String,
     /// Type of the value.
     pub ty: ValueType,
@@ -103,21 +125,74 @@ pub struct Output {
     pub optional: bool,
 }
 
+impl Output {
+    /// The values that the column can hold beside null, in declaration order, when they are a closed set.
+    pub fn domain(&self) -> Option<&Domain> {
+        self.ty.domain()
+    }
+}
+
+/// What a model is called with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Grain {
+    /// One row: the model exports `row`.
+    Row,
+    /// All rows of one unit: the model exports `unit`.
+    Unit,
+}
+
+impl Grain {
+    /// Name of the function that a model of this grain exports.
+    pub fn export(self) -> &'static str {
+        match self {
+            Self::Row => "row",
+            Self::Unit => "unit",
+        }
+    }
+
+    pub(crate) fn of(export: &str) -> Option<Self> {
+        [Self::Row, Self::Unit]
+            .into_iter()
+            .find(|grain| grain.export() == export)
+    }
+}
+
+/// How the parameter of `unit` is declared: a list of records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rows {
+    /// Name of the parameter.
+    pub(crate) param: String,
+    /// Name of the record type.
+    pub(crate) record: String,
+    /// Names of its fields as declared, in the order of the inputs.
+    pub(crate) fields: Vec<String>,
+}
+
 /// A model's signature as read from its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// Package name and version that the component claims for itself, for example `weir:disruption@1.0.0`. A label: nothing
     /// may be decided by it.
     pub package: Option<String>,
-    /// Columns read, in parameter order.
+    /// Columns read, in the order of the parameters, or of the fields of `unit`'s records.
     pub inputs: Vec<Input>,
     /// Columns returned, in field order.
     pub outputs: Vec<Output>,
     /// Name of the result's record type; none when the result is a single value.
     pub(crate) record: Option<String>,
+    /// Of `unit`: how its parameter is declared.
+    pub(crate) rows: Option<Rows>,
 }
 
 impl Signature {
+    /// What the model is called with.
+    pub fn grain(&self) -> Grain {
+        match self.rows {
+            Some(_) => Grain::Unit,
+            None => Grain::Row,
+        }
+    }
+
     /// Whether the result is a single value instead of a record.
     pub fn is_single(&self) -> bool {
         self.record.is_none()
@@ -188,13 +263,23 @@ impl fmt::Display for Signature {
             comma_separated(f, outputs())?;
             writeln!(f, " }}")?;
         }
-        write!(f, "  export row: func(")?;
-        comma_separated(
-            f,
+        let inputs = || {
             self.inputs
                 .iter()
-                .map(|input| Item(&input.column, &input.ty, input.optional)),
-        )?;
+                .map(|input| Item(&input.column, &input.ty, input.optional))
+        };
+        if let Some(rows) = &self.rows {
+            write!(f, "  record {} {{ ", rows.record)?;
+            comma_separated(f, inputs())?;
+            write!(
+                f,
+                " }}\n  export unit: func({}: list<{}>",
+                rows.param, rows.record
+            )?;
+        } else {
+            write!(f, "  export row: func(")?;
+            comma_separated(f, inputs())?;
+        }
         write!(f, ") -> ")?;
         match &self.record {
             Some(record) => write!(f, "{record}")?,

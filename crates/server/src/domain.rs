@@ -20,6 +20,9 @@ use crate::record::Record;
 /// Models kept compiled. Above it the cache is emptied: recompiling costs milliseconds.
 const MODELS_LOADED_MAX: usize = 64;
 
+/// What the key that authenticates compiled models is derived for.
+const MODEL_CACHE_KEY: &str = "weir compiled models v1";
+
 /// Registrations at work at once: each sorts a dataset in memory.
 const REGISTRATIONS_MAX: usize = 1;
 
@@ -51,7 +54,9 @@ impl Domain {
         let log_key = LogKey::load(&folder.log_key())?;
         let verifier = log_key.verifier().to_string();
         let log = Log::open(&folder.log(), log_key)?;
-        let vault = Vault::open(&folder.vault(), MasterKey::load(&folder.master_key())?)?;
+        let master_key = MasterKey::load(&folder.master_key())?;
+        let cache_key = master_key.derive(MODEL_CACHE_KEY)?;
+        let vault = Vault::open(&folder.vault(), master_key)?;
         let registry = Registry::open(&folder.registry()).await?;
         discard_orphans(&vault, &registry).await?;
         let record = Record::new(log);
@@ -65,7 +70,11 @@ impl Domain {
             policy,
             authority,
             log_key: verifier,
-            runtime: Runtime::new(&weir_model::Limits::default())?,
+            runtime: Runtime::with_cache(
+                &weir_model::Limits::default(),
+                &folder.model_cache(),
+                &cache_key,
+            )?,
             run_slots: Arc::new(Semaphore::new(runs)),
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
             compiled: Mutex::new(HashMap::new()),

@@ -210,7 +210,7 @@ from_error!(
 );
 from_error!(
     weir_catalogue::CatalogueError,
-    weir_catalogue::Family { Caller }
+    weir_catalogue::Family { Caller, Bug }
 );
 from_error!(weir_policy::PolicyError, weir_policy::Family { Caller });
 from_error!(

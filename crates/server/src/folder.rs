@@ -73,6 +73,12 @@ impl Folder {
         self.0.join("keys")
     }
 
+    /// Compiled models. It may be emptied at any time.
+    #[must_use]
+    pub fn model_cache(&self) -> PathBuf {
+        self.0.join("cache").join("models")
+    }
+
     pub(crate) fn authority_certificate(&self) -> PathBuf {
         self.keys().join("authority.pem")
     }

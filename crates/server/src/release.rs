@@ -7,10 +7,12 @@ use prost::Message;
 use tokio::runtime::Handle;
 use weir_api::v1::RunResult;
 use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
+use weir_catalogue::Manifest;
 use weir_gate::{DecisionRecord, Recorder};
-use weir_inside::{Limits, ModelSource, Plan, Query, Reading, RelationSource, Sources, UnitSource};
+use weir_inside::{
+    ColumnRights, Limits, ModelSource, Plan, Query, Reading, RelationSource, Sources, UnitSource,
+};
 use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
-use weir_vault::Manifest;
 
 use crate::access::Caller;
 use crate::domain::Domain;
@@ -203,6 +205,12 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         identifier: manifest.columns()[unit.column].name.clone(),
         population: unit.population.clone(),
     });
+    let rights = manifest.columns().iter().map(|column| ColumnRights {
+        name: column.name.clone(),
+        read: column.is_readable(),
+        group: column.may_group(),
+        compare: column.may_compare(),
+    });
     let model = match model {
         Some(record) => Some(ModelSource {
             model: domain.compile(&record)?,
@@ -214,6 +222,7 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         table: domain.vault.table(&dataset.snapshot)?,
         dataset: dataset.name,
         units: units.collect(),
+        rights: rights.collect(),
         model,
     })
 }

@@ -123,6 +123,14 @@ impl MasterKey {
             .map_err(|_| problem(damaged))?;
         Ok(Self(key))
     }
+
+    /// A key for one purpose outside the vault. It tells nothing about this one, nor about those for other purposes.
+    ///
+    /// # Errors
+    /// None that is expected: the derivation is bounded.
+    pub fn derive(&self, purpose: &'static str) -> Result<Zeroizing<[u8; KEY_LEN]>> {
+        seal::derive(&self.0, purpose)
+    }
 }
 
 impl fmt::Debug for MasterKey {

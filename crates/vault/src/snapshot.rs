@@ -10,6 +10,7 @@ use crate::layout::{Layout, META_FILE, is_snapshot_id};
 use crate::limits::META_BYTES_MAX;
 use crate::table::unit_column;
 use crate::{Result, VaultError, durable, seal};
+use weir_catalogue::quality::QualityReport;
 use weir_catalogue::{ColumnType, Manifest, Role};
 
 /// Version of the metadata and of the files it describes.
@@ -47,6 +48,9 @@ pub struct SnapshotMeta {
     pub licence: String,
     /// The stored columns after the units, in order.
     pub columns: Vec<StoredColumn>,
+    /// What the registration found of the data's quality; `None` in a snapshot from before it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<QualityReport>,
 }
 
 /// A column of unit ids.

@@ -194,6 +194,7 @@ impl Vault {
             source: manifest.source().to_owned(),
             licence: manifest.licence().to_owned(),
             columns: snapshot::stored_columns(manifest),
+            quality: Some(outcome.quality),
         };
         if outcome.files.iter().map(|file| file.rows).sum::<u64>() != shown.rows {
             return Err(VaultError::Internal { action: "sealing" });

@@ -10,3 +10,5 @@ mod models;
 mod numbers;
 mod record;
 mod refusals;
+mod rights;
+mod shared_data;

@@ -1,12 +1,15 @@
 //! What may not be submitted, and what a hostile model cannot do through the whole path.
 
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use weir_tests::{TestDomain, example, refusal};
 
+use crate::expected::{assert_same, cells};
+
 /// A component from a world and a core module in text.
-fn component(wit: &str, wat: &str) -> Vec<u8> {
+pub(crate) fn component(wit: &str, wat: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve
         .push_str("model.wit", &format!("package test:model;\n{wit}"))
@@ -130,7 +133,7 @@ async fn a_model_runs_only_once_approved_and_only_where_it_fits() {
     }
     insta::assert_snapshot!(seen, @r#"
 MODEL_DOES_NOT_FIT: model `missing` does not fit dataset `flights`: the model reads column `altitude`, which the dataset does not have: nearest by name are `air_time`, `arr_time`, `minute`
-MODEL_DOES_NOT_FIT: model `narrowing` does not fit dataset `flights`: column `dep_delay` is Float64, but the model takes `s32`: without loss it takes signed integers of up to 32 bits and unsigned ones of up to 16; change the parameter's type, or cast the column
+MODEL_DOES_NOT_FIT: model `narrowing` does not fit dataset `flights`: column `dep_delay` is Float64, but the model takes `s32`: without loss it takes signed integers of up to 32 bits, unsigned ones of up to 16, and dates; change the parameter's type, or cast the column
 "#);
 }
 
@@ -184,9 +187,77 @@ async fn a_model_that_remembers_rows_remembers_nothing() {
         .run("SELECT value, COUNT(*) AS n FROM counting(flights) GROUP BY value")
         .await
         .unwrap();
-    let cells = crate::expected::cells(&answer.table, 1);
+    let cells = cells(&answer.table, 1);
     assert_eq!(
         cells.keys().map(|key| key[0].as_str()).collect::<Vec<_>>(),
         ["1"]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_over_units_sees_all_rows_of_an_aircraft_and_answers_once() {
+    let domain = TestDomain::with_flights().await;
+    // Flights and miles of one aircraft; the list's records are four bytes each.
+    let yearly = component(
+        "world model { record flight { distance: s32 } record out { flown: u32, miles: s64 }
+         export unit: func(flights: list<flight>) -> out; }",
+        r#"(module (memory (export "memory") 4)
+            (global $heap (mut i32) (i32.const 1024))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                (global.get $heap)
+                (global.set $heap (i32.add (global.get $heap) (local.get 3))))
+            (func (export "unit") (param $at i32) (param $count i32) (result i32)
+                (local $end i32) (local $miles i64)
+                (i32.store (i32.const 16) (local.get $count))
+                (local.set $end (i32.add (local.get $at) (i32.shl (local.get $count) (i32.const 2))))
+                (block $done (loop $next
+                    (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
+                    (local.set $miles (i64.add (local.get $miles) (i64.load32_s (local.get $at))))
+                    (local.set $at (i32.add (local.get $at) (i32.const 4)))
+                    (br $next)))
+                (i64.store (i32.const 24) (local.get $miles))
+                (i32.const 16)))"#,
+    );
+    domain.approved_model("yearly", yearly).await;
+    let plain = SessionContext::new();
+    let path = example("flights.parquet");
+    plain
+        .register_parquet("raw", path.to_str().unwrap(), ParquetReadOptions::default())
+        .await
+        .unwrap();
+    let expected = plain
+        .sql(
+            "SELECT flown / 100 AS hundreds, COUNT(*) AS aircraft, SUM(miles) AS miles FROM \
+             (SELECT COUNT(*) AS flown, SUM(distance) AS miles FROM raw WHERE tailnum IS NOT NULL GROUP BY tailnum) \
+             GROUP BY 1 HAVING COUNT(*) >= 10",
+        )
+        .await
+        .unwrap();
+    let expected = cells(&expected.collect().await.unwrap(), 1);
+    let answer = domain
+        .run(
+            "SELECT flown / 100 AS hundreds, COUNT(*) AS aircraft, SUM(miles) AS miles FROM yearly(flights) \
+             GROUP BY 1",
+        )
+        .await
+        .unwrap();
+    assert_same(&cells(&answer.table, 1), &expected);
+    // Joined with the register of aircraft, one row each.
+    let manifest = std::fs::read_to_string(example("planes.toml")).unwrap();
+    domain
+        .register_file(&example("planes.parquet"), &manifest)
+        .await
+        .unwrap();
+    let joined = domain
+        .run(
+            "SELECT engines, COUNT(*) AS aircraft, AVG(miles) AS miles FROM yearly(flights) y \
+             JOIN planes p ON y.tailnum = p.tailnum WHERE flown > 10 GROUP BY engines",
+        )
+        .await
+        .unwrap();
+    assert!(joined.cells_released >= 2);
+    let refusal = domain
+        .refusal("SELECT carrier, COUNT(*) FROM yearly(flights) GROUP BY carrier")
+        .await;
+    assert!(refusal.starts_with("COLUMN_UNKNOWN"), "{refusal}");
 }

@@ -1,6 +1,9 @@
 //! The models that are measured.
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int32Array, StringArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, DictionaryArray, Float64Array, Int32Array, StringArray, UInt8Array,
+    UInt32Array,
+};
 use arrow::datatypes::{Float64Type, Int32Type, UInt32Type};
 
 use crate::harness::{Case, ROWS, column, component};
@@ -14,6 +17,7 @@ pub(crate) const ALL: &[(&str, Make)] = &[
     ("`pace` (AssemblyScript, record of options out)", pace),
     ("string of 16 bytes in, sum of its bytes out", string),
     ("100 trees of depth 6 over 8 numbers", trees::case),
+    ("`unit`: 10 rows of 2 numbers in, 1 out", unit),
 ];
 
 /// Numbers that look random, the same in every run.
@@ -96,6 +100,13 @@ fn disrupted(dep: Option<f64>, arr: Option<f64>, distance: i32, hour: i32) -> (u
     (band, score)
 }
 
+/// A column of an enum's cases, by their numbers.
+fn cases(numbers: impl Iterator<Item = Option<u8>>, names: &[&str]) -> ArrayRef {
+    let names = column(StringArray::from(names.to_vec()));
+    let numbers = UInt8Array::from_iter(numbers);
+    column(DictionaryArray::try_new(numbers, names).unwrap())
+}
+
 fn delays(seed: u64) -> ArrayRef {
     column(Float64Array::from_iter(
         numbers(seed).map(|n| (n % 40 != 0).then_some((n % 200) as f64 - 40.0)),
@@ -121,27 +132,26 @@ fn disruption() -> Case {
             rows.map(|((dep, arr), (distance, hour))| disrupted(dep, arr, *distance, *hour));
         let (bands, scores): (Vec<u32>, Vec<f64>) = answers.unzip();
         vec![
-            column(StringArray::from_iter_values(
-                bands.iter().map(|band| BANDS[*band as usize]),
-            )),
+            cases(bands.iter().map(|band| Some(*band as u8)), &BANDS),
             column(Float64Array::from(scores)),
         ]
     })
 }
 
 #[inline(never)]
-fn paced(distance: i32, air_time: Option<f64>) -> Option<(&'static str, f64)> {
+fn paced(distance: i32, air_time: Option<f64>) -> Option<(u8, f64)> {
     let minutes = air_time.filter(|minutes| *minutes > 0.0)?;
     let speed = f64::from(distance) / (minutes / 60.0);
     let pace = match speed {
-        s if s < 350.0 => "slow",
-        s if s < 430.0 => "typical",
-        _ => "fast",
+        s if s < 350.0 => 0,
+        s if s < 430.0 => 1,
+        _ => 2,
     };
     Some((pace, speed))
 }
 
 fn pace() -> Case {
+    const PACES: [&str; 3] = ["slow", "typical", "fast"];
     let model = include_bytes!("../../../../examples/flights/models/pace/pace.wasm");
     let columns = vec![("distance", integers(1, 5_000)), ("air_time", delays(2))];
     Case::new(model, columns, |columns| {
@@ -151,9 +161,10 @@ fn pace() -> Case {
             .zip(columns[1].as_primitive::<Float64Type>());
         let answers: Vec<_> = rows.map(|(distance, air)| paced(*distance, air)).collect();
         vec![
-            column(StringArray::from_iter(
+            cases(
                 answers.iter().map(|answer| answer.map(|(pace, _)| pace)),
-            )),
+                &PACES,
+            ),
             column(Float64Array::from_iter(
                 answers.iter().map(|answer| answer.map(|(_, speed)| speed)),
             )),
@@ -190,5 +201,52 @@ fn string() -> Case {
         let sums = (0..texts.len()).map(|row| sum(texts.value(row)));
         let sums: UInt32Array = arrow::array::PrimitiveArray::<UInt32Type>::from_iter_values(sums);
         vec![column(sums)]
+    })
+}
+
+/// Mean of the products, weighted by position: something that needs all rows, in order.
+#[inline(never)]
+fn drift(levels: &[f64], counts: &[i32]) -> f64 {
+    let (mut sum, mut total) = (0.0, 0.0);
+    for (level, count) in levels.iter().zip(counts) {
+        let weight = f64::from(*count);
+        sum = sum * 0.5 + level * weight;
+        total += weight;
+    }
+    sum / total
+}
+
+/// Rows of a unit.
+const UNIT_ROWS: usize = 10;
+
+fn unit() -> Case {
+    let model = component(
+        "record item { level: f64, count: s32 } export unit: func(items: list<item>) -> f64;",
+        r#"(module (memory (export "memory") 1) (global $heap (mut i32) (i32.const 1024))
+            (func (export "cabi_realloc") (param $old i32) (param $size i32) (param $align i32) (param $new i32) (result i32)
+                (global.get $heap)
+                (global.set $heap (i32.add (global.get $heap) (local.get $new))))
+            (func (export "unit") (param $at i32) (param $count i32) (result f64)
+                (local $sum f64) (local $total f64) (local $weight f64)
+                (loop $next
+                    (local.set $weight (f64.convert_i32_s (i32.load offset=8 (local.get $at))))
+                    (local.set $sum (f64.add (f64.mul (local.get $sum) (f64.const 0.5))
+                        (f64.mul (f64.load (local.get $at)) (local.get $weight))))
+                    (local.set $total (f64.add (local.get $total) (local.get $weight)))
+                    (local.set $at (i32.add (local.get $at) (i32.const 16)))
+                    (br_if $next (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))
+                (f64.div (local.get $sum) (local.get $total))))"#,
+    );
+    let units = column(UInt32Array::from_iter_values(
+        (0..ROWS as u32).map(|row| row / UNIT_ROWS as u32),
+    ));
+    let columns = vec![("level", floats(1, 100)), ("count", integers(2, 90))];
+    Case::of_units(&model, &units, columns, |columns| {
+        let levels = columns[0].as_primitive::<Float64Type>().values();
+        let counts = columns[1].as_primitive::<Int32Type>().values();
+        let units = levels.chunks(UNIT_ROWS).zip(counts.chunks(UNIT_ROWS));
+        vec![column(Float64Array::from_iter_values(
+            units.map(|(levels, counts)| drift(levels, counts)),
+        ))]
     })
 }

@@ -4,9 +4,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{Array, ArrayRef, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, StructArray};
+use arrow::compute::concat;
 use arrow::datatypes::{Field, Schema};
-use weir_model::{Evaluator, Limits, Runtime, admit};
+use weir_model::{Binding, Evaluator, Limits, Runtime, UnitEvaluator, admit};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -22,10 +23,13 @@ const ROWS_FRESH: usize = 512;
 /// A function over columns.
 type Native = Box<dyn Fn(&[ArrayRef]) -> Vec<ArrayRef>>;
 
+/// A model one way or the other, over so many rows.
+type Contender = Box<dyn FnMut(&[ArrayRef], usize) -> StructArray>;
+
 /// A model, columns for it, and the same function in native Rust over the same columns.
 pub(crate) struct Case {
-    woven: Evaluator,
-    fresh: Evaluator,
+    woven: Contender,
+    fresh: Contender,
     tier: String,
     columns: Vec<ArrayRef>,
     native: Native,
@@ -41,25 +45,59 @@ impl Case {
         columns: Vec<(&str, ArrayRef)>,
         native: impl Fn(&[ArrayRef]) -> Vec<ArrayRef> + 'static,
     ) -> Self {
-        let limits = Limits::default();
-        let runtime = Runtime::new(&limits).unwrap();
-        let model = runtime
-            .compile(&admit(component, &limits).unwrap())
-            .unwrap();
-        let fields: Vec<Field> = columns
-            .iter()
-            .map(|(name, column)| Field::new(*name, column.data_type().clone(), true))
-            .collect();
-        let binding = model.bind(&Schema::new(fields)).unwrap();
-        let tier = model.tier();
+        let binding = bind(component, &columns);
+        let contender = |mut evaluator: Evaluator| -> Contender {
+            Box::new(move |columns, rows| evaluator.evaluate(columns, rows).unwrap())
+        };
+        let contenders = [
+            contender(binding.evaluator()),
+            contender(binding.reference_evaluator()),
+        ];
+        Self::of(&binding, contenders, columns, native)
+    }
+
+    /// The same for a model over units. `units` says which unit each row belongs to; the native function answers per
+    /// unit.
+    pub(crate) fn of_units(
+        component: &[u8],
+        units: &ArrayRef,
+        columns: Vec<(&str, ArrayRef)>,
+        native: impl Fn(&[ArrayRef]) -> Vec<ArrayRef> + 'static,
+    ) -> Self {
+        let binding = bind(component, &columns);
+        let contender = |mut evaluator: UnitEvaluator| -> Contender {
+            let units = Arc::clone(units);
+            Box::new(move |columns, rows| {
+                let answers = evaluator.push(&units.slice(0, rows), columns).unwrap();
+                let last = evaluator.finish().unwrap().unwrap();
+                concat(&[&answers.outputs, &last.outputs])
+                    .unwrap()
+                    .as_struct()
+                    .clone()
+            })
+        };
+        let contenders = [
+            contender(binding.unit_evaluator()),
+            contender(binding.reference_unit_evaluator()),
+        ];
+        Self::of(&binding, contenders, columns, native)
+    }
+
+    fn of(
+        binding: &Binding,
+        [woven, fresh]: [Contender; 2],
+        columns: Vec<(&str, ArrayRef)>,
+        native: impl Fn(&[ArrayRef]) -> Vec<ArrayRef> + 'static,
+    ) -> Self {
+        let tier = binding.model().tier();
         let metering = if tier.row_cost_max.is_some() {
             "unmetered"
         } else {
             "metered"
         };
         Self {
-            woven: binding.evaluator(),
-            fresh: binding.reference_evaluator(),
+            woven,
+            fresh,
             tier: format!("{:?}, {metering}", tier.isolation).to_lowercase(),
             columns: columns.into_iter().map(|(_, column)| column).collect(),
             native: Box::new(native),
@@ -81,10 +119,10 @@ impl Case {
                         black_box((self.native)(black_box(&self.columns)));
                     }),
                     ns_per_row(BATCHES, ROWS, || {
-                        black_box(self.woven.evaluate(&self.columns, ROWS).unwrap());
+                        black_box((self.woven)(&self.columns, ROWS));
                     }),
                     ns_per_row(1, ROWS_FRESH, || {
-                        black_box(self.fresh.evaluate(&few, ROWS_FRESH).unwrap());
+                        black_box((self.fresh)(&few, ROWS_FRESH));
                     }),
                 ]
             })
@@ -109,12 +147,25 @@ impl Case {
 
     /// All contenders must say the same.
     fn compare(&mut self) {
-        let woven = self.woven.evaluate(&self.columns, ROWS).unwrap();
+        let woven = (self.woven)(&self.columns, ROWS);
         let native = (self.native)(&self.columns);
-        let fresh: StructArray = self.fresh.evaluate(&self.columns, ROWS).unwrap();
+        let fresh = (self.fresh)(&self.columns, ROWS);
         assert_eq!(woven, fresh, "woven and fresh instances disagree");
         assert_eq!(woven.columns(), native, "woven and native disagree");
     }
+}
+
+/// The model, compiled and bound to the columns.
+pub(crate) fn bind(component: &[u8], columns: &[(&str, ArrayRef)]) -> Binding {
+    let limits = Limits::default();
+    let runtime = Runtime::new(&limits).unwrap();
+    let admitted = admit(component, &limits).unwrap();
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, column)| Field::new(*name, column.data_type().clone(), true))
+        .collect();
+    let model = runtime.compile(&admitted).unwrap();
+    model.bind(&Schema::new(fields)).unwrap()
 }
 
 fn ns_per_row(batches: usize, rows: usize, mut batch: impl FnMut()) -> f64 {

@@ -17,6 +17,8 @@
 //! header = "TailNum"             # optional: the column's name in the file, where it differs
 //! ```
 //!
+//! Everything else is optional and has a default that keeps more in rather than less; `docs/datasets.md` documents each key.
+//!
 //! A row may be about several units. Then `[[unit]]` tables stand in place of `population` and `unit`, the primary one
 //! first:
 //!
@@ -30,16 +32,25 @@
 //! population = "vehicles"
 //! ```
 
+mod column;
 mod parse;
+mod parse_column;
+mod parse_terms;
+mod parse_values;
+mod terms;
 mod units;
+mod value;
 
-use arrow::datatypes::{DataType, TimeUnit};
-use serde::{Deserialize, Serialize};
+pub use column::{Column, ColumnType, Role};
+pub use terms::{
+    Contact, Form, Frequency, Grading, Opening, Relation, Retention, Rule, Sharing, Terms,
+};
+pub use value::{Content, Listed, Value};
 
 use crate::Result;
 
 /// A checked manifest. It can only be made by [`Manifest::from_toml`], so holding one means that it is sound.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     name: String,
     /// Never empty.
@@ -48,6 +59,8 @@ pub struct Manifest {
     source: String,
     licence: String,
     null_values: Vec<String>,
+    terms: Terms,
+    rules: Vec<Rule>,
     columns: Vec<Column>,
 }
 
@@ -58,183 +71,6 @@ pub struct Unit {
     pub column: usize,
     /// The population it names a unit of. Several units of a dataset may share one, such as buyer and seller.
     pub population: String,
-}
-
-/// One column of a dataset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// The column's name in SQL: lower snake_case.
-    pub name: String,
-    /// The column's name in the source file.
-    pub header: String,
-    /// What the values are.
-    pub kind: ColumnType,
-    /// What the column says about a unit.
-    pub role: Role,
-    /// What the column means.
-    pub description: String,
-}
-
-/// The types a column can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ColumnType {
-    /// `true` or `false`; in CSV also `1` and `0`, in any letter case.
-    Bool,
-    /// A whole number of 8 bits.
-    Int8,
-    /// A whole number of 16 bits.
-    Int16,
-    /// A whole number of 32 bits.
-    Int32,
-    /// A whole number of 64 bits.
-    Int64,
-    /// A whole number from 0, of 8 bits.
-    UInt8,
-    /// A whole number from 0, of 16 bits.
-    UInt16,
-    /// A whole number from 0, of 32 bits.
-    UInt32,
-    /// A whole number from 0, of 64 bits.
-    UInt64,
-    /// A finite IEEE 754 number of 32 bits.
-    Float32,
-    /// A finite IEEE 754 number of 64 bits.
-    Float64,
-    /// UTF-8 text.
-    String,
-    /// A day: `YYYY-MM-DD`.
-    Date,
-    /// A point in time in UTC, to the microsecond; in CSV RFC 3339, without a zone taken as UTC.
-    Timestamp,
-}
-
-impl ColumnType {
-    /// All types, in the order a message lists them.
-    pub const ALL: [Self; 14] = [
-        Self::Bool,
-        Self::Int8,
-        Self::Int16,
-        Self::Int32,
-        Self::Int64,
-        Self::UInt8,
-        Self::UInt16,
-        Self::UInt32,
-        Self::UInt64,
-        Self::Float32,
-        Self::Float64,
-        Self::String,
-        Self::Date,
-        Self::Timestamp,
-    ];
-
-    /// The type's name in a manifest.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bool => "bool",
-            Self::Int8 => "int8",
-            Self::Int16 => "int16",
-            Self::Int32 => "int32",
-            Self::Int64 => "int64",
-            Self::UInt8 => "uint8",
-            Self::UInt16 => "uint16",
-            Self::UInt32 => "uint32",
-            Self::UInt64 => "uint64",
-            Self::Float32 => "float32",
-            Self::Float64 => "float64",
-            Self::String => "string",
-            Self::Date => "date",
-            Self::Timestamp => "timestamp",
-        }
-    }
-
-    /// The type as stored.
-    pub fn data_type(self) -> DataType {
-        match self {
-            Self::Bool => DataType::Boolean,
-            Self::Int8 => DataType::Int8,
-            Self::Int16 => DataType::Int16,
-            Self::Int32 => DataType::Int32,
-            Self::Int64 => DataType::Int64,
-            Self::UInt8 => DataType::UInt8,
-            Self::UInt16 => DataType::UInt16,
-            Self::UInt32 => DataType::UInt32,
-            Self::UInt64 => DataType::UInt64,
-            Self::Float32 => DataType::Float32,
-            Self::Float64 => DataType::Float64,
-            Self::String => DataType::Utf8,
-            Self::Date => DataType::Date32,
-            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-        }
-    }
-
-    /// What a value must be, in words that fit after "not".
-    pub fn expects(self) -> &'static str {
-        match self {
-            Self::Bool => "`true` or `false`",
-            Self::Int8 => "a whole number from -128 to 127 (int8)",
-            Self::Int16 => "a whole number from -32768 to 32767 (int16)",
-            Self::Int32 => "a whole number of 32 bits (int32)",
-            Self::Int64 => "a whole number of 64 bits (int64)",
-            Self::UInt8 => "a whole number from 0 to 255 (uint8)",
-            Self::UInt16 => "a whole number from 0 to 65535 (uint16)",
-            Self::UInt32 => "a whole number of 32 bits, not negative (uint32)",
-            Self::UInt64 => "a whole number of 64 bits, not negative (uint64)",
-            Self::Float32 => "a finite number (float32)",
-            Self::Float64 => "a finite number (float64)",
-            Self::String => "text",
-            Self::Date => "a day as YYYY-MM-DD (date)",
-            Self::Timestamp => {
-                "a time as YYYY-MM-DDThh:mm:ss, to the microsecond at most (timestamp)"
-            }
-        }
-    }
-
-    /// Whether a unit can be identified by such a column: exact, and with one spelling per value.
-    pub fn can_identify(self) -> bool {
-        !matches!(
-            self,
-            Self::Bool | Self::Float32 | Self::Float64 | Self::Date | Self::Timestamp
-        )
-    }
-}
-
-/// What a column says about a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Identifies a unit directly. Never stored.
-    Identifier,
-    /// Helps to recognise a unit when combined with other columns.
-    QuasiIdentifier,
-    /// What must not become known about a unit.
-    Sensitive,
-    /// A quantity to be aggregated.
-    Measure,
-    /// Known to anybody.
-    Public,
-}
-
-impl Role {
-    /// All roles, in the order a message lists them.
-    pub const ALL: [Self; 5] = [
-        Self::Identifier,
-        Self::QuasiIdentifier,
-        Self::Sensitive,
-        Self::Measure,
-        Self::Public,
-    ];
-
-    /// The role's name in a manifest.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Identifier => "identifier",
-            Self::QuasiIdentifier => "quasi-identifier",
-            Self::Sensitive => "sensitive",
-            Self::Measure => "measure",
-            Self::Public => "public",
-        }
-    }
 }
 
 impl Manifest {
@@ -284,6 +120,21 @@ impl Manifest {
     /// On what terms the data may be used.
     pub fn licence(&self) -> &str {
         &self.licence
+    }
+
+    /// What the catalogue says of the dataset as a whole.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// What must hold between two columns of a row.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
     }
 
     /// How a CSV file spells a missing value.

@@ -6,8 +6,10 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::parse_column::RawColumn;
+use super::parse_terms::{RawAccess, RawContact, RawRetention, RawRule};
 use super::units::RawUnits;
-use super::{Column, ColumnType, Manifest, Role};
+use super::{Column, Manifest, Role, Sharing};
 use crate::limits::{
     COLUMNS_MAX, MANIFEST_BYTES_MAX, NAME_CHARS_MAX, NAME_PREFIX_RESERVED, NULL_VALUES_MAX,
     TEXT_BYTES_MAX,
@@ -25,18 +27,21 @@ pub(super) struct RawManifest {
     source: Spanned<String>,
     licence: Spanned<String>,
     null_values: Option<Spanned<Vec<String>>>,
+    pub(super) title: Option<Spanned<String>>,
+    pub(super) provider: Option<Spanned<String>>,
+    pub(super) form: Option<Spanned<String>>,
+    pub(super) classification: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) grading: Option<Spanned<String>>,
+    pub(super) sharing: Option<Spanned<RawAccess>>,
+    pub(super) opening: Option<Spanned<RawAccess>>,
+    pub(super) update_frequency: Option<Spanned<String>>,
+    pub(super) time_column: Option<Spanned<String>>,
+    pub(super) scenarios: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) keywords: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) retention: Option<Spanned<RawRetention>>,
+    pub(super) contact: Option<RawContact>,
+    rule: Option<Spanned<Vec<RawRule>>>,
     pub(super) column: Spanned<Vec<RawColumn>>,
-}
-
-/// A `[[column]]` as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawColumn {
-    name: Spanned<String>,
-    header: Option<Spanned<String>>,
-    pub(super) r#type: Spanned<String>,
-    pub(super) role: Spanned<String>,
-    description: Spanned<String>,
 }
 
 /// The text of a manifest, to say where in it something is wrong.
@@ -76,7 +81,7 @@ impl Text<'_> {
         Ok(name)
     }
 
-    fn text(&self, key: &str, value: &Spanned<String>) -> Result<String> {
+    pub(super) fn text(&self, key: &str, value: &Spanned<String>) -> Result<String> {
         let text = value.get_ref();
         if text.trim().is_empty() {
             return Err(self.error(
@@ -92,34 +97,6 @@ impl Text<'_> {
             return Err(self.error(value.span(), problem));
         }
         Ok(text.clone())
-    }
-
-    fn column(&self, raw: &RawColumn) -> Result<Column> {
-        let name = self.name("name", &raw.name)?.clone();
-        let kind = choose(raw.r#type.get_ref(), &ColumnType::ALL, ColumnType::name)
-            .map_err(|known| self.error(raw.r#type.span(), format!("type of `{name}`: {known}")))?;
-        let role = choose(raw.role.get_ref(), &Role::ALL, Role::name)
-            .map_err(|known| self.error(raw.role.span(), format!("role of `{name}`: {known}")))?;
-        let header = match &raw.header {
-            Some(header)
-                if header.get_ref().is_empty() || header.get_ref().len() > TEXT_BYTES_MAX =>
-            {
-                let problem = format!(
-                    "header of `{name}` is empty or longer than {TEXT_BYTES_MAX} bytes; give the column's name in the file"
-                );
-                return Err(self.error(header.span(), problem));
-            }
-            Some(header) => header.get_ref().clone(),
-            None => name.clone(),
-        };
-        let description = self.text("description", &raw.description)?;
-        Ok(Column {
-            name,
-            header,
-            kind,
-            role,
-            description,
-        })
     }
 
     fn columns(&self, raw: &RawManifest) -> Result<Vec<Column>> {
@@ -179,11 +156,18 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Manifest> {
     let text = Text { text, file };
     let raw: RawManifest = toml::from_str(text.text)
         .map_err(|error| text.error(error.span().unwrap_or(0..0), plain_words(error.message())))?;
-    let columns = text.columns(&raw)?;
+    let mut columns = text.columns(&raw)?;
     let units = text.units(&raw, &columns)?;
     if columns.iter().all(|column| column.role == Role::Identifier) {
         let problem = "every column is an identifier, and identifiers are not stored; describe what the data says about a unit";
         return Err(text.error(raw.column.span(), problem));
+    }
+    let terms = text.terms(&raw, &columns)?;
+    let rules = text.rules(raw.rule.as_ref(), &columns)?;
+    if matches!(terms.sharing, Sharing::NotShared(_)) {
+        for column in &mut columns {
+            column.rights.read = false;
+        }
     }
     Ok(Manifest {
         name: text.name("name", &raw.name)?.clone(),
@@ -192,19 +176,47 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Manifest> {
         source: text.text("source", &raw.source)?,
         licence: text.text("licence", &raw.licence)?,
         null_values: text.null_values(&raw)?,
+        terms,
+        rules,
         columns,
     })
 }
 
-/// The parser's message in this project's words.
+/// The parser's message in this project's words, with the key that was likely meant.
 fn plain_words(message: &str) -> String {
     let message = message
         .replace("unknown field", "unknown key")
         .replace("missing field", "missing key");
-    message.trim_end().replace('\n', "; ")
+    let message = message.trim_end().replace('\n', "; ");
+    match meant(&message) {
+        Some(key) => format!("{message}; did you mean `{key}`?"),
+        None => message,
+    }
 }
 
-fn choose<T: Copy>(given: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, String> {
+/// Of the keys that a message about an unknown one lists, the nearest to it.
+fn meant(message: &str) -> Option<&str> {
+    let (unknown, known) = message
+        .strip_prefix("unknown key `")?
+        .split_once("`, expected ")?;
+    nearest(unknown, known.split('`').skip(1).step_by(2))
+}
+
+/// The nearest of `known`, where one is near enough to be a slip.
+fn nearest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    const LIKENESS_MIN: f64 = 0.8;
+    known
+        .map(|known| (strsim::jaro_winkler(given, known), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}
+
+pub(super) fn choose<T: Copy>(
+    given: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<T, String> {
     all.iter()
         .copied()
         .find(|&choice| name(choice) == given)
@@ -213,7 +225,13 @@ fn choose<T: Copy>(given: &str, all: &[T], name: fn(T) -> &'static str) -> Resul
                 .iter()
                 .map(|&choice| format!("`{}`", name(choice)))
                 .collect();
-            format!("`{}` is none of {}", shortened(given), known.join(", "))
+            let likely = nearest(given, all.iter().map(|&choice| name(choice)))
+                .map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+            format!(
+                "`{}` is none of {}{likely}",
+                shortened(given),
+                known.join(", ")
+            )
         })
 }
 
@@ -259,3 +277,7 @@ fn suggestion(given: &str) -> String {
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "tests_terms.rs"]
+mod tests_terms;

@@ -3,7 +3,7 @@ use insta::assert_snapshot;
 
 use super::*;
 
-const GOOD: &str = r#"name = "flights"
+pub(super) const GOOD: &str = r#"name = "flights"
 population = "aircraft"
 unit = "tailnum"
 description = "Departures"
@@ -46,15 +46,15 @@ fn a_good_manifest_is_read() {
 fn mistakes_are_named_with_their_place() {
     assert_snapshot!(refused("name = \"flights\"", "name = \"Flights 2013\""), @"`flights.toml`, line 1, column 8: name = `Flights 2013`: a name is lower snake_case of at most 63 characters and begins with a letter, such as `flights_2013`");
     assert_snapshot!(refused("name = \"distance\"", "name = \"weir_unit\""), @"`flights.toml`, line 15, column 8: name = `weir_unit`: names that begin with `weir_` are reserved; choose another");
-    assert_snapshot!(refused("licence =", "license ="), @"`flights.toml`, line 6, column 1: unknown key `license`, expected one of `name`, `population`, `unit`, `description`, `source`, `licence`, `null_values`, `column`");
+    assert_snapshot!(refused("licence =", "license ="), @"`flights.toml`, line 6, column 1: unknown key `license`, expected one of `name`, `population`, `unit`, `description`, `source`, `licence`, `null_values`, `title`, `provider`, `form`, `classification`, `grading`, `sharing`, `opening`, `update_frequency`, `time_column`, `scenarios`, `keywords`, `retention`, `contact`, `rule`, `column`; did you mean `licence`?");
     assert_snapshot!(refused("licence = \"CC0-1.0\"\n", ""), @"`flights.toml`, line 1, column 1: missing key `licence`");
     assert_snapshot!(refused("name = \"flights\"", "name = 5"), @"`flights.toml`, line 1, column 8: invalid type: integer `5`, expected a string");
     assert_snapshot!(refused("name = \"flights\"", "name = \"flights"), @r#"`flights.toml`, line 1, column 16: invalid basic string, expected `"`"#);
     assert_snapshot!(refused("unit = \"tailnum\"", "unit = \"tail_num\""), @"`flights.toml`, line 3, column 8: unit = `tail_num`: no [[column]] has this name; describe it, or name another");
     assert_snapshot!(refused("role = \"identifier\"", "role = \"public\""), @"`flights.toml`, line 11, column 8: `tailnum` is a unit, so its role must be `identifier`, not `public`");
     assert_snapshot!(refused("type = \"string\"", "type = \"float64\""), @"`flights.toml`, line 10, column 8: `tailnum` is a unit, so its type must be `string` or a whole number, not `float64`");
-    assert_snapshot!(refused("\"int32\"", "\"int\""), @"`flights.toml`, line 17, column 8: type of `distance`: `int` is none of `bool`, `int8`, `int16`, `int32`, `int64`, `uint8`, `uint16`, `uint32`, `uint64`, `float32`, `float64`, `string`, `date`, `timestamp`");
-    assert_snapshot!(refused("\"measure\"", "\"quasi_identifier\""), @"`flights.toml`, line 18, column 8: role of `distance`: `quasi_identifier` is none of `identifier`, `quasi-identifier`, `sensitive`, `measure`, `public`");
+    assert_snapshot!(refused("\"int32\"", "\"int\""), @"`flights.toml`, line 17, column 8: type of `distance`: `int` is none of `bool`, `int8`, `int16`, `int32`, `int64`, `uint8`, `uint16`, `uint32`, `uint64`, `float32`, `float64`, `string`, `date`, `timestamp`; did you mean `int8`?");
+    assert_snapshot!(refused("\"measure\"", "\"quasi_identifier\""), @"`flights.toml`, line 18, column 8: role of `distance`: `quasi_identifier` is none of `identifier`, `quasi-identifier`, `sensitive`, `measure`, `public`; did you mean `quasi-identifier`?");
     assert_snapshot!(refused("name = \"distance\"", "name = \"tailnum\""), @"`flights.toml`, line 15, column 8: column `tailnum` is described twice; remove one");
     assert_snapshot!(refused("Distance (mi)", "tailnum"), @"`flights.toml`, line 16, column 10: columns 1 and 2 of the manifest are both named `tailnum` in the file; mend one `header`");
     assert_snapshot!(refused("\"Departures\"", "\" \""), @"`flights.toml`, line 4, column 15: description is empty; say it in a few words");
@@ -157,7 +157,7 @@ fn mistakes_in_units_are_named_with_their_place() {
     assert_snapshot!(refused_several("column = \"plate\"", "column = \"driver\""), @"`trips.toml`, line 11, column 10: `driver` is a unit twice; remove one [[unit]]");
     assert_snapshot!(refused_several("population = \"drivers\"", "population = \"Drivers\""), @"`trips.toml`, line 12, column 14: population = `Drivers`: a name is lower snake_case of at most 63 characters and begins with a letter, such as `drivers`");
     assert_snapshot!(refused_several("population = \"drivers\"\n", ""), @"`trips.toml`, line 10, column 1: missing key `population`");
-    assert_snapshot!(refused_several("population = \"drivers\"\n", "popluation = \"drivers\"\n"), @"`trips.toml`, line 12, column 1: unknown key `popluation`, expected `column` or `population`");
+    assert_snapshot!(refused_several("population = \"drivers\"\n", "popluation = \"drivers\"\n"), @"`trips.toml`, line 12, column 1: unknown key `popluation`, expected `column` or `population`; did you mean `population`?");
     assert_snapshot!(refused_several("licence", "population = \"people\"\nlicence"), @"`trips.toml`, line 4, column 14: population stands beside [[unit]] tables; give each [[unit]] its own instead");
     assert_snapshot!(refused_several("column = \"plate\"", "column = \"fare\""), @"`trips.toml`, line 29, column 8: `fare` is a unit, so its role must be `identifier`, not `measure`");
     assert_snapshot!(refused("population = \"aircraft\"\n", ""), @"`flights.toml`, line 2, column 8: missing key `population`: whom does the unit column name? Give the population");

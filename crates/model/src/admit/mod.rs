@@ -13,6 +13,7 @@ use crate::error::ModelError;
 use crate::limits::Limits;
 use crate::signature::Signature;
 pub(crate) use parts::Parts;
+pub(crate) use shape::{at_most, check_nesting, imported, invalid};
 
 /// A component that passed admission. Only [`admit`] makes one.
 #[derive(Clone, Debug)]

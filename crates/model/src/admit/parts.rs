@@ -14,12 +14,12 @@ use crate::error::ModelError;
 /// Aliases of aliases followed before giving up. Packagers make at most two.
 const ALIAS_DEPTH_MAX: usize = 8;
 
-/// The core module of a component and the names under which it exports what `row` needs.
+/// The core module of a component and the names under which it exports what is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Parts {
     /// Where in the component the core module's bytes are.
     pub(crate) module: Range<usize>,
-    /// The function that is lifted to `row`.
+    /// The function that is lifted to `row` or `unit`.
     pub(crate) row: String,
     /// The allocator that arguments in memory are placed with.
     pub(crate) realloc: Option<String>,

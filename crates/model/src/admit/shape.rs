@@ -11,6 +11,7 @@ use super::package::Package;
 use super::parts::{Collector, Parts};
 use crate::error::{ModelError, quoted};
 use crate::limits::Limits;
+use crate::signature::Grain;
 
 /// What models may use, and nothing that a later version of the validator may add: WebAssembly 2.0 with vectors, the
 /// encodings LLVM emits for it, constant expressions, and the component model without async.
@@ -33,6 +34,7 @@ pub(super) struct Shape {
     /// Names under which the component imports or exports types.
     pub(super) type_names: Vec<String>,
     pub(super) package: Option<String>,
+    pub(super) grain: Grain,
     pub(super) parts: Option<Parts>,
 }
 
@@ -44,6 +46,10 @@ pub(super) fn examine(bytes: &[u8], limits: &Limits) -> Result<Shape, ModelError
     let mut types = None;
     for payload in parser.parse_all(bytes) {
         let payload = payload.map_err(invalid)?;
+        if let Payload::ComponentTypeSection(section) = &payload {
+            let types = bytes.get(section.range()).unwrap_or_default();
+            check_nesting(types, limits)?;
+        }
         match walk.validator.payload(&payload).map_err(invalid)? {
             ValidPayload::Func(function, body) => walk.functions.push((function, body)),
             ValidPayload::End(of_this_level) => types = Some(of_this_level),
@@ -64,7 +70,7 @@ struct Walk<'a> {
     instantiations: u32,
     lifts: u32,
     other_exports: Vec<String>,
-    has_row: bool,
+    grain: Option<Grain>,
     type_names: Vec<String>,
     package: Package,
     parts: Collector,
@@ -81,7 +87,7 @@ impl<'a> Walk<'a> {
             instantiations: 0,
             lifts: 0,
             other_exports: Vec::new(),
-            has_row: false,
+            grain: None,
             type_names: Vec::new(),
             package: Package::default(),
             parts: Collector::default(),
@@ -144,7 +150,11 @@ impl<'a> Walk<'a> {
             let name = export.name.name;
             match export.kind {
                 ComponentExternalKind::Type => self.type_names.push(name.to_owned()),
-                ComponentExternalKind::Func if name == "row" => self.has_row = true,
+                ComponentExternalKind::Func
+                    if self.grain.is_none() && Grain::of(name).is_some() =>
+                {
+                    self.grain = Grain::of(name);
+                }
                 ComponentExternalKind::Func => self
                     .other_exports
                     .push(format!("the function `{}`", quoted(name))),
@@ -243,16 +253,13 @@ impl<'a> Walk<'a> {
                 what: format!("exports {other}"),
             });
         }
-        if !self.has_row {
-            return Err(ModelError::Exports {
-                what: "exports no function `row`".to_owned(),
-            });
-        }
+        let grain = self.grain.ok_or_else(no_function)?;
         match (self.modules, self.instantiations, self.lifts) {
             (1, 1, 1) => Ok(Shape {
                 types,
                 type_names: self.type_names,
                 package: self.package.finish(),
+                grain,
                 parts: self.parts.finish(),
             }),
             (modules, instances, lifts) => Err(shape(&format!(
@@ -260,6 +267,35 @@ impl<'a> Walk<'a> {
             ))),
         }
     }
+}
+
+/// Bounds the depth of types within types, before anything reads them: readers call themselves once per level, and the
+/// stack they have is not endless.
+///
+/// A level that holds another begins with one of two bytes, a count, and the kind of its first declaration. There are no
+/// more levels than places that look so; names and numbers rarely do.
+pub(crate) fn check_nesting(types: &[u8], limits: &Limits) -> Result<(), ModelError> {
+    let places = (0..types.len()).filter(|place| may_begin_level(&types[*place..]));
+    at_most(
+        "levels of types within types, or what looks like one",
+        places.count() as u64,
+        limits.type_nesting_max as u64,
+    )
+}
+
+/// Whether a component type or an instance type that declares something may begin here.
+fn may_begin_level(bytes: &[u8]) -> bool {
+    const COMPONENT_TYPE: u8 = 0x41;
+    const INSTANCE_TYPE: u8 = 0x42;
+    const DECLARATION_KIND_MAX: u8 = 0x04;
+    const COUNT_BYTES_MAX: usize = 5;
+    let Some((&(COMPONENT_TYPE | INSTANCE_TYPE), rest)) = bytes.split_first() else {
+        return false;
+    };
+    let count = rest.iter().take(COUNT_BYTES_MAX);
+    let more = count.take_while(|byte| **byte & 0x80 != 0).count();
+    rest.get(more + 1)
+        .is_some_and(|kind| *kind <= DECLARATION_KIND_MAX)
 }
 
 /// A declared maximum beyond the limit is refused too: the model would count on memory that it never gets.
@@ -279,7 +315,7 @@ fn check_memory(memory: &MemoryType, limits: &Limits) -> Result<(), ModelError> 
     }
 }
 
-pub(super) fn at_most(what: &'static str, actual: u64, limit: u64) -> Result<(), ModelError> {
+pub(crate) fn at_most(what: &'static str, actual: u64, limit: u64) -> Result<(), ModelError> {
     if actual > limit {
         return Err(ModelError::Limit {
             what,
@@ -290,14 +326,20 @@ pub(super) fn at_most(what: &'static str, actual: u64, limit: u64) -> Result<(),
     Ok(())
 }
 
-pub(super) fn invalid(error: Error) -> ModelError {
+pub(super) fn no_function() -> ModelError {
+    ModelError::Exports {
+        what: "exports no function `row` or `unit`".to_owned(),
+    }
+}
+
+pub(crate) fn invalid(error: Error) -> ModelError {
     ModelError::Invalid {
         offset: error.offset(),
         reason: quoted(error.message()),
     }
 }
 
-fn imported(kind: &'static str, name: &str) -> ModelError {
+pub(crate) fn imported(kind: &'static str, name: &str) -> ModelError {
     ModelError::Import {
         kind,
         name: quoted(name),

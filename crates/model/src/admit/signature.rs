@@ -10,10 +10,10 @@ use wasmparser::component_types::{
 use wasmparser::names::KebabString;
 use wasmparser::{PrimitiveValType, types::TypesRef};
 
-use super::shape::{Shape, at_most};
+use super::shape::{Shape, at_most, no_function};
 use crate::error::{ModelError, quoted};
 use crate::limits::Limits;
-use crate::signature::{Domain, Input, Output, Signature, ValueType};
+use crate::signature::{CASES_MAX, Domain, Grain, Input, Output, Rows, Signature, ValueType};
 
 /// Depth to which a refused type is written out in a message.
 const DESCRIBED_DEPTH_MAX: u32 = 3;
@@ -22,29 +22,44 @@ const VALUE_HELP: &str =
 const RESULT_HELP: &str = "return a `record` of columns, or a single value: `bool`, an integer, `f32`, `f64`, `string`, \
      an `enum`, or an `option` of one of these";
 
-/// Reads the signature of `row`.
+const ROWS_HELP: &str = "`unit` takes one parameter, the rows of a unit: a `list` of a `record` whose fields are columns";
+
+/// Reads the signature of `row` or `unit`.
 pub(super) fn read(shape: &Shape, limits: &Limits) -> Result<Signature, ModelError> {
     let reader = Reader {
         types: shape.types.as_ref(),
         names: type_names(shape),
         limits,
     };
-    let row = reader
+    let function = reader
         .types
-        .component_item_for_export("row")
+        .component_item_for_export(shape.grain.export())
         .map(|item| item.ty);
-    let Some(ComponentEntityType::Func(function)) = row else {
-        return Err(ModelError::Exports {
-            what: "exports no function `row`".to_owned(),
-        });
+    let Some(ComponentEntityType::Func(function)) = function else {
+        return Err(no_function());
     };
     let function = &reader.types[function];
-    let (outputs, record) = reader.outputs(function.result.ok_or(ModelError::NoResult)?)?;
+    let result = function.result.ok_or(ModelError::NoResult)?;
+    let (outputs, record) = reader.outputs(result, shape.grain)?;
+    let (inputs, rows) = match shape.grain {
+        Grain::Row => (
+            reader.inputs(
+                "parameter",
+                function.params.iter().map(|(name, ty)| (name, *ty)),
+            )?,
+            None,
+        ),
+        Grain::Unit => {
+            let (inputs, rows) = reader.rows(&function.params)?;
+            (inputs, Some(rows))
+        }
+    };
     Ok(Signature {
         package: shape.package.clone(),
-        inputs: reader.inputs(&function.params)?,
+        inputs,
         outputs,
         record,
+        rows,
     })
 }
 
@@ -78,22 +93,64 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn inputs(&self, params: &[(KebabString, ComponentValType)]) -> Result<Vec<Input>, ModelError> {
+    /// The columns that the fields of `unit`'s records name, and how the records are declared.
+    fn rows(
+        &self,
+        params: &[(KebabString, ComponentValType)],
+    ) -> Result<(Vec<Input>, Rows), ModelError> {
+        let [(name, ty)] = params else {
+            return Err(ModelError::Type {
+                place: "what `unit` takes".to_owned(),
+                ty: format!("{} parameters", params.len()),
+                help: ROWS_HELP,
+            });
+        };
+        let element = match self.defined(*ty) {
+            Some((_, ComponentDefinedType::List { element, .. })) => self.defined(*element),
+            _ => None,
+        };
+        let Some((id, ComponentDefinedType::Record(record))) = element else {
+            return Err(ModelError::Type {
+                place: format!("parameter `{}`", quoted(name)),
+                ty: self.describe(*ty, DESCRIBED_DEPTH_MAX),
+                help: ROWS_HELP,
+            });
+        };
+        self.name_fits(name)?;
+        let rows = Rows {
+            param: quoted(name),
+            record: self
+                .names
+                .get(&id)
+                .cloned()
+                .unwrap_or_else(|| "row".to_owned()),
+            fields: record.fields.keys().map(ToString::to_string).collect(),
+        };
+        Ok((
+            self.inputs(
+                "record field",
+                record.fields.iter().map(|(name, ty)| (name, *ty)),
+            )?,
+            rows,
+        ))
+    }
+
+    fn inputs<'a>(
+        &self,
+        place: &'static str,
+        values: impl ExactSizeIterator<Item = (&'a KebabString, ComponentValType)>,
+    ) -> Result<Vec<Input>, ModelError> {
         at_most(
             "parameters",
-            params.len() as u64,
+            values.len() as u64,
             self.limits.params_max as u64,
         )?;
         let mut seen = HashSet::new();
-        let mut inputs = Vec::with_capacity(params.len());
-        for (name, ty) in params {
-            let column = self.column("parameter", name, &mut seen)?;
-            let (ty, optional) = self.value(
-                *ty,
-                name,
-                &format!("parameter `{}`", quoted(name)),
-                VALUE_HELP,
-            )?;
+        let mut inputs = Vec::with_capacity(values.len());
+        for (name, ty) in values {
+            let column = self.column(place, name, &mut seen)?;
+            let described = format!("{place} `{}`", quoted(name));
+            let (ty, optional) = self.value(ty, name, &described, VALUE_HELP)?;
             inputs.push(Input {
                 column,
                 ty,
@@ -107,6 +164,7 @@ impl Reader<'_> {
     fn outputs(
         &self,
         result: ComponentValType,
+        grain: Grain,
     ) -> Result<(Vec<Output>, Option<String>), ModelError> {
         if let Some((id, ComponentDefinedType::Record(record))) = self.defined(result) {
             at_most(
@@ -129,7 +187,12 @@ impl Reader<'_> {
             let name = self.names.get(&id).cloned();
             return Ok((outputs, Some(name.unwrap_or_else(|| "outcome".to_owned()))));
         }
-        let (ty, optional) = self.value(result, "value", "the result of `row`", RESULT_HELP)?;
+        let (ty, optional) = self.value(
+            result,
+            "value",
+            &format!("the result of `{}`", grain.export()),
+            RESULT_HELP,
+        )?;
         let column = "value".to_owned();
         Ok((
             vec![Output {
@@ -199,7 +262,7 @@ impl Reader<'_> {
         at_most(
             "cases in one enum",
             cases.len() as u64,
-            self.limits.enum_cases_max as u64,
+            self.limits.enum_cases_max.min(CASES_MAX) as u64,
         )?;
         for case in cases {
             self.name_fits(case)?;

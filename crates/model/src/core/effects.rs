@@ -10,8 +10,10 @@ use crate::weave::Access;
 /// State that some instruction of the module can change.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effects {
-    /// Memory contents.
-    pub(crate) memory: bool,
+    /// Number of instructions that store into memory at an address.
+    pub(crate) stores: usize,
+    /// Whether memory is filled or copied.
+    pub(crate) bulk: bool,
     /// Memory size.
     pub(crate) size: bool,
     /// Globals that are written.
@@ -42,7 +44,7 @@ impl Effects {
             Operator::MemoryGrow { .. } => self.size = true,
             Operator::MemoryFill { .. }
             | Operator::MemoryCopy { .. }
-            | Operator::MemoryInit { .. } => self.memory = true,
+            | Operator::MemoryInit { .. } => self.bulk = true,
             Operator::TableSet { .. }
             | Operator::TableGrow { .. }
             | Operator::TableFill { .. }
@@ -51,7 +53,8 @@ impl Effects {
             | Operator::ElemDrop { .. }
             | Operator::DataDrop { .. } => self.tables_or_segments = true,
             operator => {
-                self.memory |= Access::of(operator).is_some_and(|access| access.is_store());
+                let store = Access::of(operator).is_some_and(|access| access.is_store());
+                self.stores += usize::from(store);
             }
         }
     }

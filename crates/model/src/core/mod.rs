@@ -5,8 +5,11 @@
 
 mod cost;
 mod effects;
+mod flow;
+mod loops;
 mod sections;
 
 pub(crate) use cost::cost_max;
 pub(crate) use effects::Effects;
+pub(crate) use flow::{Flow, scalar, vector};
 pub(crate) use sections::CoreModule;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StructArray};
 use wasmtime::{Global, Instance, Memory, Store, Trap, TypedFunc};
 
-use super::input::Inputs;
+use super::input::{Inputs, Piece};
 use super::output::Outputs;
 use super::pristine::Pristine;
 use super::{DrivenModel, WRONG_EXPORT, export, lacking, set_fuel};
@@ -76,7 +76,7 @@ impl Driver {
         let limits = model.limits();
         let signature = model.signature();
         let inputs = Inputs::new(signature, columns, limits)?;
-        let mut outputs = Outputs::new(signature, rows);
+        let mut outputs = Outputs::new(model, rows);
         let layout = Arc::clone(&self.layout);
         let rows_max = if checking { 1 } else { ROWS_PER_RUN as usize };
         if checking && self.pristine.is_none() {
@@ -86,26 +86,69 @@ impl Driver {
         while first < rows {
             let memory = self.memory.data_mut(&mut self.store);
             let taken = inputs.write(memory, &layout, first, rows_max.min(rows - first));
-            self.chunk(taken as u32, &mut outputs)?;
-            if checking && let Some(pristine) = &self.pristine {
-                pristine.compare(&mut self.store, &self.state)?;
-            }
+            self.chunk(taken as u32, |_| 1, &mut outputs)?;
+            self.compare(checking)?;
             first += taken;
         }
         outputs.finish(model.output_fields())
     }
 
-    /// Answers the rows that are in the driver's memory.
-    fn chunk(&mut self, rows: u32, outputs: &mut Outputs) -> Result<(), ModelError> {
-        let mut first = 0;
-        while first < rows {
-            let (done, trapped) = self.run(first..rows)?;
+    /// Answers units. With `checking`, unit by unit, each followed by a comparison of all state.
+    pub(crate) fn evaluate_units(
+        &mut self,
+        model: &Model,
+        pieces: &[Piece],
+        checking: bool,
+    ) -> Result<StructArray, ModelError> {
+        let units = pieces.iter().map(Piece::units).sum();
+        let mut outputs = Outputs::new(model, units);
+        let layout = Arc::clone(&self.layout);
+        let units_max = if checking { 1 } else { ROWS_PER_RUN as usize };
+        if checking && self.pristine.is_none() {
+            self.pristine = Some(Pristine::of(&mut self.store, &self.state));
+        }
+        for piece in pieces {
+            let inputs = Inputs::new(model.signature(), &piece.columns, model.limits())?;
+            let mut starts = piece.starts.as_slice();
+            while starts.len() > 1 {
+                let memory = self.memory.data_mut(&mut self.store);
+                let taken = inputs.write_units(memory, &layout, starts, units_max);
+                let rows = |unit: u32| (starts[unit as usize + 1] - starts[unit as usize]) as u64;
+                self.chunk(taken as u32, rows, &mut outputs)?;
+                self.compare(checking)?;
+                starts = &starts[taken..];
+            }
+        }
+        outputs.finish(model.output_fields())
+    }
+
+    fn compare(&mut self, checking: bool) -> Result<(), ModelError> {
+        match &self.pristine {
+            Some(pristine) if checking => pristine.compare(&mut self.store, &self.state),
+            _ => Ok(()),
+        }
+    }
+
+    /// Answers the rows or units that are in the driver's memory. `rows` says for how many rows' fuel each may run.
+    fn chunk(
+        &mut self,
+        items: u32,
+        rows: impl Fn(u32) -> u64,
+        outputs: &mut Outputs,
+    ) -> Result<(), ModelError> {
+        let (mut first, mut end) = (0, items);
+        while first < items {
+            let least = (first..end).map(&rows).min().unwrap_or(1);
+            let (done, trapped) = self.run(first..end, least)?;
             let memory = self.memory.data(&self.store);
             outputs.take(memory, &self.layout, first as usize..done as usize)?;
             let alone = done == first;
             first = done;
+            end = items;
             if trapped {
-                if alone {
+                if alone && least < rows(first) {
+                    end = first + 1;
+                } else if alone {
                     outputs.fail();
                     first += 1;
                 }
@@ -119,11 +162,11 @@ impl Driver {
         Ok(())
     }
 
-    /// Runs rows on the fuel of one; returns before which row it stopped, and whether by a trap.
-    fn run(&mut self, rows: Range<u32>) -> Result<(u32, bool), ModelError> {
+    /// Runs rows or units on the fuel of some rows; returns before which it stopped, and whether by a trap.
+    fn run(&mut self, rows: Range<u32>, fuel_rows: u64) -> Result<(u32, bool), ModelError> {
         self.write_progress(rows.start)?;
         if let Some(fuel) = self.row_fuel {
-            set_fuel(&mut self.store, fuel)?;
+            set_fuel(&mut self.store, fuel.saturating_mul(fuel_rows))?;
         }
         let trapped = match self.run.call(&mut self.store, (rows.start, rows.end)) {
             Ok(()) => false,

@@ -12,7 +12,7 @@ use arrow::datatypes::{
 use crate::error::ModelError;
 use crate::limits::Limits;
 use crate::signature::{Input, Signature, ValueType};
-use crate::weave::{Column, Layout, input_width};
+use crate::weave::{Column, Layout, ROWS_PER_RUN, input_width};
 
 #[cfg(target_endian = "big")]
 compile_error!("columns are copied as they are into WebAssembly's memory, which is little-endian");
@@ -24,6 +24,22 @@ const NO_CASE: u32 = u32::MAX;
 pub(super) struct Inputs {
     columns: Vec<InputColumn>,
     string_bytes_max: usize,
+    unit_rows_max: usize,
+    unit_string_bytes_max: usize,
+}
+
+/// Rows of whole units.
+pub(crate) struct Piece {
+    /// The input columns.
+    pub(crate) columns: Vec<ArrayRef>,
+    /// At which row each unit begins, and one more for the last end.
+    pub(crate) starts: Vec<usize>,
+}
+
+impl Piece {
+    pub(crate) fn units(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
 }
 
 struct InputColumn {
@@ -57,7 +73,65 @@ impl Inputs {
         Ok(Self {
             columns: columns.collect::<Result<_, _>>()?,
             string_bytes_max: limits.string_input_bytes_max,
+            unit_rows_max: limits.unit_rows_max,
+            unit_string_bytes_max: limits.unit_string_bytes_max,
         })
+    }
+
+    /// Writes the first units, at most so many, and about as many rows as a run of rows has. `starts` are those of
+    /// [`Piece`], one unit at least. Returns how many, one at least. A unit with a row that is none of the model's, or
+    /// over a limit, is marked to be skipped.
+    pub(super) fn write_units(
+        &self,
+        memory: &mut [u8],
+        layout: &Layout,
+        starts: &[usize],
+        units_max: usize,
+    ) -> usize {
+        let (first, room) = (starts[0], layout.input_string_bytes as usize);
+        let fits = |end: usize, rows_max: u32| {
+            end - first <= rows_max as usize && self.string_bytes(first, end) <= room
+        };
+        let more = starts[1..].iter().skip(1).take(units_max - 1);
+        let units = 1 + more.take_while(|end| fits(**end, ROWS_PER_RUN)).count();
+        let places = region(memory, layout.units, 4 * (units + 1));
+        for (place, start) in places.as_chunks_mut::<4>().0.iter_mut().zip(starts) {
+            *place = ((start - first) as u32).to_le_bytes();
+        }
+        let skip = region(memory, layout.skip, units);
+        if !fits(starts[units], layout.rows) {
+            // One unit alone, over a limit: it stays outside.
+            skip.fill(1);
+            return units;
+        }
+        let rows = starts[units] - first;
+        let mut failed = vec![0; rows];
+        for column in &self.columns {
+            column.skip(&mut failed, first, self.string_bytes_max);
+        }
+        for (unit, byte) in skip.iter_mut().enumerate() {
+            let (start, end) = (starts[unit], starts[unit + 1]);
+            let fails = end - start > self.unit_rows_max
+                || self.string_bytes(start, end) > self.unit_string_bytes_max
+                || failed[start - first..end - first].contains(&1);
+            *byte = u8::from(fails);
+        }
+        for (column, place) in self.columns.iter().zip(&layout.inputs) {
+            column.write(memory, place, first, rows, room);
+        }
+        units
+    }
+
+    /// Bytes that the strings of some rows have in the column where they have most.
+    fn string_bytes(&self, start: usize, end: usize) -> usize {
+        let strings = self.columns.iter().filter_map(|column| match &column.data {
+            Data::Strings(strings) => Some(strings.value_offsets()),
+            _ => None,
+        });
+        strings
+            .map(|offsets| (offsets[end] - offsets[start]) as usize)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Writes rows from `first` on, `rows` at most: fewer where their strings do not fit. Returns how many, one at

@@ -7,6 +7,10 @@
 //! restored and the run is begun again at the row it stopped at; only a row that fails as the *first* of its run has
 //! failed. So whether a row fails is decided by that row beginning a run with its full fuel, wherever in a batch it
 //! stands: a row that was completed after others would have been completed first as well, with more fuel.
+//!
+//! A unit may take as much as all its rows, so units differ in what they may take. A run then gets the least that any of
+//! its units may take. What it completes is well within its own; a unit that fails first in a run on less than it may
+//! take is run once more, alone and with all of it.
 
 mod driver;
 mod input;
@@ -16,9 +20,7 @@ mod values;
 
 use std::sync::Arc;
 
-use wasmtime::{
-    Instance, InstancePre, Linker, Module, Store, Trap, TypedFunc, WasmParams, WasmResults,
-};
+use wasmtime::{Instance, InstancePre, Linker, Store, Trap, TypedFunc, WasmParams, WasmResults};
 
 use crate::admit::Admitted;
 use crate::core::{CoreModule, Effects, cost_max};
@@ -28,6 +30,7 @@ use crate::signature::ValueType;
 use crate::tier::{Isolation, Tier};
 use crate::weave::{Layout, Woven, names, weave};
 pub(crate) use driver::Driver;
+pub(crate) use input::Piece;
 
 /// A compiled woven module.
 pub(crate) struct DrivenModel {
@@ -80,7 +83,7 @@ impl DrivenModel {
         let compile = |error: wasmtime::Error| ModelError::Compile {
             reason: quoted(&error.to_string()),
         };
-        let module = Module::new(engine, &woven.bytes).map_err(compile)?;
+        let module = engines.module(engine, &woven.bytes).map_err(compile)?;
         let pre = Linker::new(engine)
             .instantiate_pre(&module)
             .map_err(compile)?;
@@ -154,7 +157,10 @@ fn cost(
     let cost = |roots: &[u32]| cost_max(module, roots).map_err(|_| UNREADABLE);
     let start: Vec<u32> = module.start.into_iter().collect();
     let starts = cost(&start)?.is_some_and(|cost| cost <= engines.limits.start_fuel);
-    let row = cost(&woven.calls)?.filter(|cost| *cost <= engines.limits.row_fuel);
+    let row = match &woven.calls {
+        Some(calls) => cost(calls)?.filter(|cost| *cost <= engines.limits.row_fuel),
+        None => None,
+    };
     Ok(row.filter(|_| starts))
 }
 

@@ -8,7 +8,8 @@ use arrow::datatypes::Fields;
 
 use super::values::{Values, WRONG_SHAPE, strings};
 use crate::error::ModelError;
-use crate::signature::{Output, Signature};
+use crate::runtime::Model;
+use crate::signature::Output;
 use crate::weave::{Column, Layout, output_width};
 
 /// The output columns of a batch under construction, all of the same length at every moment.
@@ -30,11 +31,12 @@ struct OutputColumn {
 }
 
 impl Outputs {
-    pub(super) fn new(signature: &Signature, rows: usize) -> Self {
-        let outputs = signature.outputs.iter();
+    pub(super) fn new(model: &Model, rows: usize) -> Self {
+        let outputs = model.signature().outputs.iter();
         Self {
             columns: outputs
-                .map(|output| OutputColumn::new(output, rows))
+                .zip(model.dictionaries())
+                .map(|(output, cases)| OutputColumn::new(output, cases.as_ref(), rows))
                 .collect(),
             rows: 0,
             answered: Vec::new(),
@@ -98,9 +100,9 @@ fn piece<'a>(memory: &'a [u8], at: u32, rows: &Range<usize>, width: usize) -> &'
 }
 
 impl OutputColumn {
-    fn new(output: &Output, rows: usize) -> Self {
+    fn new(output: &Output, cases: Option<&ArrayRef>, rows: usize) -> Self {
         Self {
-            values: Values::new(&output.ty, rows),
+            values: Values::new(&output.ty, cases, rows),
             width: output_width(&output.ty) as usize,
             optional: output.optional,
             valid: BooleanBufferBuilder::new(rows),
@@ -120,7 +122,7 @@ impl OutputColumn {
         let values = piece(memory, place.values, rows, self.width);
         match &self.values {
             Values::Enum(cases, _) => {
-                let cases = cases.names.len() as u32;
+                let cases = cases.len() as u32;
                 for (row, word) in values.as_chunks().0.iter().enumerate() {
                     let fits = u32::from_le_bytes(*word) < cases || absent(row);
                     answered[row] &= u8::from(fits);

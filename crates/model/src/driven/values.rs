@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, PrimitiveArray, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, DictionaryArray, PrimitiveArray, StringArray};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{
     ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
@@ -11,7 +11,7 @@ use arrow::datatypes::{
 
 use crate::error::ModelError;
 use crate::nan::{NAN_F32, NAN_F64};
-use crate::signature::{Domain, ValueType};
+use crate::signature::ValueType;
 
 pub(super) const WRONG_SHAPE: ModelError = ModelError::Runtime {
     what: "an answer that does not match the signature",
@@ -31,17 +31,9 @@ pub(super) enum Values {
     F32(Vec<f32>),
     F64(Vec<f64>),
     String(Text),
-    Enum(Cases, Text),
+    /// The cases as a column, and the number of each row's case.
+    Enum(ArrayRef, Vec<u8>),
 }
-
-/// The names of an enum's cases, each also in a block of fixed length: copying a block and cutting it off is faster
-/// than copying a name, which is seldom longer.
-pub(super) struct Cases {
-    pub(super) names: Vec<(usize, [u8; CASE_BLOCK_BYTES])>,
-    domain: Arc<Domain>,
-}
-
-const CASE_BLOCK_BYTES: usize = 16;
 
 /// Strings one after the other, as Arrow keeps them.
 pub(super) struct Text {
@@ -60,22 +52,6 @@ pub(super) fn strings(values: &[u8]) -> impl Iterator<Item = (usize, usize)> {
         .map(move |bytes| (word(bytes, 0), word(bytes, 4)))
 }
 
-impl Cases {
-    fn new(domain: &Arc<Domain>) -> Self {
-        let block = |name: &String| {
-            let mut block = [0; CASE_BLOCK_BYTES];
-            for (to, from) in block.iter_mut().zip(name.bytes()) {
-                *to = from;
-            }
-            (name.len(), block)
-        };
-        Self {
-            names: domain.cases.iter().map(block).collect(),
-            domain: Arc::clone(domain),
-        }
-    }
-}
-
 impl Text {
     fn with_capacity(rows: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
@@ -91,22 +67,6 @@ impl Text {
         // The number of rows was checked against the longest that a string can be.
         let end = i32::try_from(self.bytes.len()).map_err(|_| WRONG_SHAPE)?;
         self.offsets.push(end);
-        Ok(())
-    }
-
-    fn push_case(&mut self, cases: &Cases, case: usize) -> Result<(), ModelError> {
-        let Some((length, block)) = cases.names.get(case) else {
-            return Err(WRONG_SHAPE);
-        };
-        if *length > CASE_BLOCK_BYTES {
-            let name = cases.domain.cases.get(case).map(String::as_bytes);
-            return self.push(name.unwrap_or_default());
-        }
-        let end = self.bytes.len() + length;
-        self.bytes.extend_from_slice(block);
-        self.bytes.truncate(end);
-        self.offsets
-            .push(i32::try_from(end).map_err(|_| WRONG_SHAPE)?);
         Ok(())
     }
 
@@ -141,7 +101,8 @@ macro_rules! each_fixed {
 }
 
 impl Values {
-    pub(super) fn new(ty: &ValueType, rows: usize) -> Self {
+    /// `cases` are those of an enum.
+    pub(super) fn new(ty: &ValueType, cases: Option<&ArrayRef>, rows: usize) -> Self {
         match ty {
             ValueType::Bool => Self::Bool(Vec::with_capacity(rows)),
             ValueType::S8 => Self::S8(Vec::with_capacity(rows)),
@@ -155,14 +116,18 @@ impl Values {
             ValueType::F32 => Self::F32(Vec::with_capacity(rows)),
             ValueType::F64 => Self::F64(Vec::with_capacity(rows)),
             ValueType::String => Self::String(Text::with_capacity(rows)),
-            ValueType::Enum(domain) => Self::Enum(Cases::new(domain), Text::with_capacity(rows)),
+            ValueType::Enum(domain) => Self::Enum(
+                cases.map_or_else(|| domain.column(), Arc::clone),
+                Vec::with_capacity(rows),
+            ),
         }
     }
 
     pub(super) fn push_nothing(&mut self) {
         each_fixed!(self, vector => vector.push(Default::default()), else
             Values::Bool(bits) => bits.push(false),
-            Values::String(text) | Values::Enum(_, text) => text.push_nothing(),
+            Values::String(text) => text.push_nothing(),
+            Values::Enum(_, keys) => keys.push(0),
         );
     }
 
@@ -208,13 +173,9 @@ impl Values {
                     text.push(bytes.unwrap_or_default())?;
                 }
             }
-            Self::Enum(cases, text) => {
-                for (word, present) in values.as_chunks().0.iter().zip(present) {
-                    match present {
-                        1 => text.push_case(cases, u32::from_le_bytes(*word) as usize)?,
-                        _ => text.push_nothing(),
-                    }
-                }
+            // A number that is no case is blanked: its row has failed.
+            Self::Enum(_, keys) => {
+                keys.extend(values.as_chunks::<4>().0.iter().map(|word| word[0]))
             }
         }
         Ok(())
@@ -239,7 +200,12 @@ impl Values {
                     bits[row] = false;
                 }
             }
-            Values::String(_) | Values::Enum(..) => {}
+            Values::Enum(_, keys) => {
+                for row in blank(keys.len() - present.len()) {
+                    keys[row] = 0;
+                }
+            }
+            Values::String(_) => {}
         );
     }
 
@@ -256,7 +222,12 @@ impl Values {
             Self::U64(vector) => primitive::<UInt64Type>(vector, nulls)?,
             Self::F32(vector) => primitive::<Float32Type>(vector, nulls)?,
             Self::F64(vector) => primitive::<Float64Type>(vector, nulls)?,
-            Self::String(text) | Self::Enum(_, text) => text.finish(nulls)?,
+            Self::String(text) => text.finish(nulls)?,
+            Self::Enum(cases, keys) => {
+                let keys = PrimitiveArray::<UInt8Type>::try_new(ScalarBuffer::from(keys), nulls);
+                let keys = keys.map_err(|_| WRONG_SHAPE)?;
+                Arc::new(DictionaryArray::try_new(keys, cases).map_err(|_| WRONG_SHAPE)?)
+            }
         })
     }
 }

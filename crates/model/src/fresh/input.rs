@@ -1,5 +1,6 @@
 //! From Arrow columns to parameters.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, StringArray};
@@ -14,7 +15,7 @@ use crate::limits::Limits;
 use crate::signature::{Domain, Input, ValueType};
 
 /// One input column of a batch.
-pub(super) struct InputColumn {
+pub(crate) struct InputColumn {
     values: Values,
     optional: bool,
 }
@@ -36,7 +37,7 @@ enum Values {
 }
 
 impl InputColumn {
-    pub(super) fn new(
+    pub(crate) fn new(
         input: &Input,
         column: &ArrayRef,
         limits: &Limits,
@@ -50,8 +51,18 @@ impl InputColumn {
         })
     }
 
+    /// Bytes that the strings of some rows have together.
+    pub(super) fn string_bytes(&self, mut rows: Range<usize>) -> usize {
+        match &self.values {
+            Values::String(array, _) => rows
+                .try_fold(0_usize, |sum, row| sum.checked_add(array.value(row).len()))
+                .unwrap_or(usize::MAX),
+            _ => 0,
+        }
+    }
+
     /// The parameter for one row; nothing when the row fails by it.
-    pub(super) fn value(&self, row: usize) -> Option<Val> {
+    pub(crate) fn value(&self, row: usize) -> Option<Val> {
         let value = match &self.values {
             Values::Bool(array) => array.is_valid(row).then(|| Val::Bool(array.value(row))),
             Values::S8(array) => array.is_valid(row).then(|| Val::S8(array.value(row))),

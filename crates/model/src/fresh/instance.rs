@@ -42,7 +42,12 @@ pub(crate) struct FreshModel {
 }
 
 impl FreshModel {
-    pub(crate) fn compile(engine: &Engine, component: &[u8]) -> Result<Self, ModelError> {
+    /// Compiles a component that exports a function under a name.
+    pub(crate) fn compile(
+        engine: &Engine,
+        component: &[u8],
+        export: &str,
+    ) -> Result<Self, ModelError> {
         let compile = |error: wasmtime::Error| ModelError::Compile {
             reason: quoted(&error.to_string()),
         };
@@ -51,16 +56,16 @@ impl FreshModel {
             .instantiate_pre(&component)
             .map_err(compile)?;
         let row = component
-            .get_export_index(None, "row")
+            .get_export_index(None, export)
             .ok_or(ModelError::Runtime {
-                what: "an admitted model without `row`",
+                what: "an admitted model without its function",
             })?;
         Ok(Self { pre, row })
     }
 
     /// Makes one instance, to see whether it starts.
     pub(crate) fn trial(&self, limits: &Limits) -> Result<(), ModelError> {
-        match self.instance(limits) {
+        match self.instance(limits, 1) {
             Ok(_) => Ok(()),
             Err(Failure::Model) => Err(ModelError::Start {
                 fuel: limits.start_fuel,
@@ -69,8 +74,8 @@ impl FreshModel {
         }
     }
 
-    /// A fresh instance in a store of its own, fuelled for one row. It shares nothing with any other.
-    pub(super) fn instance(&self, limits: &Limits) -> Result<Instance, Failure> {
+    /// A fresh instance in a store of its own, fuelled for some rows. It shares nothing with any other.
+    pub(super) fn instance(&self, limits: &Limits, rows: u64) -> Result<Instance, Failure> {
         let mut store = Store::new(self.pre.engine(), Host::new(limits));
         store.limiter(|host| host);
         store.set_hostcall_fuel(answer_bytes_max(limits));
@@ -81,7 +86,7 @@ impl FreshModel {
             Err(error) => return Err(lacking(&error)),
         };
         let row = instance.get_func(&mut store, self.row).ok_or(NO_ROW)?;
-        set_fuel(&mut store, limits.row_fuel)?;
+        set_fuel(&mut store, limits.row_fuel.saturating_mul(rows))?;
         Ok(Instance { store, row })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, PrimitiveBuilder, StringBuilder, StructArray};
+use arrow::array::{
+    ArrayRef, BooleanBuilder, DictionaryArray, PrimitiveBuilder, StringBuilder, StructArray,
+};
 use arrow::datatypes::{
     Fields, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
     UInt16Type, UInt32Type, UInt64Type,
@@ -12,7 +14,7 @@ use wasmtime::component::Val;
 use crate::error::ModelError;
 use crate::nan::{NAN_F32, NAN_F64};
 use crate::runtime::Model;
-use crate::signature::ValueType;
+use crate::signature::{Domain, ValueType};
 
 /// The output columns of a batch under construction, all of the same length at every moment.
 pub(super) struct OutputColumns {
@@ -36,6 +38,7 @@ enum Builder {
     F32(PrimitiveBuilder<Float32Type>),
     F64(PrimitiveBuilder<Float64Type>),
     Text(StringBuilder),
+    Enum(PrimitiveBuilder<UInt8Type>, Arc<Domain>),
 }
 
 impl OutputColumns {
@@ -90,7 +93,8 @@ impl OutputColumns {
     }
 
     pub(super) fn finish(self) -> Result<StructArray, ModelError> {
-        let columns = self.builders.into_iter().map(Builder::finish).collect();
+        let columns = self.builders.into_iter().map(Builder::finish);
+        let columns = columns.collect::<Result<_, _>>()?;
         StructArray::try_new_with_length(self.fields, columns, None, self.rows)
             .map_err(|_| WRONG_SHAPE)
     }
@@ -126,8 +130,9 @@ impl Builder {
             ValueType::U64 => Self::U64(PrimitiveBuilder::with_capacity(rows)),
             ValueType::F32 => Self::F32(PrimitiveBuilder::with_capacity(rows)),
             ValueType::F64 => Self::F64(PrimitiveBuilder::with_capacity(rows)),
-            ValueType::String | ValueType::Enum(_) => {
-                Self::Text(StringBuilder::with_capacity(rows, rows * 8))
+            ValueType::String => Self::Text(StringBuilder::with_capacity(rows, rows * 8)),
+            ValueType::Enum(domain) => {
+                Self::Enum(PrimitiveBuilder::with_capacity(rows), Arc::clone(domain))
             }
         }
     }
@@ -150,8 +155,11 @@ impl Builder {
             (Self::F64(builder), Some(Val::Float64(value))) => {
                 builder.append_value(if value.is_nan() { NAN_F64 } else { value });
             }
-            (Self::Text(builder), Some(Val::String(text) | Val::Enum(text))) => {
-                builder.append_value(text)
+            (Self::Text(builder), Some(Val::String(text))) => builder.append_value(text),
+            (Self::Enum(builder, domain), Some(Val::Enum(text))) => {
+                let case = domain.cases.iter().position(|case| *case == text);
+                let case = case.and_then(|case| u8::try_from(case).ok());
+                builder.append_value(case.ok_or(WRONG_SHAPE)?);
             }
             _ => return Err(WRONG_SHAPE),
         }
@@ -172,11 +180,12 @@ impl Builder {
             Self::F32(builder) => builder.append_null(),
             Self::F64(builder) => builder.append_null(),
             Self::Text(builder) => builder.append_null(),
+            Self::Enum(builder, _) => builder.append_null(),
         }
     }
 
-    fn finish(self) -> ArrayRef {
-        match self {
+    fn finish(self) -> Result<ArrayRef, ModelError> {
+        Ok(match self {
             Self::Bool(mut builder) => Arc::new(builder.finish()),
             Self::S8(mut builder) => Arc::new(builder.finish()),
             Self::S16(mut builder) => Arc::new(builder.finish()),
@@ -189,6 +198,10 @@ impl Builder {
             Self::F32(mut builder) => Arc::new(builder.finish()),
             Self::F64(mut builder) => Arc::new(builder.finish()),
             Self::Text(mut builder) => Arc::new(builder.finish()),
-        }
+            Self::Enum(mut builder, domain) => {
+                let column = DictionaryArray::try_new(builder.finish(), domain.column());
+                Arc::new(column.map_err(|_| WRONG_SHAPE)?)
+            }
+        })
     }
 }

@@ -6,6 +6,8 @@ use wasmparser::{BinaryReaderError, FunctionBody, Operator};
 
 use super::access::Access;
 use super::plan::Plan;
+use crate::core::{scalar, vector};
+use crate::nan::{NAN_F32, NAN_F64};
 
 /// Locals added to a function, each made when it is first needed.
 struct Scratch {
@@ -31,6 +33,7 @@ impl Plan {
     pub(super) fn body(
         &self,
         body: &FunctionBody<'_>,
+        function: usize,
         params: usize,
     ) -> Result<Function, BinaryReaderError> {
         let mut locals = Vec::new();
@@ -44,7 +47,7 @@ impl Plan {
             next: count,
             made: Vec::new(),
         };
-        let code = self.operators(body, &mut scratch)?;
+        let code = self.operators(body, function, &mut scratch)?;
         locals.extend(scratch.made.iter().map(|((ty, _), _)| (1, *ty)));
         let mut function = Function::new(locals);
         function.raw(code);
@@ -54,21 +57,33 @@ impl Plan {
     fn operators(
         &self,
         body: &FunctionBody<'_>,
+        function: usize,
         scratch: &mut Scratch,
     ) -> Result<Vec<u8>, BinaryReaderError> {
         let bytes = body.as_bytes();
         let start = body.range().start;
         let mut reader = body.get_operators_reader()?;
         let mut code = Vec::with_capacity(2 * bytes.len());
+        let mut position = 0;
         while !reader.eof() {
             let from = reader.original_position() - start;
             let operator = reader.read()?;
             let to = reader.original_position() - start;
             let original = bytes.get(from..to).unwrap_or_default();
             let mut sink = InstructionSink::new(&mut code);
-            if !self.replace(&operator, &mut sink, scratch) {
+            if self.flows.is_fixed(function, position) {
                 code.extend_from_slice(original);
+            } else if !self.replace(&operator, &mut sink, scratch) {
+                code.extend_from_slice(original);
+                let told = || self.flows.is_told(function, position);
+                canonical(
+                    &operator,
+                    told,
+                    &mut InstructionSink::new(&mut code),
+                    scratch,
+                );
             }
+            position += 1;
         }
         Ok(code)
     }
@@ -147,6 +162,55 @@ impl Plan {
         self.memory_bytes(code);
         code.i64_const(16).i64_shr_u().i32_wrap_i64();
     }
+}
+
+/// Behind arithmetic: replaces a NaN by the canonical one, always in vectors, and of scalars where it is told.
+fn canonical(
+    operator: &Operator<'_>,
+    told: impl Fn() -> bool,
+    code: &mut InstructionSink<'_>,
+    scratch: &mut Scratch,
+) {
+    match (scalar(operator), vector(operator)) {
+        (Some(bits), _) if told() => {
+            let ty = if bits == 32 {
+                ValType::F32
+            } else {
+                ValType::F64
+            };
+            let result = scratch.local(ty, 2);
+            code.local_tee(result);
+            match bits {
+                32 => code.f32_const(NAN_F32.into()),
+                _ => code.f64_const(NAN_F64.into()),
+            };
+            code.local_get(result).local_get(result);
+            match bits {
+                32 => code.f32_eq().select(),
+                _ => code.f64_eq().select(),
+            };
+        }
+        (_, Some(bits)) => {
+            let result = scratch.local(ValType::V128, 2);
+            code.local_tee(result);
+            code.v128_const(canonical_lanes(bits));
+            code.local_get(result).local_get(result);
+            match bits {
+                32 => code.f32x4_eq().v128_bitselect(),
+                _ => code.f64x2_eq().v128_bitselect(),
+            };
+        }
+        _ => {}
+    }
+}
+
+/// The canonical NaN in every lane.
+fn canonical_lanes(bits: u32) -> i128 {
+    let lane = match bits {
+        32 => u128::from(NAN_F32.to_bits()) * 0x1_0000_0001,
+        _ => u128::from(NAN_F64.to_bits()),
+    };
+    (lane | lane << 64).cast_signed()
 }
 
 fn val_type(ty: wasmparser::ValType) -> ValType {

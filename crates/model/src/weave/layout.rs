@@ -1,7 +1,8 @@
 //! Where things are in the driver's own memory, which the model cannot name.
 
+use super::flows::{PIECE_BYTES, PIECES_MAX};
 use crate::limits::{Limits, PAGE_BYTES};
-use crate::signature::{Signature, ValueType};
+use crate::signature::{Grain, Signature, ValueType};
 
 /// Rows per call into WebAssembly. Their columns stay in the first-level cache, and a call is paid once for all.
 pub(crate) const ROWS_PER_RUN: u32 = 1_024;
@@ -36,16 +37,22 @@ pub(crate) struct Column {
 /// The whole memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
-    /// Address of one byte per row, 1 where the model is not to be called.
+    /// Address of one byte per row or unit, 1 where the model is not to be called.
     pub(crate) skip: u32,
     pub(crate) inputs: Vec<Column>,
     pub(crate) outputs: Vec<Column>,
+    /// Address of the first row of each unit, and one more for the last end; for models over units.
+    pub(crate) units: u32,
+    /// Rows that the input columns have room for.
+    pub(crate) rows: u32,
     /// Bytes of each input's `strings`.
     pub(crate) input_string_bytes: u32,
     /// Space for the bytes of strings coming out.
     pub(super) output_strings: u32,
     /// Beyond this address a run ends, because the strings of one more row may not fit.
     pub(super) output_strings_full: u32,
+    /// What the pieces of the model's memory that are set back after every row hold at its beginning.
+    pub(super) pieces: u32,
     /// Lines of the model's memory.
     pub(super) lines: u32,
     /// Numbers of dirty lines.
@@ -63,12 +70,21 @@ impl Layout {
     /// Lays out the memory for a signature; nothing when it would be out of all proportion.
     pub(super) fn new(signature: &Signature, limits: &Limits, tracked_bytes: u64) -> Option<Self> {
         let mut next = Cursor(HEADER_BYTES);
-        let rows = u64::from(ROWS_PER_RUN);
-        let input_string_bytes = STRINGS_BYTES.max(limits.string_input_bytes_max as u64);
-        let skip = next.take(rows);
+        let items = u64::from(ROWS_PER_RUN);
+        let string_bytes = STRINGS_BYTES.max(limits.string_input_bytes_max as u64);
+        // One unit may have more rows and longer strings than a whole run of rows; what is not touched is not used.
+        let (rows, input_string_bytes) = match signature.grain() {
+            Grain::Row => (items, string_bytes),
+            Grain::Unit => (
+                items.max(limits.unit_rows_max as u64),
+                string_bytes.max(limits.unit_string_bytes_max as u64),
+            ),
+        };
+        let skip = next.take(items);
+        let units = next.take(4 * (items + 1));
         let inputs = signature.inputs.iter().map(|input| Column {
             presence: next.take(rows),
-            values: next.take(input_width(&input.ty) * (rows + 1)),
+            values: next.take(input_width(&input.ty).saturating_mul(rows + 1)),
             strings: match input.ty {
                 ValueType::String => next.take(input_string_bytes),
                 _ => 0,
@@ -76,8 +92,8 @@ impl Layout {
         });
         let inputs = inputs.collect();
         let outputs = signature.outputs.iter().map(|output| Column {
-            presence: next.take(rows),
-            values: next.take(output_width(&output.ty) * rows),
+            presence: next.take(items),
+            values: next.take(output_width(&output.ty) * items),
             strings: 0,
         });
         let outputs: Vec<Column> = outputs.collect();
@@ -86,11 +102,14 @@ impl Layout {
         let lines = tracked_bytes / u64::from(LINE_BYTES);
         let layout = Self {
             skip,
+            units,
+            rows: u32::try_from(rows).ok()?,
             inputs,
             outputs,
             input_string_bytes: u32::try_from(input_string_bytes).ok()?,
             output_strings,
             output_strings_full: output_strings.saturating_add(STRINGS_BYTES as u32),
+            pieces: next.take(PIECE_BYTES * PIECES_MAX as u64),
             lines: u32::try_from(lines).ok()?,
             list: next.take(4 * lines),
             log: next.take(u64::from(LINE_BYTES + SPILL_BYTES) * lines),

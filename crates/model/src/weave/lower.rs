@@ -7,7 +7,7 @@ use super::emit::{MODEL, at, bits};
 use super::layout::{Column, input_width};
 use super::plan::Plan;
 use super::run::Locals;
-use crate::signature::ValueType;
+use crate::signature::{Grain, ValueType};
 
 /// Size of an allocation: known, or in a local.
 #[derive(Clone, Copy)]
@@ -17,9 +17,12 @@ enum Size {
 }
 
 impl Plan {
-    /// Pushes the arguments of the row in local `row`. Strings, and arguments passed in memory, are placed with the
+    /// Pushes the arguments of the row, or the unit, in local `row`. Strings, and arguments passed in memory, are placed with the
     /// model's own allocator, in the order of the parameters.
     pub(super) fn lower(&self, code: &mut InstructionSink<'_>, locals: &mut Locals, row: u32) {
+        if self.grain == Grain::Unit {
+            return self.lower_unit(code, locals, row);
+        }
         if self.spilled() {
             return self.lower_spilled(code, locals, row);
         }
@@ -128,6 +131,47 @@ impl Plan {
         let base = locals.add(ValType::I32);
         let extent = self.inputs.extent;
         self.allocate(code, base, extent.align, Size::Constant(extent.size));
+        self.store_record(code, locals, base, row);
+        code.local_get(base);
+    }
+
+    /// Pushes the list of a unit's rows: where it is, and how many records it has. The list is allocated first, then the
+    /// strings of one record after the other.
+    fn lower_unit(&self, code: &mut InstructionSink<'_>, locals: &mut Locals, unit: u32) {
+        let [base, size, at_record, item, end, count] = [(); 6].map(|()| locals.add(ValType::I32));
+        let extent = self.inputs.extent;
+        for (offset, local) in [(0, item), (4, end)] {
+            code.local_get(unit).i32_const(2).i32_shl();
+            code.i32_load(at(self.driver_memory, self.layout.units + offset));
+            code.local_set(local);
+        }
+        code.local_get(end)
+            .local_get(item)
+            .i32_sub()
+            .local_tee(count);
+        // Rows of a unit and bytes of a record are limited: this does not wrap around.
+        code.i32_const(bits(extent.size)).i32_mul().local_set(size);
+        self.allocate(code, base, extent.align, Size::Local(size));
+        code.local_get(base).local_set(at_record);
+        code.loop_(BlockType::Empty);
+        self.store_record(code, locals, at_record, item);
+        code.local_get(at_record)
+            .i32_const(bits(extent.size))
+            .i32_add()
+            .local_set(at_record);
+        code.local_get(item).i32_const(1).i32_add().local_tee(item);
+        code.local_get(end).i32_lt_u().br_if(0).end();
+        code.local_get(base).local_get(count);
+    }
+
+    /// Stores the row in local `row` as a record at the address in local `base`, which is allocated and marked.
+    fn store_record(
+        &self,
+        code: &mut InstructionSink<'_>,
+        locals: &mut Locals,
+        base: u32,
+        row: u32,
+    ) {
         for (field, column) in self.inputs.fields.iter().zip(&self.layout.inputs) {
             if let Some(presence) = field.presence {
                 code.local_get(base);
@@ -155,7 +199,6 @@ impl Plan {
                 code.end();
             }
         }
-        code.local_get(base);
     }
 
     /// Pushes a value of the driver's columns, widened to its type on the stack.

@@ -27,12 +27,17 @@
 //!    line into a list and a map. Stores may spill up to 15 bytes into the next line without marking it; so a log entry
 //!    has 64 + 16 bytes. `restore` copies the entries back, the last first, so that what two entries both hold ends as
 //!    the earlier one has it: as it was when neither line was marked, which is at the beginning of the row.
+//!    Stores whose address the code itself fixes ([`Flows`](flows::Flows)) mark nothing: the sixteen bytes they lie in are
+//!    among some few that `commit` keeps and `restore` copies back after every row, after the lines.
 //! 5. *Traps*: a row may end anywhere. `mark` does everything that can trap before it enters the line, and the line is
 //!    entered before it changes; `restore` works from the end of the list and shortens it after each line, so that
 //!    it may itself be interrupted and begun again.
 //! 6. *The driver's own writes* into the model's memory (strings, arguments in memory) are marked like the model's.
 //! 7. *Fuel and stack* are state too while a row runs, and both run out at some instruction. So nothing that is woven
 //!    in may take more or less of them because of an earlier row: no line is remembered as saved, no size as grown.
+//!
+//! 8. *NaN*: the engine leaves the bits of a NaN to the machine. They are made canonical where the model could tell
+//!    (`core::flow` says where that is).
 //!
 //! Completeness of 4 rests on [`Access`] knowing every instruction with a memory operand, which a test compares with
 //! the validator's own list. [`Binding::checking_evaluator`](crate::Binding::checking_evaluator) compares the whole memory and all
@@ -43,6 +48,7 @@ mod abi;
 mod access;
 mod body;
 mod emit;
+mod flows;
 mod layout;
 mod lift;
 mod lower;

@@ -15,7 +15,7 @@ use super::plan::Plan;
 use crate::admit::Parts;
 use crate::core::{CoreModule, Effects};
 use crate::limits::Limits;
-use crate::signature::Signature;
+use crate::signature::{Grain, Signature};
 
 /// A woven module and what the host needs to know of it.
 pub(crate) struct Woven {
@@ -24,8 +24,8 @@ pub(crate) struct Woven {
     /// Whether anything is to be restored at all.
     pub(crate) stateful: bool,
     /// Functions a row calls, as often as it calls them: `row`, the allocator for each string and once for arguments
-    /// in memory, the post-return.
-    pub(crate) calls: Vec<u32>,
+    /// in memory, the post-return. None for a unit: it depends on its rows.
+    pub(crate) calls: Option<Vec<u32>>,
     /// Number of exported globals that rows may write.
     pub(crate) globals: usize,
 }
@@ -45,8 +45,11 @@ pub(crate) fn weave(
     calls.extend(plan.realloc.iter().cycle().take(signature.inputs.len() + 1));
     Some(Woven {
         bytes: plan.encode(module)?,
-        stateful: plan.tracked() || plan.growing() || !plan.shadows.is_empty(),
-        calls,
+        stateful: plan.tracked()
+            || plan.growing()
+            || !plan.shadows.is_empty()
+            || !plan.flows.pieces.is_empty(),
+        calls: (signature.grain() == Grain::Row).then_some(calls),
         globals: plan.shadows.len() + usize::from(plan.growing()),
         layout: plan.layout,
     })
@@ -163,10 +166,7 @@ impl Plan {
         let mut section = CodeSection::new();
         for (function, body) in module.bodies.iter().enumerate() {
             let params = module.type_of(function as u32)?.params().len();
-            match self.memory {
-                Some(_) => section.function(&self.body(body, params).ok()?),
-                None => section.raw(body.as_bytes()),
-            };
+            section.function(&self.body(body, function, params).ok()?);
         }
         let unused = || {
             let mut function = Function::new([]);

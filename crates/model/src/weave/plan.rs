@@ -4,11 +4,12 @@ use wasm_encoder::ValType;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 
 use super::abi::{FLAT_PARAMS_MAX, Record};
+use super::flows::Flows;
 use super::layout::Layout;
 use crate::admit::Parts;
 use crate::core::{CoreModule, Effects};
 use crate::limits::{Limits, PAGE_BYTES};
-use crate::signature::{Signature, ValueType};
+use crate::signature::{Grain, Signature, ValueType};
 
 /// The model's memory.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,7 @@ pub(super) struct Memory {
     pub(super) pages_max: u64,
     /// Whether its size can change.
     pub(super) growing: bool,
-    /// Whether its contents can change.
+    /// Whether its contents can change elsewhere than in the pieces that are set back in any case.
     pub(super) tracked: bool,
 }
 
@@ -56,13 +57,16 @@ pub(super) struct Plan {
     /// Shadow of `size_global`.
     pub(super) size_shadow: u32,
     pub(super) functions: Functions,
+    /// The model's function.
     pub(super) row: u32,
+    pub(super) grain: Grain,
     pub(super) realloc: Option<u32>,
     pub(super) post_return: Option<u32>,
     pub(super) inputs: Record,
     pub(super) outputs: Record,
     pub(super) layout: Layout,
     pub(super) output_string_bytes_max: u32,
+    pub(super) flows: Flows,
 }
 
 impl Plan {
@@ -79,7 +83,10 @@ impl Plan {
             None => Some(None),
         };
         let inputs = Record::of_inputs(&signature.inputs);
-        let memory = memory(module, effects, needs_memory(signature, &inputs), limits);
+        let flows = Flows::of(module, parts).ok()?;
+        let tracked =
+            effects.bulk || effects.stores > flows.fixed() || needs_memory(signature, &inputs);
+        let memory = memory(module, effects, tracked, limits);
         let tracked = memory.filter(|memory| memory.tracked);
         let tracked_bytes = tracked.map_or(0, |memory| memory.pages_max * PAGE_BYTES);
         let shadows = shadows(module, effects)?;
@@ -93,16 +100,18 @@ impl Plan {
             shadows,
             functions: functions(u32::try_from(module.functions.len()).ok()?),
             row: module.function(&parts.row)?,
+            grain: signature.grain(),
             realloc: named(&parts.realloc)?,
             post_return: named(&parts.post_return)?,
             inputs,
             outputs: Record::of_outputs(&signature.outputs),
             layout: Layout::new(signature, limits, tracked_bytes)?,
             output_string_bytes_max: u32::try_from(limits.string_output_bytes_max).ok()?,
+            flows,
         })
     }
 
-    /// Whether the memory's contents can change.
+    /// Whether the memory's contents can change at addresses that are not known beforehand.
     pub(super) fn tracked(&self) -> bool {
         self.memory.is_some_and(|memory| memory.tracked)
     }
@@ -120,6 +129,9 @@ impl Plan {
 
 /// Whether the driver itself writes into the model's memory.
 fn needs_memory(signature: &Signature, inputs: &Record) -> bool {
+    if signature.grain() == Grain::Unit {
+        return true;
+    }
     let mut types = signature.inputs.iter().map(|input| &input.ty);
     inputs.flat_values() > FLAT_PARAMS_MAX || types.any(|ty| *ty == ValueType::String)
 }
@@ -127,7 +139,7 @@ fn needs_memory(signature: &Signature, inputs: &Record) -> bool {
 fn memory(
     module: &CoreModule<'_>,
     effects: &Effects,
-    written_by_driver: bool,
+    tracked: bool,
     limits: &Limits,
 ) -> Option<Memory> {
     let memory = module.memory?;
@@ -138,7 +150,7 @@ fn memory(
         pages: memory.initial,
         pages_max: if growing { pages_max } else { memory.initial },
         growing,
-        tracked: effects.memory || written_by_driver,
+        tracked,
     })
 }
 

@@ -3,6 +3,7 @@
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
 use super::emit::{MODEL, at, bits};
+use super::flows::PIECE_BYTES;
 use super::layout::{DIRTY_COUNT, LINE_BITS, LINE_BYTES, SPILL_BYTES};
 use super::plan::Plan;
 use crate::limits::PAGE_BYTES;
@@ -153,6 +154,9 @@ impl Plan {
         let mut function = Function::new([(2, ValType::I32)]);
         let code = &mut function.instructions();
         self.for_each_dirty(code, count, line, |_| {});
+        self.copy_pieces(code, |piece, kept| {
+            [(self.driver_memory, kept), (MODEL, piece)]
+        });
         for shadow in &self.shadows {
             code.global_get(shadow.global).global_set(shadow.shadow);
         }
@@ -189,6 +193,28 @@ impl Plan {
                 (MODEL, self.driver_memory)
             });
         });
+        // After the lines: what a line held when it was marked may have been changed by then, where it is in a piece.
+        self.copy_pieces(code, |piece, kept| {
+            [(MODEL, piece), (self.driver_memory, kept)]
+        });
+    }
+
+    /// Copies each piece between the model's memory and where it is kept. `places` says to where and from where, given
+    /// both addresses.
+    fn copy_pieces(
+        &self,
+        code: &mut InstructionSink<'_>,
+        places: impl Fn(u32, u32) -> [(u32, u32); 2],
+    ) {
+        for (position, piece) in (0_u32..).zip(&self.flows.pieces) {
+            // Pieces lie in a memory with 32-bit addresses.
+            let piece = (piece * PIECE_BYTES) as u32;
+            let kept = self.layout.pieces + position * PIECE_BYTES as u32;
+            let [to, from] = places(piece, kept);
+            code.i32_const(0).i32_const(0);
+            code.v128_load(at(from.0, from.1));
+            code.v128_store(at(to.0, to.1));
+        }
     }
 
     /// Takes the dirty lines off the list, last first, each after `then` has dealt with it.

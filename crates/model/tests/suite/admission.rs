@@ -48,7 +48,7 @@ fn the_signature_is_read_from_the_bytes() {
 #[test]
 fn what_is_no_component_is_told_apart() {
     assert_snapshot!(refusal(b""), @r#"MODEL_NOT_WASM: the model is not WebAssembly (the first bytes are not `\0asm`): submit the built `.wasm` component, not its source or an archive"#);
-    assert_snapshot!(refusal(&component_text("(module)")), @"MODEL_CORE_MODULE: the model is a core WebAssembly module, not a component: embed its WIT and package it with `wasm-tools component embed` and `wasm-tools component new`");
+    assert_snapshot!(refusal(&component_text("(module)")), @"MODEL_CORE_MODULE: the model is a core WebAssembly module without its signature (no custom section `component-type`): give its WIT with `--wit model.wit`, or write it in with `weir model pack FILE --wit model.wit`");
     assert_snapshot!(refusals(&[
         b"PK\x03\x04".to_vec(),
         b"fn main() {}".to_vec(),
@@ -60,7 +60,7 @@ fn what_is_no_component_is_told_apart() {
     MODEL_NOT_WASM: the model is not WebAssembly (the first bytes are not `\0asm`)
     MODEL_NOT_WASM: the model is not WebAssembly (the first bytes are not `\0asm`)
     MODEL_INVALID: the model does not validate at byte 4
-    MODEL_EXPORTS: the model exports no function `row`
+    MODEL_EXPORTS: the model exports no function `row` or `unit`
     "#);
 }
 
@@ -169,14 +169,14 @@ fn only_the_plain_shape_is_taken() {
 #[test]
 fn row_is_the_only_function() {
     let with = |items: &str| component_text(&format!("(component {MODULE} {LIFTED} {items})"));
-    assert_snapshot!(refusal(&component_text("(component)")), @"MODEL_EXPORTS: the model exports no function `row`: a model exports one function, `row`, and beside it only the types of its signature");
+    assert_snapshot!(refusal(&component_text("(component)")), @"MODEL_EXPORTS: the model exports no function `row` or `unit`: a model exports one function, `row` or `unit`, and beside it only the types of its signature");
     assert_snapshot!(refusals(&[
         with(""),
         with(r#"(export "score" (func $row))"#),
         with(r#"(export "row" (func $row)) (export "peek" (func $row))"#),
         with(r#"(export "row" (func $row)) (export "code" (core module $m))"#),
     ]), @"
-    MODEL_EXPORTS: the model exports no function `row`
+    MODEL_EXPORTS: the model exports no function `row` or `unit`
     MODEL_EXPORTS: the model exports the function `score`
     MODEL_EXPORTS: the model exports the function `peek`
     MODEL_EXPORTS: the model exports the module `code`
@@ -244,7 +244,7 @@ fn types_without_a_column_are_refused_by_name() {
     MODEL_TYPE: the result of `row` has type `option<record inner>`
     MODEL_TYPE: the result of `row` has type `tuple<…>`
     ");
-    assert_snapshot!(refusal(&with_signature("", "x: s32)", "(param i32)", "")), @"MODEL_NO_RESULT: `row` returns nothing: return a record, or a single value, which becomes the column `value`");
+    assert_snapshot!(refusal(&with_signature("", "x: s32)", "(param i32)", "")), @"MODEL_NO_RESULT: the model's function returns nothing: return a record, or a single value, which becomes the column `value`");
 }
 
 #[test]

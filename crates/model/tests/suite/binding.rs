@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int8Array, Int32Array, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Decimal128Array, Int8Array, Int32Array, StringArray,
+    TimestampMicrosecondArray,
+};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type, Schema, TimeUnit};
 use insta::assert_snapshot;
 use weir_model::{BoundColumn, Family};
 
 use crate::examples::{DISRUPTION, PACE};
-use crate::support::{brief, compile, component, evaluate, integer_model, table};
+use crate::support::{brief, compile, component, evaluate, integer_model, table, texts};
 
 fn schema(columns: &[(&str, DataType)]) -> Schema {
     Schema::new(
@@ -70,7 +73,7 @@ fn what_does_not_fit_is_named() {
     };
     assert_snapshot!(refusal(PACE, &[("distanse", DataType::Int32), ("air_time", DataType::Float64)]), @"MODEL_MISSING_COLUMN: the model reads column `distance`, which the dataset does not have: nearest by name are `distanse`, `air_time`");
     assert_snapshot!(refusal(PACE, &[]), @"MODEL_MISSING_COLUMN: the model reads column `distance`, which the dataset does not have: it has no columns");
-    assert_snapshot!(refusal(PACE, &[("distance", DataType::Int64), ("air_time", DataType::Float64)]), @"MODEL_COLUMN_TYPE: column `distance` is Int64, but the model takes `s32`: without loss it takes signed integers of up to 32 bits and unsigned ones of up to 16; change the parameter's type, or cast the column");
+    assert_snapshot!(refusal(PACE, &[("distance", DataType::Int64), ("air_time", DataType::Float64)]), @"MODEL_COLUMN_TYPE: column `distance` is Int64, but the model takes `s32`: without loss it takes signed integers of up to 32 bits, unsigned ones of up to 16, and dates; change the parameter's type, or cast the column");
     let lines = [
         found(DataType::Utf8, DataType::Float64),
         found(DataType::UInt32, DataType::Float64),
@@ -140,7 +143,8 @@ fn strings_come_in_every_layout() {
         dictionary,
     ] {
         let answer = evaluate(&model, &[("x", cast(&plain, &ty).unwrap())]);
-        let values: Vec<_> = answer.column(0).as_string::<i32>().iter().collect();
+        let found = texts(answer.column(0));
+        let values: Vec<_> = found.iter().collect();
         assert_eq!(
             values,
             [Some("right"), None, Some("left"), None, None],
@@ -196,4 +200,78 @@ fn integers_widen_into_floats() {
     -1073741824.0
     ");
     assert!(answer.fields()[0].is_nullable() && !answer.is_empty());
+}
+
+/// The answers of a model that returns its parameter, for a column of some type.
+fn returned(ty: &str, core: &str, column: ArrayRef) -> Vec<Option<i64>> {
+    let model = compile(&component(
+        &format!("export row: func(x: {ty}) -> {ty};"),
+        &format!(r#"(module (func (export "row") (param {core}) (result {core}) local.get 0))"#),
+    ))
+    .unwrap();
+    let answer = evaluate(&model, &[("x", column)]);
+    let wide = cast(answer.column(0), &DataType::Int64).unwrap();
+    wide.as_primitive::<Int64Type>().iter().collect()
+}
+
+#[test]
+fn dates_and_times_and_decimals_have_whole_numbers() {
+    let days: ArrayRef = Arc::new(Date32Array::from(vec![Some(-1), None, Some(20_000)]));
+    let wanted = [Some(-1), None, Some(20_000)];
+    assert_eq!(returned("s32", "i32", Arc::clone(&days)), wanted);
+    assert_eq!(returned("s64", "i64", days), wanted);
+    let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![
+        Some(i64::MIN),
+        None,
+        Some(1_700_000_000_123_456),
+    ]));
+    assert_eq!(
+        returned("s64", "i64", times),
+        [Some(i64::MIN), None, Some(1_700_000_000_123_456)]
+    );
+    let decimals = Decimal128Array::from(vec![Some(-12_345), None, Some(999_999_999_999_999_999)]);
+    let decimals: ArrayRef = Arc::new(decimals.with_precision_and_scale(18, 2).unwrap());
+    assert_eq!(
+        returned("s64", "i64", decimals),
+        [Some(-12_345), None, Some(999_999_999_999_999_999)]
+    );
+}
+
+#[test]
+fn what_would_lose_something_does_not_bind() {
+    let refused = |ty: &str, core: &str, column: DataType| {
+        let model = compile(&component(
+            &format!("export row: func(x: {ty}) -> {ty};"),
+            &format!(
+                r#"(module (func (export "row") (param {core}) (result {core}) local.get 0))"#
+            ),
+        ))
+        .unwrap();
+        model
+            .bind(&Schema::new(vec![Field::new("x", column, true)]))
+            .is_err()
+    };
+    use TimeUnit::{Microsecond, Nanosecond, Second};
+    assert!(refused("s64", "i64", DataType::Timestamp(Second, None)));
+    assert!(refused("s64", "i64", DataType::Timestamp(Nanosecond, None)));
+    assert!(refused(
+        "s64",
+        "i64",
+        DataType::Timestamp(Microsecond, Some("Asia/Shanghai".into()))
+    ));
+    assert!(refused(
+        "s32",
+        "i32",
+        DataType::Timestamp(Microsecond, None)
+    ));
+    assert!(refused("u32", "i32", DataType::Date32));
+    assert!(refused("f64", "f64", DataType::Decimal128(4, 2)));
+    assert!(refused("s64", "i64", DataType::Decimal128(19, 2)));
+    assert!(refused("s64", "i64", DataType::Decimal128(4, -2)));
+    assert!(refused("s32", "i32", DataType::Decimal128(4, 2)));
+    let coded = DataType::Dictionary(
+        Box::new(DataType::Int8),
+        Box::new(DataType::Decimal128(4, 2)),
+    );
+    assert!(refused("s64", "i64", coded));
 }

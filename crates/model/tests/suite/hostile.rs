@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int32Array};
 use insta::assert_snapshot;
 use weir_model::{Family, Limits, ModelError, Runtime, admit};
 
-use crate::support::{compile, component, evaluate, integer_model, integers};
+use crate::support::{compile, component, evaluate, integer_model, integers, texts};
 
 /// What a model does with row 3, between rows that it answers.
 fn only_on_three(items: &str, misdeed: &str) -> Vec<Option<i32>> {
@@ -266,7 +266,7 @@ fn record_at(x: i32) -> Option<Vec<Option<String>>> {
     let cell = |column: &ArrayRef| {
         column
             .is_valid(0)
-            .then(|| column.as_string::<i32>().value(0).to_owned())
+            .then(|| texts(column).value(0).to_owned())
     };
     let cells: Vec<_> = answer.columns().iter().map(cell).collect();
     cells.iter().any(Option::is_some).then_some(cells)

@@ -15,12 +15,12 @@ use weir_model::{Binding, Family, Limits, Runtime, admit};
 use crate::support::package;
 
 /// A signature, and the core module's exports that it takes.
-struct World {
-    wit: &'static str,
+pub(crate) struct World {
+    pub(crate) wit: &'static str,
     exports: &'static str,
 }
 
-const WORLDS: [World; 3] = [
+pub(crate) const WORLDS: [World; 3] = [
     World {
         wit: "export row: func(a: s32, b: s64, c: f64) -> s64;",
         exports: r#"(module (memory (export "memory") 1 3)
@@ -41,7 +41,7 @@ const WORLDS: [World; 3] = [
 ];
 
 /// A module with the exports of a world, made from random bytes.
-fn module(world: &World, seed: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn module(world: &World, seed: &[u8]) -> Option<Vec<u8>> {
     let mut config = Config {
         exports: Some(wat::parse_str(world.exports).unwrap()),
         max_imports: 0,
@@ -76,7 +76,7 @@ fn module(world: &World, seed: &[u8]) -> Option<Vec<u8>> {
     )
 }
 
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         // Endless loops are common here, and end the sooner.
         row_fuel: 20_000,
@@ -84,15 +84,15 @@ fn limits() -> Limits {
     }
 }
 
-fn runtime() -> &'static Runtime {
+pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Runtime::new(&limits()).unwrap())
 }
 
-type Row = (i32, Option<i64>, f64, String);
+pub(crate) type Row = (i32, Option<i64>, f64, String);
 
 /// The columns that the binding takes, of all that a row has.
-fn columns(binding: &Binding, rows: &[Row]) -> Vec<ArrayRef> {
+pub(crate) fn columns(binding: &Binding, rows: &[Row]) -> Vec<ArrayRef> {
     let all: [ArrayRef; 4] = [
         Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.0))),
         Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.1))),
@@ -103,7 +103,7 @@ fn columns(binding: &Binding, rows: &[Row]) -> Vec<ArrayRef> {
     bound.map(|bound| Arc::clone(&all[bound.index])).collect()
 }
 
-fn schema() -> Schema {
+pub(crate) fn schema() -> Schema {
     let field = |name, ty| Field::new(name, ty, true);
     Schema::new(vec![
         field("a", DataType::Int32),
@@ -131,7 +131,7 @@ fn alone(binding: &Binding, columns: &[ArrayRef], rows: usize) -> StructArray {
 }
 
 /// Fresh instances must say the same; but woven code is longer, so a metered row may fail in it alone.
-fn agrees(woven: &StructArray, fresh: &StructArray, metered: bool) -> bool {
+pub(crate) fn agrees(woven: &StructArray, fresh: &StructArray, metered: bool) -> bool {
     let failed = |answer: &StructArray, row: usize| {
         answer.columns().iter().all(|column| column.is_null(row))
     };

@@ -86,6 +86,12 @@ pub(crate) fn integers(component: &[u8], inputs: &[i32]) -> Vec<Option<i32>> {
     values.iter().collect()
 }
 
+/// A column of strings, however they are stored.
+pub(crate) fn texts(column: &ArrayRef) -> arrow::array::StringArray {
+    let plain = arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).unwrap();
+    arrow::array::AsArray::as_string::<i32>(&plain).clone()
+}
+
 /// One line per row, cells between bars, nulls as `∅`.
 pub(crate) fn table(answer: &StructArray) -> String {
     let options = FormatOptions::new().with_null("∅");

@@ -29,6 +29,7 @@ pub(crate) use code::Populations;
 use code::{Coder, Tagging};
 use sort::{Sorted, Sorter, Sorting};
 use weir_catalogue::Manifest;
+use weir_catalogue::quality::{Collector, QualityReport};
 use write::SealedWriter;
 
 /// Batches that wait between merging and sealing.
@@ -110,6 +111,7 @@ pub(crate) struct Outcome {
     /// Distinct units in each unit column, the primary first.
     pub(crate) units: Vec<u64>,
     pub(crate) files: Vec<SealedFile>,
+    pub(crate) quality: QualityReport,
 }
 
 /// What a registration works with.
@@ -133,9 +135,10 @@ pub(crate) fn run(
         schema: code::keyed_schema(task.manifest),
         bytes_max: task.resources.sort_bytes,
     };
+    let mut quality = Collector::new(task.manifest);
     let (sorted, further_units) = thread::scope(|scope| {
         let mut sorter = Sorter::start(scope, &sorting)?;
-        match read(task, populations, &mut sorter, &mut teller) {
+        match read(task, populations, &mut quality, &mut sorter, &mut teller) {
             Ok(further_units) => Ok((sorter.finish()?, further_units)),
             Err(error) => Err(sorter.abandon().unwrap_or(error)),
         }
@@ -149,6 +152,7 @@ pub(crate) fn run(
             .chain(further_units)
             .collect(),
         files,
+        quality: quality.finish(),
     })
 }
 
@@ -156,6 +160,7 @@ pub(crate) fn run(
 fn read(
     task: &Task<'_>,
     populations: &mut Populations,
+    quality: &mut Collector,
     sorter: &mut Sorter<'_>,
     teller: &mut Teller<'_>,
 ) -> Result<Vec<u64>> {
@@ -166,13 +171,18 @@ fn read(
         source,
         manifest,
         task.resources.threads,
-        |rows| tagging.tag(&rows),
-        |tagged, reading| {
-            if let Some(tagged) = tagged
-                && let Some(coded) = coder.code(tagged)?
-            {
-                teller.progress.rows_kept += coded.num_rows() as u64;
-                sorter.push(coded)?;
+        |rows| Ok((tagging.tag(&rows)?, rows)),
+        |checked, reading| {
+            if let Some((tagged, rows)) = checked {
+                quality
+                    .observe(&rows.columns)
+                    .map_err(|_| VaultError::Internal {
+                        action: "measuring quality",
+                    })?;
+                if let Some(coded) = coder.code(tagged)? {
+                    teller.progress.rows_kept += coded.num_rows() as u64;
+                    sorter.push(coded)?;
+                }
             }
             teller.read(reading)
         },

@@ -1,0 +1,195 @@
+//! What the manifest lets a query do with a column: read it, group by it, let it meet a literal.
+//!
+//! A column that may not be read does not exist for the planner: it stands in no schema, and no model can bind to it.
+//!
+//! A column that may not be compared with a literal meets no literal at all below the aggregate. A comparison has too
+//! many forms to list: `income > 5000`, `nullif(income, 5000)`, `income - 5000` under an overflow, a cast to a type whose
+//! range ends there. So an expression with such a column holds no literal and no cast but to a float; two columns may
+//! still be compared, and released numbers may be compared with anything. The rule names what queries can ask; what a
+//! model compares is its vetting's business.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, Result};
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableSource, ident,
+};
+
+use crate::error::SqlError;
+use crate::names::{RESERVED_PREFIX, fragment};
+use crate::planner::{RelationSource, Sources};
+use crate::query::Query;
+
+/// What a query may do with one column of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnRights {
+    /// The column's name.
+    pub name: String,
+    /// Whether it may be read at all.
+    pub read: bool,
+    /// Whether it may be, or be part of, a key of a group.
+    pub group: bool,
+    /// Whether it may meet a literal.
+    pub compare: bool,
+}
+
+/// The table as a query may see it: without the columns that may not be read. A column nobody spoke of is one of them.
+pub(crate) fn readable(
+    relation: &RelationSource,
+    table: Arc<dyn TableSource>,
+) -> Result<Arc<dyn TableSource>> {
+    let schema = table.schema();
+    let names: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .filter(|name| name.starts_with(RESERVED_PREFIX) || relation.may(name, |may| may.read))
+        .collect();
+    if names.len() == schema.fields().len() {
+        return Ok(table);
+    }
+    let plan = LogicalPlanBuilder::scan(relation.dataset.as_str(), Arc::clone(&table), None)?
+        .project(names.into_iter().map(ident))?
+        .build()?;
+    let schema = Arc::clone(plan.schema().inner());
+    Ok(Arc::new(Readable { plan, schema }))
+}
+
+struct Readable {
+    plan: LogicalPlan,
+    schema: SchemaRef,
+}
+
+impl TableSource for Readable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn get_logical_plan(&self) -> Option<Cow<'_, LogicalPlan>> {
+        Some(Cow::Borrowed(&self.plan))
+    }
+}
+
+impl RelationSource {
+    fn may(&self, column: &str, right: impl Fn(&ColumnRights) -> bool) -> bool {
+        self.rights
+            .iter()
+            .any(|rights| rights.name == column && right(rights))
+    }
+
+    /// Whether a right to the column is denied by name. Outputs of a model are not the dataset's columns.
+    fn denies(&self, column: &str, right: impl Fn(&ColumnRights) -> bool) -> bool {
+        self.rights
+            .iter()
+            .any(|rights| rights.name == column && !right(rights))
+    }
+}
+
+/// Holds an aggregate and all below it against the rights of its columns.
+pub(crate) fn check(
+    aggregate: &Aggregate,
+    query: &Query,
+    sources: &Sources,
+) -> Result<(), SqlError> {
+    let rights = Rights { query, sources };
+    for key in &aggregate.group_expr {
+        if let Some(column) = rights.first(key, |may| may.group) {
+            return Err(SqlError::ColumnNotGrouped {
+                column: column.name,
+            });
+        }
+        rights.meets_no_literal(key)?;
+    }
+    aggregate
+        .aggr_expr
+        .iter()
+        .try_for_each(|value| rights.meets_no_literal(value))?;
+    rights.below(&aggregate.input)
+}
+
+struct Rights<'a> {
+    query: &'a Query,
+    sources: &'a Sources,
+}
+
+impl Rights<'_> {
+    fn below(&self, plan: &LogicalPlan) -> Result<(), SqlError> {
+        let mut found = Ok(());
+        // Neither closure fails: the first refusal is kept and ends the walk.
+        let walked = plan.apply(|node| {
+            node.apply_expressions(|expression| {
+                found = self.meets_no_literal(expression);
+                Ok(match found {
+                    Ok(()) => TreeNodeRecursion::Continue,
+                    Err(_) => TreeNodeRecursion::Stop,
+                })
+            })
+        });
+        walked.map_err(|error| SqlError::Planning {
+            message: error.strip_backtrace(),
+        })?;
+        found
+    }
+
+    /// The first column of an expression that a right is denied to.
+    fn first(&self, expression: &Expr, right: fn(&ColumnRights) -> bool) -> Option<Column> {
+        let mut columns: Vec<&Column> = expression.column_refs().into_iter().collect();
+        columns.sort();
+        let denied = columns.into_iter().find(|column| {
+            let named = self.query.relations.iter().zip(&self.sources.relations);
+            let of = named.filter(|(relation, _)| {
+                column
+                    .relation
+                    .as_ref()
+                    .is_none_or(|name| name.table() == relation.name)
+            });
+            let mut sources = of.map(|(_, source)| source);
+            sources.any(|source| source.denies(&column.name, right))
+        });
+        denied.cloned()
+    }
+
+    fn meets_no_literal(&self, expression: &Expr) -> Result<(), SqlError> {
+        match expression {
+            Expr::Alias(alias) => self.meets_no_literal(&alias.expr),
+            Expr::Not(inner) => self.meets_no_literal(inner),
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: Operator::And | Operator::Or,
+                right,
+            }) => {
+                self.meets_no_literal(left)?;
+                self.meets_no_literal(right)
+            }
+            Expr::AggregateFunction(call) => call
+                .params
+                .args
+                .iter()
+                .try_for_each(|argument| self.meets_no_literal(argument)),
+            whole => match self.first(whole, |may| may.compare) {
+                Some(column) if holds_literal(whole) => Err(SqlError::ColumnMeetsLiteral {
+                    column: column.name,
+                    expression: fragment(&whole.human_display()),
+                }),
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+/// Whether an expression holds a literal, or a cast whose type's range would stand for one.
+fn holds_literal(expression: &Expr) -> bool {
+    let found = expression.exists(|part| {
+        Ok(match part {
+            Expr::Literal(..) => true,
+            Expr::Cast(cast) => *cast.field.data_type() != DataType::Float64,
+            Expr::TryCast(cast) => *cast.field.data_type() != DataType::Float64,
+            _ => false,
+        })
+    });
+    // The closure does not fail; if walking did, the expression is refused.
+    found.unwrap_or(true)
+}
