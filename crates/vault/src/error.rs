@@ -83,17 +83,35 @@ pub enum VaultError {
         /// The file's name.
         file: String,
     },
-    /// The source is neither CSV nor Parquet.
-    #[error("`{file}`: {found}; register a CSV file (UTF-8, with a header) or a Parquet file")]
+    /// The source is not CSV, Parquet or Arrow IPC.
+    #[error(
+        "`{file}`: {found}; register CSV (UTF-8, with a header), Parquet or Arrow IPC, as a file or as a folder of parts of one format"
+    )]
     SourceFormat {
         /// The file's name.
         file: String,
         /// What the file looks like instead.
         found: &'static str,
     },
-    /// The source file is larger than [`crate::limits::SOURCE_BYTES_MAX`].
+    /// The folder has no parts.
     #[error(
-        "`{file}`: {bytes} bytes are more than the {limit} a source file may have; split the dataset"
+        "`{file}`: the folder has no files in it (names that begin with `.` or `_` do not count)"
+    )]
+    SourceNoParts {
+        /// The folder's name.
+        file: String,
+    },
+    /// The folder has more files than [`crate::limits::PARTS_MAX`].
+    #[error("`{file}`: the folder has more than {limit} files; put several parts into one")]
+    SourceTooManyParts {
+        /// The folder's name.
+        file: String,
+        /// The limit in files.
+        limit: usize,
+    },
+    /// The source is larger than [`crate::limits::SOURCE_BYTES_MAX`].
+    #[error(
+        "`{file}`: {bytes} bytes are more than the {limit} a source may have; split the dataset"
     )]
     SourceTooLarge {
         /// The file's name.
@@ -254,6 +272,21 @@ pub enum VaultError {
     /// The Parquet file uses something that is not read.
     #[error("{place}: {what}")]
     ParquetUnsupported {
+        /// Where.
+        place: Place,
+        /// What it uses, and what to do.
+        what: String,
+    },
+
+    /// The Arrow file cannot be read.
+    #[error("{place}: the Arrow file is damaged or cut short; write it again")]
+    ArrowDamaged {
+        /// Where, as far as is known.
+        place: Place,
+    },
+    /// The Arrow file uses something that is not read.
+    #[error("{place}: {what}")]
+    ArrowUnsupported {
         /// Where.
         place: Place,
         /// What it uses, and what to do.
@@ -437,6 +470,8 @@ impl VaultError {
         match self {
             Self::SourceMissing { .. } => "SOURCE_MISSING",
             Self::SourceFormat { .. } => "SOURCE_FORMAT",
+            Self::SourceNoParts { .. } => "SOURCE_NO_PARTS",
+            Self::SourceTooManyParts { .. } => "SOURCE_TOO_MANY_PARTS",
             Self::SourceTooLarge { .. } => "SOURCE_TOO_LARGE",
             Self::SourceEmpty { .. } => "SOURCE_EMPTY",
             Self::SourceNoRows { .. } => "SOURCE_NO_ROWS",
@@ -455,6 +490,8 @@ impl VaultError {
             Self::ValueType { .. } => "SOURCE_VALUE_TYPE",
             Self::ParquetDamaged { .. } => "PARQUET_DAMAGED",
             Self::ParquetUnsupported { .. } => "PARQUET_UNSUPPORTED",
+            Self::ArrowDamaged { .. } => "ARROW_DAMAGED",
+            Self::ArrowUnsupported { .. } => "ARROW_UNSUPPORTED",
             Self::Cancelled { .. } => "REGISTRATION_CANCELLED",
             Self::PopulationBusy { .. } => "POPULATION_BUSY",
             Self::PopulationFull { .. } => "POPULATION_FULL",

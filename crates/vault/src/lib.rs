@@ -1,7 +1,7 @@
 //! Sealed storage: the only place in Weir where raw data lies.
 //!
-//! **What it is for.** A dataset is registered once: its file is checked against a [`Manifest`], every identifier is
-//! replaced by the population's dense `u32` unit id, rows are sorted by unit, and the result is written as encrypted
+//! **What it is for.** A dataset is registered once: its files are checked against a [`Manifest`], every identifier is
+//! replaced by its population's dense `u32` unit id, rows are sorted by the primary unit, and the result is written as encrypted
 //! Parquet: a snapshot. From then on the vault hands the snapshot out as a DataFusion table, to `weir-inside` alone.
 //!
 //! **What it does not do.** It knows no roles, grants or policies, answers no query by itself, and never writes a raw
@@ -60,10 +60,10 @@ pub use destroy::{Destruction, DestructionCertificate};
 pub use error::{Family, Place, VaultError};
 pub use ingest::{Progress, Resources, Stage, Staged};
 pub use keys::{DataKey, KeyKeeper, MasterKey, TokenKey, TokenSettings};
-pub use snapshot::{SnapshotMeta, StoredColumn};
+pub use snapshot::{SnapshotMeta, StoredColumn, UnitColumn};
 pub use source::Source;
 pub use store::{S3Credentials, S3Settings, StoreSettings};
-pub use table::UNIT_COLUMN;
+pub use table::{UNIT_COLUMN, unit_column};
 pub use vault::Vault;
 pub use weir_catalogue::{Column, ColumnType, Manifest, Role, Unit};
 

@@ -2,7 +2,9 @@
 //!
 //! Source files are untrusted: each bound here is checked before the memory or the time it guards is spent.
 
-/// Largest source file, in bytes (1 TiB).
+/// Most files in a folder of parts.
+pub const PARTS_MAX: usize = 10_000;
+/// Largest source, in bytes (1 TiB): a file, or all files of a folder.
 pub const SOURCE_BYTES_MAX: u64 = 1 << 40;
 /// Most rows of one snapshot: a row's position is kept in 32 bits beside its unit while sorting.
 pub const ROWS_MAX: u64 = u32::MAX as u64;
@@ -22,10 +24,14 @@ pub const SPILL_CHUNK_BYTES: usize = 1 << 20;
 pub const SPILL_CHUNK_ROWS: usize = 8 * 1024;
 /// Most runs merged at a time. With more, some are merged into one first.
 pub const MERGE_RUNS_MAX: usize = 128;
-/// Rows read, coded and handed to the sort at a time.
+/// Rows of a Parquet or Arrow file that are read, coded and handed to the sort at a time.
 pub const BATCH_ROWS: usize = 32 * 1024;
-/// A CSV batch is closed early at this many bytes, so that long rows cannot multiply with [`BATCH_ROWS`].
-pub const BATCH_BYTES: u64 = 16 << 20;
+/// Bytes of a CSV file that are parsed at a time.
+pub const CSV_BLOCK_BYTES: usize = 2 << 20;
+/// Largest batch of an Arrow file, in bytes, decompressed (512 MiB); also for all its dictionaries together.
+pub const ARROW_MESSAGE_BYTES_MAX: usize = 512 << 20;
+/// Largest header of an Arrow message, in bytes.
+pub const ARROW_HEADER_BYTES_MAX: usize = 16 << 20;
 
 /// Rows in a Parquet row group: large enough to decode fast, small enough to hold a few at a time.
 pub const ROW_GROUP_ROWS: usize = 128 * 1024;

@@ -4,9 +4,7 @@
 //! cutting to half). With the most units a population can have, 2^32, two share a tag with probability below 2^-64.
 //! The map file holds the tags in id order, sealed; whoever steals it without the key can't even test a guess.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
+use hashbrown::HashTable;
 use ring::hmac;
 
 use crate::keys::{DataKey, KeyKeeper};
@@ -22,37 +20,32 @@ const MAP_BYTES_MAX: u64 = UNITS_MAX * TAG_LEN as u64 + 64;
 /// First bytes of the plain map; the version is part of them.
 const MAP_PREFIX: &[u8; 8] = b"WEIRMAP1";
 
-type Tag = [u8; TAG_LEN];
+/// What stands for an identifier.
+pub(crate) type Tag = [u8; TAG_LEN];
 
-/// Tags are uniformly distributed already; hashing them again would only cost time.
-#[derive(Default)]
-struct TagHasher(u64);
+/// Makes tags. Cheap to clone, and of no use for finding an identifier.
+#[derive(Clone)]
+pub(crate) struct Tagger(hmac::Key);
 
-impl Hasher for TagHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        let mut first = [0; 8];
-        let taken = bytes.len().min(8);
-        first[..taken].copy_from_slice(&bytes[..taken]);
-        self.0 = u64::from_le_bytes(first);
-    }
-
-    // The length prefix of an array's hash says nothing.
-    fn write_usize(&mut self, _length: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
+impl Tagger {
+    pub(crate) fn tag(&self, identifier: &[u8]) -> Tag {
+        let digest = hmac::sign(&self.0, identifier);
+        let mut tag = [0; TAG_LEN];
+        tag.copy_from_slice(&digest.as_ref()[..TAG_LEN]);
+        tag
     }
 }
 
-/// A population's units, in memory while a dataset is registered.
+/// A population's units, in memory while a dataset is registered: 16 bytes for each unit's tag, and 5 to 10 to find it.
 pub(crate) struct Population {
     name: String,
     key: DataKey,
-    tag_key: hmac::Key,
+    tagger: Tagger,
     map_key: Zeroizing<[u8; KEY_LEN]>,
-    ids: HashMap<Tag, u32, BuildHasherDefault<TagHasher>>,
-    /// The tags in id order.
-    tags: Vec<Tag>,
+    /// The map as it is sealed: the prefix, and then the tags in id order.
+    map: Vec<u8>,
+    /// The ids, each found by its tag.
+    ids: HashTable<u32>,
     /// Whether the key is not stored yet.
     new: bool,
 }
@@ -86,11 +79,11 @@ impl Population {
         let mut population = Self::new(name, key, false)?;
         if let Some(sealed) = sealed {
             population
-                .open_map(&sealed)
+                .open_map(sealed)
                 .ok_or_else(|| damaged("its map was altered or cut short"))?;
         }
         // An older map, put back from a backup, would give known units new ids and other units theirs.
-        if (population.tags.len() as u64) < units_known {
+        if population.units() < units_known {
             return Err(damaged("its map is older than the snapshots that use it"));
         }
         Ok(population)
@@ -102,58 +95,75 @@ impl Population {
         Ok(Self {
             name: name.to_owned(),
             key,
-            tag_key,
+            tagger: Tagger(tag_key),
             map_key,
-            ids: HashMap::default(),
-            tags: Vec::new(),
+            map: MAP_PREFIX.to_vec(),
+            ids: HashTable::new(),
             new,
         })
     }
 
-    fn open_map(&mut self, sealed: &[u8]) -> Option<()> {
-        let plain = seal::open(&self.map_key, map_place(&self.name).as_bytes(), sealed)?;
-        let (tags, rest) = plain.strip_prefix(MAP_PREFIX)?.as_chunks::<TAG_LEN>();
+    fn open_map(&mut self, sealed: Vec<u8>) -> Option<()> {
+        let place = map_place(&self.name);
+        self.map = seal::open_in_place(&self.map_key, place.as_bytes(), sealed)?;
+        let (tags, rest) = self.map.strip_prefix(MAP_PREFIX)?.as_chunks();
         if !rest.is_empty() {
             return None;
         }
-        self.tags = tags.to_vec();
-        for (id, tag) in self.tags.iter().enumerate() {
-            self.ids.insert(*tag, u32::try_from(id).ok()?);
+        let count = u32::try_from(tags.len()).ok()?;
+        self.ids.reserve(tags.len(), |&id| hash(&tags[id as usize]));
+        for (id, tag) in (0..count).zip(tags) {
+            let same = |&other: &u32| tags[other as usize] == *tag;
+            // Two ids for one tag would mean that the map was never ours.
+            if self.ids.find(hash(tag), same).is_some() {
+                return None;
+            }
+            self.ids
+                .insert_unique(hash(tag), id, |&id| hash(&tags[id as usize]));
         }
-        // Two ids for one tag would mean that the map was never ours.
-        (self.ids.len() == self.tags.len()).then_some(())
+        Some(())
     }
 
-    /// The id of the unit with this identifier; a new one for a new unit.
-    pub(crate) fn id(&mut self, identifier: &[u8]) -> Result<u32> {
-        let digest = hmac::sign(&self.tag_key, identifier);
-        let mut tag = [0; TAG_LEN];
-        tag.copy_from_slice(&digest.as_ref()[..TAG_LEN]);
-        if let Some(id) = self.ids.get(&tag) {
+    /// The population's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What turns identifiers into tags, on any thread.
+    pub(crate) fn tagger(&self) -> Tagger {
+        self.tagger.clone()
+    }
+
+    /// The id of the unit with this tag; a new one for a new unit.
+    pub(crate) fn id(&mut self, tag: &Tag) -> Result<u32> {
+        let tags = tags(&self.map);
+        let same = |&id: &u32| tags[id as usize] == *tag;
+        if let Some(id) = self.ids.find(hash(tag), same) {
             return Ok(*id);
         }
         let full = || VaultError::PopulationFull {
             population: self.name.clone(),
             limit: UNITS_MAX,
         };
-        let id = u32::try_from(self.tags.len())
+        let id = u32::try_from(tags.len())
             .ok()
             .filter(|&id| u64::from(id) < UNITS_MAX)
             .ok_or_else(full)?;
-        self.ids.insert(tag, id);
-        self.tags.push(tag);
+        self.ids
+            .insert_unique(hash(tag), id, |&id| hash(&tags[id as usize]));
+        self.map.extend_from_slice(tag);
         Ok(id)
     }
 
     /// Units that have an id. Ids are `0..units`.
     pub(crate) fn units(&self) -> u64 {
-        self.tags.len() as u64
+        tags(&self.map).len() as u64
     }
 
-    /// Stores the population. Called before the snapshot that uses the new ids gets its name: a crash in between
+    /// Stores the population, and ends its use. Called before the snapshot that uses the new ids gets its name: a crash in between
     /// leaves ids that no row has, which harms nothing, whereas the other order would leave rows whose ids the next
     /// registration gives to other units.
-    pub(crate) fn store(&mut self, layout: &Layout, keeper: &dyn KeyKeeper) -> Result<()> {
+    pub(crate) fn store(mut self, layout: &Layout, keeper: &dyn KeyKeeper) -> Result<()> {
         if self.new {
             // The key goes first. A crash after it leaves a population without units, which loads as such.
             durable::replace(
@@ -162,14 +172,24 @@ impl Population {
             )?;
             self.new = false;
         }
-        let mut plain = Zeroizing::new(Vec::with_capacity(
-            MAP_PREFIX.len() + self.tags.len() * TAG_LEN,
-        ));
-        plain.extend_from_slice(MAP_PREFIX);
-        plain.extend_from_slice(self.tags.as_flattened());
-        let sealed = seal::seal(&self.map_key, map_place(&self.name).as_bytes(), &plain)?;
+        // The ids are not needed any more, and the map is sealed where it lies: a large population must not be in
+        // memory twice.
+        self.ids = HashTable::new();
+        let map = std::mem::replace(&mut self.map, MAP_PREFIX.to_vec());
+        let sealed = seal::seal_in_place(&self.map_key, map_place(&self.name).as_bytes(), map)?;
         durable::replace(&layout.population_map(&self.name), &sealed)
     }
+}
+
+/// The tags of a map, in id order.
+fn tags(map: &[u8]) -> &[Tag] {
+    map[MAP_PREFIX.len()..].as_chunks().0
+}
+
+/// Tags are uniformly distributed already; hashing them again would only cost time.
+fn hash(tag: &Tag) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *tag;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 fn key_place(name: &str) -> String {
@@ -186,6 +206,11 @@ mod tests {
     use super::*;
     use crate::keys::MasterKey;
 
+    fn id(population: &mut Population, identifier: &[u8]) -> u32 {
+        let tag = population.tagger().tag(identifier);
+        population.id(&tag).unwrap()
+    }
+
     #[test]
     fn ids_are_dense_lasting_and_private_to_the_population() {
         let folder = tempfile::tempdir().unwrap();
@@ -195,14 +220,14 @@ mod tests {
         }
         let master = MasterKey::create(&folder.path().join("master.key")).unwrap();
         let mut people = Population::load(&layout, &master, "people", 0).unwrap();
-        assert_eq!(people.id(b"Ada").unwrap(), 0);
-        assert_eq!(people.id(b"Bob").unwrap(), 1);
-        assert_eq!(people.id(b"Ada").unwrap(), 0);
+        assert_eq!(id(&mut people, b"Ada"), 0);
+        assert_eq!(id(&mut people, b"Bob"), 1);
+        assert_eq!(id(&mut people, b"Ada"), 0);
         people.store(&layout, &master).unwrap();
 
         let mut again = Population::load(&layout, &master, "people", 2).unwrap();
-        assert_eq!(again.id(b"Bob").unwrap(), 1);
-        assert_eq!(again.id(b"Cy").unwrap(), 2);
+        assert_eq!(id(&mut again, b"Bob"), 1);
+        assert_eq!(id(&mut again, b"Cy"), 2);
         let older = Population::load(&layout, &master, "people", 3)
             .map(|_| ())
             .unwrap_err();

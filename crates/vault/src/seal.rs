@@ -77,6 +77,47 @@ pub(crate) fn open(key: &[u8; KEY_LEN], place: &[u8], sealed: &[u8]) -> Option<Z
     Some(body)
 }
 
+/// As [`seal`], without a second copy of a large message.
+pub(crate) fn seal_in_place(
+    key: &[u8; KEY_LEN],
+    place: &[u8],
+    mut plain: Vec<u8>,
+) -> Result<Vec<u8>> {
+    let failed = |_| VaultError::Internal { action: "sealing" };
+    let nonce = random::<NONCE_LEN>()?;
+    let length = plain.len();
+    plain.reserve_exact(NONCE_LEN + AES_256_GCM.tag_len());
+    plain.extend_from_slice(&nonce);
+    plain.copy_within(..length, NONCE_LEN);
+    plain[..NONCE_LEN].copy_from_slice(&nonce);
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).map_err(failed)?);
+    let tag = key
+        .seal_in_place_separate_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(place),
+            &mut plain[NONCE_LEN..],
+        )
+        .map_err(failed)?;
+    plain.extend_from_slice(tag.as_ref());
+    Ok(plain)
+}
+
+/// As [`open`], without a second copy of a large message.
+pub(crate) fn open_in_place(
+    key: &[u8; KEY_LEN],
+    place: &[u8],
+    mut sealed: Vec<u8>,
+) -> Option<Vec<u8>> {
+    let nonce = Nonce::try_assume_unique_for_key(sealed.get(..NONCE_LEN)?).ok()?;
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).ok()?);
+    let length = key
+        .open_within(nonce, Aad::from(place), &mut sealed, NONCE_LEN..)
+        .ok()?
+        .len();
+    sealed.truncate(length);
+    Some(sealed)
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
@@ -87,6 +128,12 @@ mod tests {
         let key = random().unwrap();
         let sealed = seal(&key, b"here", b"secret").unwrap();
         assert_eq!(open(&key, b"here", &sealed).unwrap().as_slice(), b"secret");
+        assert_eq!(
+            open_in_place(&key, b"here", sealed.clone()).unwrap(),
+            b"secret"
+        );
+        let other = seal_in_place(&key, b"here", b"secret".to_vec()).unwrap();
+        assert_eq!(open(&key, b"here", &other).unwrap().as_slice(), b"secret");
         assert!(open(&key, b"there", &sealed).is_none());
         assert!(open(&random().unwrap(), b"here", &sealed).is_none());
         for length in 0..sealed.len() {
@@ -96,6 +143,7 @@ mod tests {
             let mut flipped = sealed.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(open(&key, b"here", &flipped).is_none(), "bit {bit}");
+            assert!(open_in_place(&key, b"here", flipped).is_none(), "bit {bit}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a snapshot is, and its sealed metadata.
 
+use std::collections::BTreeMap;
+
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{Layout, META_FILE, is_snapshot_id};
 use crate::limits::META_BYTES_MAX;
 use crate::store::SnapshotStore;
+use crate::table::unit_column;
 use crate::{Result, VaultError, destroy, durable, seal};
 use weir_catalogue::quality::QualityReport;
 use weir_catalogue::{ColumnType, Manifest, Role};
@@ -21,14 +24,16 @@ pub struct SnapshotMeta {
     pub id: String,
     /// The dataset's name.
     pub dataset: String,
-    /// The population whose units the dataset is about.
+    /// The primary unit's population.
     pub population: String,
     /// Rows stored.
     pub rows: u64,
     /// Rows left out because they name no unit.
     pub rows_without_unit: u64,
-    /// Distinct units among the rows stored.
+    /// Distinct primary units among the rows stored.
     pub units: u64,
+    /// The unit columns, in order, the primary one first.
+    pub unit_columns: Vec<UnitColumn>,
     /// `sha256:` and the SHA-256, in hexadecimal, of this metadata without this field; the metadata holds each sealed
     /// file's length and SHA-256, so the digest stands for every byte of the snapshot.
     pub digest: String,
@@ -42,11 +47,22 @@ pub struct SnapshotMeta {
     pub source: String,
     /// On what terms the data may be used.
     pub licence: String,
-    /// The stored columns after the unit, in order.
+    /// The stored columns after the units, in order.
     pub columns: Vec<StoredColumn>,
     /// What the registration found of the data's quality; `None` in a snapshot from before it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<QualityReport>,
+}
+
+/// A column of unit ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitColumn {
+    /// The column's name, as [`crate::unit_column`] gives it.
+    pub name: String,
+    /// The population whose units it names.
+    pub population: String,
+    /// Distinct units in it.
+    pub units: u64,
 }
 
 /// A stored column.
@@ -80,8 +96,8 @@ pub(crate) struct SealedFile {
 pub(crate) struct StoredMeta {
     format: u32,
     pub(crate) shown: SnapshotMeta,
-    /// Units the population had when the snapshot was sealed: a map with fewer is an old one.
-    pub(crate) population_units: u64,
+    /// Units that each population had when the snapshot was sealed: a map with fewer is an old one.
+    pub(crate) population_units: BTreeMap<String, u64>,
     pub(crate) files: Vec<SealedFile>,
 }
 
@@ -89,7 +105,7 @@ impl StoredMeta {
     /// Completes the metadata with its digest.
     pub(crate) fn new(
         mut shown: SnapshotMeta,
-        population_units: u64,
+        population_units: BTreeMap<String, u64>,
         files: Vec<SealedFile>,
     ) -> Result<Self> {
         shown.digest = String::new();
@@ -155,6 +171,18 @@ impl StoredMeta {
         }
         Ok(meta)
     }
+}
+
+/// The unit columns of a manifest, with how many distinct units each has.
+pub(crate) fn unit_columns(manifest: &Manifest, units: &[u64]) -> Vec<UnitColumn> {
+    let described = manifest.units().iter().zip(units).enumerate();
+    described
+        .map(|(index, (unit, &units))| UnitColumn {
+            name: unit_column(index),
+            population: unit.population.clone(),
+            units,
+        })
+        .collect()
 }
 
 /// The columns a manifest has stored.

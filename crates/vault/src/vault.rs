@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::destroy::{self, Destruction, DestructionCertificate};
 use crate::head::Head;
-use crate::ingest::{self, Progress, Resources, Staged, Staging, Task};
+use crate::ingest::{self, Populations, Progress, Resources, Staged, Staging, Task};
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{self, Layout};
 use crate::population::Population;
@@ -169,14 +169,14 @@ impl Vault {
         on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Staged> {
         let inner = &self.inner;
-        let lease = inner.lease(manifest.population())?;
-        let units_known = inner.units_known(manifest.population())?;
-        let mut population = Population::load(
-            &inner.layout,
-            &*inner.keeper,
-            manifest.population(),
-            units_known,
-        )?;
+        let mut leases = Vec::new();
+        // One population after the other in the order of their names, and refused instead of waiting: two registrations
+        // cannot keep each other from going on.
+        let mut populations = Populations::load(manifest, |population| {
+            leases.push(inner.lease(population)?);
+            let units_known = inner.units_known(population)?;
+            Population::load(&inner.layout, &*inner.keeper, population, units_known)
+        })?;
         let staging = Staging::create(inner, layout::new_snapshot_id(manifest.name())?)?;
         let key = DataKey::random()?;
         let task = Task {
@@ -186,14 +186,15 @@ impl Vault {
             key: &key,
             resources,
         };
-        let outcome = ingest::run(&task, &mut population, on_progress)?;
+        let outcome = ingest::run(&task, &mut populations, on_progress)?;
         let shown = SnapshotMeta {
             id: staging.id().to_owned(),
             dataset: manifest.name().to_owned(),
             population: manifest.population().to_owned(),
             rows: outcome.rows_read - outcome.rows_without_unit,
             rows_without_unit: outcome.rows_without_unit,
-            units: outcome.units,
+            units: outcome.units.first().copied().unwrap_or_default(),
+            unit_columns: snapshot::unit_columns(manifest, &outcome.units),
             digest: String::new(),
             bytes: outcome.files.iter().map(|file| file.bytes).sum(),
             created_unix_ms,
@@ -206,8 +207,13 @@ impl Vault {
         if outcome.files.iter().map(|file| file.rows).sum::<u64>() != shown.rows {
             return Err(VaultError::Internal { action: "sealing" });
         }
-        let meta = StoredMeta::new(shown, population.units(), outcome.files)?;
-        Staged::new(Arc::clone(inner), staging, key, meta, population, lease)
+        let population_units = populations.all().iter();
+        let population_units = population_units
+            .map(|population| (population.name().to_owned(), population.units()))
+            .collect();
+        let meta = StoredMeta::new(shown, population_units, outcome.files)?;
+        let populations = populations.into_all();
+        Staged::new(Arc::clone(inner), staging, key, meta, populations, leases)
     }
 
     /// What the vault knows of a snapshot.
@@ -411,10 +417,10 @@ impl Inner {
         let mut units = 0;
         for id in self.snapshot_ids()? {
             match self.load(&id) {
-                Ok((_, meta)) if meta.shown.population == population => {
-                    units = units.max(meta.population_units)
+                Ok((_, meta)) => {
+                    let known = meta.population_units.get(population);
+                    units = units.max(known.copied().unwrap_or_default());
                 }
-                Ok(_) => {}
                 Err(error) => tracing::warn!(
                     snapshot = id,
                     code = error.code(),
@@ -426,9 +432,8 @@ impl Inner {
     }
 
     fn open_table(&self, key: &DataKey, meta: &StoredMeta) -> Result<Arc<SealedTable>> {
-        let id = &meta.shown.id;
         let files = SealedFiles::open(&*self.store, key, meta)?;
-        Ok(Arc::new(SealedTable::new(id, &meta.shown.columns, files)))
+        Ok(Arc::new(SealedTable::new(&meta.shown, files)))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Registration: read, check, code, sort by unit, seal; then one rename makes it a snapshot.
 //!
-//! Two stages, two threads in each. First the caller's thread reads, checks and codes while another sorts and spills
-//! what has been gathered ([`sort`]). Then a thread merges the sorted runs while the caller's seals what comes out
-//! ([`write`]). They meet in short queues, so that memory is bounded by the sort's limit and the population's size.
+//! Two stages. First several threads read, check and tag ([`source`], [`code`]), the caller's codes, and one more sorts
+//! and spills what has been gathered ([`sort`]). Then a thread merges the sorted runs while the others seal what comes out
+//! ([`write`]). They meet in short queues, so that memory is bounded by the sort's limit and the populations' sizes.
 
 mod code;
+mod distinct;
 mod encode;
 mod sort;
 mod staged;
@@ -21,11 +22,11 @@ pub(crate) use staged::Staging;
 
 use crate::keys::DataKey;
 use crate::limits::SORT_BYTES;
-use crate::population::Population;
 use crate::snapshot::SealedFile;
 use crate::source::{self, Source};
 use crate::{Result, VaultError};
-use code::Coder;
+pub(crate) use code::Populations;
+use code::{Coder, Tagging};
 use sort::{Sorted, Sorter, Sorting};
 use weir_catalogue::Manifest;
 use weir_catalogue::quality::{Collector, QualityReport};
@@ -107,7 +108,8 @@ pub(crate) type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 pub(crate) struct Outcome {
     pub(crate) rows_read: u64,
     pub(crate) rows_without_unit: u64,
-    pub(crate) units: u64,
+    /// Distinct units in each unit column, the primary first.
+    pub(crate) units: Vec<u64>,
     pub(crate) files: Vec<SealedFile>,
     pub(crate) quality: QualityReport,
 }
@@ -124,7 +126,7 @@ pub(crate) struct Task<'a> {
 /// Runs one registration into its staging folder.
 pub(crate) fn run(
     task: &Task<'_>,
-    population: &mut Population,
+    populations: &mut Populations,
     on_progress: OnProgress<'_>,
 ) -> Result<Outcome> {
     let mut teller = Teller::new(task.manifest, on_progress);
@@ -134,64 +136,66 @@ pub(crate) fn run(
         bytes_max: task.resources.sort_bytes,
     };
     let mut quality = Collector::new(task.manifest);
-    let sorted = thread::scope(|scope| {
+    let (sorted, further_units) = thread::scope(|scope| {
         let mut sorter = Sorter::start(scope, &sorting)?;
-        match read(task, population, &mut quality, &mut sorter, &mut teller) {
-            Ok(()) => sorter.finish(),
+        match read(task, populations, &mut quality, &mut sorter, &mut teller) {
+            Ok(further_units) => Ok((sorter.finish()?, further_units)),
             Err(error) => Err(sorter.abandon().unwrap_or(error)),
         }
     })?;
-    let (files, units) = seal(task, sorted, &mut teller)?;
+    let (files, primary_units) = seal(task, sorted, &mut teller)?;
     let progress = teller.progress;
     Ok(Outcome {
         rows_read: progress.rows_read,
         rows_without_unit: progress.rows_read - progress.rows_kept,
-        units,
+        units: std::iter::once(primary_units)
+            .chain(further_units)
+            .collect(),
         files,
         quality: quality.finish(),
     })
 }
 
-/// Reads, checks and codes the source.
+/// Reads, checks and codes the source. Returns the distinct units of each further unit column.
 fn read(
     task: &Task<'_>,
-    population: &mut Population,
+    populations: &mut Populations,
     quality: &mut Collector,
     sorter: &mut Sorter<'_>,
     teller: &mut Teller<'_>,
-) -> Result<()> {
+) -> Result<Vec<u64>> {
     let (manifest, source) = (task.manifest, task.source);
-    let mut opened = source::open(source, manifest)?;
-    teller.progress.bytes_total = opened.bytes_total;
-    teller.report()?;
-    let mut coder = Coder::new(manifest, population);
-    while let Some(batch) = opened.reader.next_batch()? {
-        teller.progress.rows_read += batch.rows as u64;
-        teller.progress.bytes_read = batch.bytes_read;
-        quality
-            .observe(&batch.columns)
-            .map_err(|_| VaultError::Internal {
-                action: "measuring quality",
-            })?;
-        if let Some(coded) = coder.code(batch)? {
-            teller.progress.rows_kept += coded.num_rows() as u64;
-            sorter.push(coded)?;
-        }
-        teller.report()?;
-    }
+    let tagging = Tagging::new(manifest, populations);
+    let mut coder = Coder::new(manifest, populations);
+    let reading = source::read(
+        source,
+        manifest,
+        task.resources.threads,
+        |rows| Ok((tagging.tag(&rows)?, rows)),
+        |checked, reading| {
+            if let Some((tagged, rows)) = checked {
+                quality
+                    .observe(&rows.columns)
+                    .map_err(|_| VaultError::Internal {
+                        action: "measuring quality",
+                    })?;
+                if let Some(coded) = coder.code(tagged)? {
+                    teller.progress.rows_kept += coded.num_rows() as u64;
+                    sorter.push(coded)?;
+                }
+            }
+            teller.read(reading)
+        },
+    )?;
     let file = || source.name().to_owned();
-    match teller.progress {
-        Progress { rows_read: 0, .. } => Err(VaultError::SourceNoRows { file: file() }),
-        Progress {
-            rows_kept: 0,
-            rows_read,
-            ..
-        } => Err(VaultError::SourceNoUnits {
+    match (reading.rows, teller.progress.rows_kept) {
+        (0, _) => Err(VaultError::SourceNoRows { file: file() }),
+        (rows, 0) => Err(VaultError::SourceNoUnits {
             file: file(),
             column: manifest.unit().name.clone(),
-            rows: rows_read,
+            rows,
         }),
-        _ => Ok(()),
+        _ => Ok(coder.further_units()),
     }
 }
 
@@ -287,6 +291,13 @@ impl<'a> Teller<'a> {
             on_progress,
             progress,
         }
+    }
+
+    fn read(&mut self, reading: source::Reading) -> Result<()> {
+        self.progress.rows_read = reading.rows;
+        self.progress.bytes_read = reading.bytes;
+        self.progress.bytes_total = reading.bytes_total;
+        self.report()
     }
 
     fn report(&mut self) -> Result<()> {

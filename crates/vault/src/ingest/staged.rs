@@ -67,16 +67,16 @@ impl Drop for Staging {
 
 /// A registration that is checked, sorted and sealed, and that nobody can read yet.
 ///
-/// [`Staged::commit`] makes it a snapshot; dropping it removes every trace. Until then no other dataset of the same
-/// population can be registered.
+/// [`Staged::commit`] makes it a snapshot; dropping it removes every trace. Until then no other dataset of its
+/// populations can be registered.
 #[must_use = "dropping it removes what was registered"]
 pub struct Staged {
     inner: Arc<Inner>,
     staging: Staging,
     key: DataKey,
     meta: StoredMeta,
-    population: Population,
-    _lease: Lease,
+    populations: Vec<Population>,
+    _leases: Vec<Lease>,
 }
 
 impl Staged {
@@ -85,8 +85,8 @@ impl Staged {
         staging: Staging,
         key: DataKey,
         meta: StoredMeta,
-        population: Population,
-        lease: Lease,
+        populations: Vec<Population>,
+        leases: Vec<Lease>,
     ) -> Result<Self> {
         // The data files were flushed as they ended; with the metadata the folder is complete.
         durable::write_new(&staging.folder.join(META_FILE), &meta.seal(&key)?)?;
@@ -100,8 +100,8 @@ impl Staged {
             staging,
             key,
             meta,
-            population,
-            _lease: lease,
+            populations,
+            _leases: leases,
         })
     }
 
@@ -125,8 +125,11 @@ impl Staged {
             .store
             .place(id, &self.staging.folder, &self.meta.all_files())?;
         // A crash here: the files are in their place and nobody can read them.
-        self.population.store(layout, &*inner.keeper)?;
-        // A crash here: the population knows ids that no row has. Harmless, and the next registration uses them.
+        for population in std::mem::take(&mut self.populations) {
+            population.store(layout, &*inner.keeper)?;
+        }
+        // A crash here, or between two populations: they know ids that no row has. Harmless, and the next registration
+        // uses them.
         let key_file = layout.snapshot_key(id);
         let wrapped = inner.keeper.wrap_key(&self.key, &key_place(id))?;
         // The snapshot exists when its key has its name: this is the commit.

@@ -75,7 +75,7 @@ impl SealedWriter {
             id: staging.id().to_owned(),
             folder: staging.folder().to_owned(),
             key: parquet_key(key)?,
-            schema: stored_schema(&stored_columns(manifest)),
+            schema: stored_schema(manifest.units().len(), &stored_columns(manifest)),
             threads,
             file_rows: file_rows(rows),
             part: None,

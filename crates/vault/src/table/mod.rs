@@ -25,21 +25,31 @@ use zeroize::Zeroizing;
 
 use crate::Result;
 use crate::keys::DataKey;
-use crate::snapshot::StoredColumn;
+use crate::snapshot::{SnapshotMeta, StoredColumn};
 pub(crate) use reader::SealedFiles;
 pub(crate) use visit::visit;
 
 /// The first column of every snapshot: the dense id of the row's unit, `UInt32`, never null, ascending.
 pub const UNIT_COLUMN: &str = "weir_unit";
 
-/// The schema of the files: the unit, and then the stored columns.
-pub(crate) fn stored_schema(columns: &[StoredColumn]) -> SchemaRef {
-    schema(columns, |kind| kind)
+/// The name of the `unit`th unit column, counted from 0, the primary one: `weir_unit`, `weir_unit_2`, `weir_unit_3` …
+///
+/// All but the primary are nullable and in no order: `UInt32`, null where a row names no such unit.
+pub fn unit_column(unit: usize) -> String {
+    match unit {
+        0 => UNIT_COLUMN.to_owned(),
+        _ => format!("{UNIT_COLUMN}_{}", unit + 1),
+    }
+}
+
+/// The schema of the files: the units, of which there are `units` columns, and then the stored columns.
+pub(crate) fn stored_schema(units: usize, columns: &[StoredColumn]) -> SchemaRef {
+    schema(units, columns, |kind| kind)
 }
 
 /// The schema of the table: that of the files, with text as views, which DataFusion reads without copying.
-fn table_schema(columns: &[StoredColumn]) -> SchemaRef {
-    schema(columns, |kind| {
+fn table_schema(units: usize, columns: &[StoredColumn]) -> SchemaRef {
+    schema(units, columns, |kind| {
         if kind == DataType::Utf8 {
             DataType::Utf8View
         } else {
@@ -48,14 +58,12 @@ fn table_schema(columns: &[StoredColumn]) -> SchemaRef {
     })
 }
 
-fn schema(columns: &[StoredColumn], seen_as: fn(DataType) -> DataType) -> SchemaRef {
-    let unit = Field::new(UNIT_COLUMN, DataType::UInt32, false);
+fn schema(units: usize, columns: &[StoredColumn], seen_as: fn(DataType) -> DataType) -> SchemaRef {
+    let units = (0..units).map(|unit| Field::new(unit_column(unit), DataType::UInt32, unit > 0));
     let stored = columns
         .iter()
         .map(|column| Field::new(&column.name, seen_as(column.kind.data_type()), true));
-    Arc::new(Schema::new(
-        std::iter::once(unit).chain(stored).collect::<Vec<_>>(),
-    ))
+    Arc::new(Schema::new(units.chain(stored).collect::<Vec<_>>()))
 }
 
 /// The key of a snapshot's Parquet files, as the Parquet crate wants it.
@@ -71,10 +79,10 @@ pub(crate) struct SealedTable {
 }
 
 impl SealedTable {
-    pub(crate) fn new(id: &str, columns: &[StoredColumn], files: SealedFiles) -> Self {
+    pub(crate) fn new(meta: &SnapshotMeta, files: SealedFiles) -> Self {
         Self {
-            id: id.to_owned(),
-            schema: table_schema(columns),
+            id: meta.id.clone(),
+            schema: table_schema(meta.unit_columns.len(), &meta.columns),
             files: Arc::new(files),
         }
     }

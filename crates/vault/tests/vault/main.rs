@@ -9,6 +9,7 @@
 //! | `destroy` | what was destroyed is gone, says so, and no backup brings it back |
 //! | `s3` | all of it on a real S3 server over HTTP |
 //! | `token` | all of it with the master key in a PKCS#11 token |
+//! | `parts` | folders of parts, Arrow IPC and several units: the same rows however they come, and a bad part is named |
 //! | `random` | random tables keep their rows, grouped and sorted by dense units |
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
@@ -16,6 +17,7 @@
 mod common;
 mod crash;
 mod destroy;
+mod parts;
 mod random;
 mod refused;
 mod round_trip;

@@ -103,12 +103,11 @@ fn rows_and_values_have_a_limit() {
 fn what_is_neither_csv_nor_parquet_is_called_by_its_name() {
     let file =
         |name: &'static str, bytes: &'static [u8]| refusal(|fixture| fixture.write(name, bytes));
-    assert_snapshot!(file("small.csv.gz", b"\x1f\x8b\x08\x00rest"), @"`small.csv.gz`: compressed with gzip; register a CSV file (UTF-8, with a header) or a Parquet file");
-    assert_snapshot!(file("small.xlsx", b"PK\x03\x04rest"), @"`small.xlsx`: a ZIP archive or a spreadsheet; register a CSV file (UTF-8, with a header) or a Parquet file");
-    assert_snapshot!(file("small.csv", b"\xff\xfew\x00h\x00o\x00"), @"`small.csv`: UTF-16 text; register a CSV file (UTF-8, with a header) or a Parquet file");
+    assert_snapshot!(file("small.csv.gz", b"\x1f\x8b\x08\x00rest"), @"`small.csv.gz`: compressed with gzip; register CSV (UTF-8, with a header), Parquet or Arrow IPC, as a file or as a folder of parts of one format");
+    assert_snapshot!(file("small.xlsx", b"PK\x03\x04rest"), @"`small.xlsx`: a ZIP archive or a spreadsheet; register CSV (UTF-8, with a header), Parquet or Arrow IPC, as a file or as a folder of parts of one format");
+    assert_snapshot!(file("small.csv", b"\xff\xfew\x00h\x00o\x00"), @"`small.csv`: UTF-16 text; register CSV (UTF-8, with a header), Parquet or Arrow IPC, as a file or as a folder of parts of one format");
     assert_snapshot!(file("small.parquet", b"who,age,note\nabe,1,PLANTED-VALUE\n"), @"`small.parquet`: the Parquet file is damaged or cut short; write it again");
     assert_snapshot!(refusal(|fixture| Source::file(&fixture.path("none.csv"))), @"`none.csv`: no such file; check the path");
-    assert_snapshot!(refusal(|fixture| Source::file(&fixture.path("")).named("folder")), @"`folder`: not a regular file; register a CSV file (UTF-8, with a header) or a Parquet file");
 }
 
 fn small(who: Vec<Option<&str>>, age: ArrayRef, note: ArrayRef) -> RecordBatch {
