@@ -6,6 +6,7 @@ use weir_model::Limits;
 
 use crate::commands::read_text;
 use crate::error::CliError;
+use crate::output::print;
 
 /// Bytes of a file beyond any model: what is longer is not read.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -35,7 +36,10 @@ pub(super) fn pack(file: &Path, wit: Option<&Path>, out: Option<PathBuf>) -> Res
     let out = out.unwrap_or_else(|| file.with_extension("component.wasm"));
     std::fs::write(&out, received.admitted.bytes())
         .map_err(|error| CliError::file(&out, &error))?;
-    println!("{} (sha256:{})", out.display(), received.admitted.digest());
-    println!("{}", received.admitted.signature());
-    Ok(())
+    print(&format!(
+        "{} (sha256:{})\n{}\n",
+        out.display(),
+        received.admitted.digest(),
+        received.admitted.signature()
+    ))
 }

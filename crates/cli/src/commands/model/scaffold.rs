@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::args::Language;
 use crate::error::CliError;
+use crate::output::print;
 
 macro_rules! template {
     ($path:literal) => {
@@ -76,11 +77,11 @@ pub(super) fn make(
     for (place, template) in COMMON.iter().chain(kit.files) {
         write(&folder.join(place), &fill(template, name, &kit))?;
     }
-    println!("{} is ready. Next:", folder.display());
-    println!("  cd {} && sh build.sh", folder.display());
-    println!("  weir model check {name}.wasm --data sample.csv");
-    println!("It needs {}.", kit.needs);
-    Ok(())
+    let place = folder.display();
+    print(&format!(
+        "{place} is ready. Next:\n  sh {place}/build.sh\n  weir model check {place}/{name}.wasm --data {place}/sample.csv\nIt needs {}.\n",
+        kit.needs
+    ))
 }
 
 fn is_name(name: &str) -> bool {
