@@ -388,9 +388,15 @@ pub(crate) struct CheckArgs {
     /// Manifest of a dataset it should fit; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Vec<PathBuf>,
-    /// CSV or Parquet file of rows to run and explain [default: synthetic rows]
-    #[arg(long, value_name = "FILE")]
+    /// CSV or Parquet file of rows to run and explain [default: rows made from the first manifest or the signature]
+    #[arg(long, value_name = "FILE", conflicts_with = "sample")]
     pub(crate) data: Option<PathBuf>,
+    /// Run and explain a synthetic sample of this dataset of the domain
+    #[arg(long, value_name = "DATASET")]
+    pub(crate) sample: Option<String>,
+    /// Seed of the sample: the same seed makes the same rows
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
     /// Rows to run and explain, at most
     #[arg(long, default_value_t = 1000)]
     pub(crate) rows: usize,

@@ -14,6 +14,7 @@ use crate::error::SqlError;
 use crate::planner::Sources;
 use crate::query::Query;
 use crate::relations::{On, OnColumns, Relation};
+use weir_vault::unit_column;
 
 /// A unit column of a relation: positions in the query's relations and in the dataset's units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +49,11 @@ pub(crate) fn join(query: &Query, sources: &Sources) -> Result<Joined, SqlError>
             pairs.push(pair);
         }
     }
-    rewrite(&mut statement, query, sources, &pairs);
+    rewrite(&mut statement, query, &pairs);
     let units = kinds
         .iter()
         .filter_map(|kind| kind.first())
-        .map(|first| column(query, sources, *first))
+        .map(|first| column(query, *first))
         .collect();
     Ok(Joined { statement, units })
 }
@@ -68,9 +69,9 @@ fn unite(kinds: &mut Vec<Vec<UnitAt>>, [left, right]: [UnitAt; 2]) {
     }
 }
 
-fn column(query: &Query, sources: &Sources, at: UnitAt) -> Expr {
+fn column(query: &Query, at: UnitAt) -> Expr {
     let relation = query.relations[at.relation].name.as_str();
-    let name = sources.relations[at.relation].unit_column(at.unit);
+    let name = unit_column(at.unit);
     Expr::Column(Column::new(Some(relation), name))
 }
 
@@ -146,7 +147,7 @@ impl Resolver<'_> {
 }
 
 /// Writes the joins on unit ids, and gives every relation the name by which they are written.
-fn rewrite(statement: &mut ast::Query, query: &Query, sources: &Sources, pairs: &[[UnitAt; 2]]) {
+fn rewrite(statement: &mut ast::Query, query: &Query, pairs: &[[UnitAt; 2]]) {
     let SetExpr::Select(select) = statement.body.as_mut() else {
         return;
     };
@@ -164,7 +165,7 @@ fn rewrite(statement: &mut ast::Query, query: &Query, sources: &Sources, pairs: 
         set_alias(&mut join.relation, name);
         let [left, right] = pair.map(|at| {
             let relation = query.relations[at.relation].name.as_str();
-            let column = sources.relations[at.relation].unit_column(at.unit);
+            let column = unit_column(at.unit);
             Box::new(ast::Expr::CompoundIdentifier(vec![
                 Ident::with_quote('"', relation),
                 Ident::with_quote('"', column),

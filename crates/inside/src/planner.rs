@@ -16,7 +16,6 @@ use datafusion::logical_expr::{
 use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::Statement;
 use weir_model::Model;
-use weir_vault::UNIT_COLUMN;
 
 use crate::error::SqlError;
 use crate::functions;
@@ -64,16 +63,6 @@ pub struct UnitSource {
     pub identifier: String,
     /// The population that the units belong to.
     pub population: String,
-}
-
-impl RelationSource {
-    /// Name of the vault's column with the ids of the `unit`th kind of unit.
-    pub(crate) fn unit_column(&self, unit: usize) -> String {
-        match unit {
-            0 => UNIT_COLUMN.to_owned(),
-            _ => format!("{UNIT_COLUMN}_{}", unit + 1),
-        }
-    }
 }
 
 /// A query's logical plan before it is split.

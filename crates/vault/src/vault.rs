@@ -20,7 +20,8 @@ use crate::table::{self, SealedFiles, SealedTable};
 use crate::{Result, VaultError, durable};
 use arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
-use weir_catalogue::Manifest;
+use weir_catalogue::risk::{self, RiskReport};
+use weir_catalogue::{CatalogueError, Column, Manifest};
 use zeroize::Zeroizing;
 
 /// A folder of sealed snapshots. Cheap to clone; one process at a time has it open.
@@ -322,13 +323,27 @@ impl Vault {
         own.derive(purpose)
     }
 
-    /// Hands every row of a snapshot to `visit`, batch by batch, in the order of the units: the unit's id, and then the
-    /// stored columns named. For an assessment that keeps no row. Blocking, and it must not be called on a runtime's
-    /// thread other than one for blocking work.
+    /// How well these columns of a snapshot single a unit out. The rows are looked at here and stay here. Blocking, and it
+    /// must not be called on a runtime's thread other than one for blocking work. `on_progress` hears of every batch;
+    /// where it fails, so does the assessment.
     ///
     /// # Errors
-    /// As [`Vault::table`]; [`VaultError::Internal`] where a column is not stored; what `visit` answers.
-    pub fn scan<E: From<VaultError>>(
+    /// As [`Vault::table`] and [`risk::assess`]; what `on_progress` answers.
+    pub fn linkage_risk<E: From<VaultError> + From<CatalogueError>>(
+        &self,
+        id: &str,
+        columns: &[&Column],
+        options: risk::Options,
+        on_progress: &mut dyn FnMut(risk::Progress) -> Result<(), E>,
+    ) -> Result<RiskReport, E> {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let scan: &mut risk::Scan<'_, E> = &mut |visit| self.scan(id, &names, visit);
+        risk::assess(columns, options, scan, on_progress)
+    }
+
+    /// Hands every row of a snapshot to `visit`, batch by batch, in the order of the units: the unit's id, and then the
+    /// stored columns named.
+    fn scan<E: From<VaultError>>(
         &self,
         id: &str,
         columns: &[&str],

@@ -12,5 +12,6 @@ mod numbers;
 mod record;
 mod refusals;
 mod rights;
+mod several_units;
 mod shared_data;
 mod snapshots;

@@ -3,7 +3,7 @@
 //! Rows are synthetic or the author's own. Here, and nowhere else, is a failed row explained.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::array::ArrayRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -15,8 +15,10 @@ use weir_model::{
 
 use super::{data, local};
 use crate::args::{CheckArgs, Format};
+use crate::commands::connect;
 use crate::error::CliError;
 use crate::output::print;
+use weir_client::v1::{SampleDatasetRequest, SampleFormat};
 
 /// Failed rows explained for each reason.
 const EXAMPLES_PER_REASON: usize = 2;
@@ -24,7 +26,7 @@ const EXAMPLES_PER_REASON: usize = 2;
 const REASONS_MAX: usize = 12;
 
 /// Checks a model.
-pub(super) fn check(args: &CheckArgs) -> Result<(), CliError> {
+pub(super) async fn check(identity: Option<&Path>, args: &CheckArgs) -> Result<(), CliError> {
     let limits = Limits::default();
     let bytes = local::read(&args.file, args.wit.as_deref())?;
     let received = weir_model::receive(&bytes, &limits)?;
@@ -47,12 +49,50 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), CliError> {
     print(&format!("{}\n\n", received.admitted.signature()))?;
     print(&report.to_string())?;
     print(&format!("report     sha256:{}\n", Report::digest_of(&json)))?;
-    let (source, columns) = match &args.data {
-        Some(file) => ("of the file", data::read(file, &model, args.rows)?),
-        None => ("synthetic", vetting.synthetic_rows(args.rows)?),
+    let (source, columns) = match (&args.data, &args.sample, args.manifest.first()) {
+        (Some(file), _, _) => ("of the file", data::read(file, &model, args.rows)?),
+        (None, Some(dataset), _) => {
+            let sample = sample(identity, dataset, args).await?;
+            (
+                "of the sample",
+                data::parquet(sample, dataset, &model, args.rows)?,
+            )
+        }
+        (None, None, Some(manifest)) => {
+            let rows = weir_catalogue::sample::draw(
+                &read_manifest(manifest)?,
+                args.rows as u64,
+                args.seed,
+            )?;
+            (
+                "made from the manifest",
+                data::bound(&rows, manifest, &model)?,
+            )
+        }
+        (None, None, None) => ("synthetic", vetting.synthetic_rows(args.rows)?),
     };
     explain(source, &received, &model, &limits, &columns)?;
     verdict(&report)
+}
+
+/// A sample of a dataset, as the server draws it from the manifest.
+async fn sample(
+    identity: Option<&Path>,
+    dataset: &str,
+    args: &CheckArgs,
+) -> Result<Vec<u8>, CliError> {
+    let request = SampleDatasetRequest {
+        dataset: dataset.to_owned(),
+        rows: args.rows as u64,
+        seed: args.seed,
+        format: SampleFormat::Parquet.into(),
+    };
+    Ok(connect(identity).await?.sample_dataset(request).await?)
+}
+
+fn read_manifest(file: &Path) -> Result<Manifest, CliError> {
+    let text = crate::commands::read_text(file)?;
+    Ok(Manifest::from_toml(&text, &file.display().to_string())?)
 }
 
 fn verdict(report: &Report) -> Result<(), CliError> {
@@ -71,8 +111,7 @@ fn views(manifests: &[PathBuf]) -> Result<Vec<DatasetView>, CliError> {
     let manifests = manifests.iter();
     manifests
         .map(|file| {
-            let text = crate::commands::read_text(file)?;
-            let manifest = Manifest::from_toml(&text, &file.display().to_string())?;
+            let manifest = read_manifest(file)?;
             let columns = manifest.columns().iter();
             let stored = columns.filter(|column| column.role != Role::Identifier);
             let columns = stored.map(|column| {

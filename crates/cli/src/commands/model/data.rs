@@ -9,7 +9,9 @@ use arrow::compute::{cast, concat_batches};
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Format;
 use arrow::datatypes::{DataType, Field, Schema};
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::ChunkReader;
 use weir_model::{Model, Signature, danger};
 
 use crate::error::CliError;
@@ -24,24 +26,51 @@ pub(super) fn read(file: &Path, model: &Model, rows: usize) -> Result<Vec<ArrayR
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
     let batch = match parquet {
-        true => from_parquet(file, rows),
+        true => File::open(file)
+            .map_err(|error| error.to_string())
+            .and_then(|open| from_parquet(open, rows)),
         false => from_csv(file, model.signature(), rows),
     }
     .map_err(unreadable)?;
+    bound(&batch, file, model)
+}
+
+/// As [`read`], from the bytes of a Parquet file that `name` stands for in messages.
+pub(super) fn parquet(
+    bytes: Vec<u8>,
+    name: &str,
+    model: &Model,
+    rows: usize,
+) -> Result<Vec<ArrayRef>, CliError> {
+    let name = Path::new(name);
+    let batch = from_parquet(Bytes::from(bytes), rows).map_err(|reason| CliError::File {
+        file: name.to_owned(),
+        reason,
+    })?;
+    bound(&batch, name, model)
+}
+
+/// The columns that the model reads, of its types.
+pub(super) fn bound(
+    batch: &RecordBatch,
+    file: &Path,
+    model: &Model,
+) -> Result<Vec<ArrayRef>, CliError> {
     let binding = model.bind(batch.schema_ref())?;
     let columns = binding.columns().iter();
     columns
         .map(|bound| {
-            cast(batch.column(bound.index), &bound.data_type)
-                .map_err(|error| unreadable(error.to_string()))
+            cast(batch.column(bound.index), &bound.data_type).map_err(|error| CliError::File {
+                file: file.to_owned(),
+                reason: error.to_string(),
+            })
         })
         .collect()
 }
 
-fn from_parquet(file: &Path, rows: usize) -> Result<RecordBatch, String> {
-    let open = File::open(file).map_err(|error| error.to_string())?;
+fn from_parquet(source: impl ChunkReader + 'static, rows: usize) -> Result<RecordBatch, String> {
     let builder =
-        ParquetRecordBatchReaderBuilder::try_new(open).map_err(|error| error.to_string())?;
+        ParquetRecordBatchReaderBuilder::try_new(source).map_err(|error| error.to_string())?;
     let schema = Arc::clone(builder.schema());
     let reader = builder.with_limit(rows).build();
     let batches = reader

@@ -20,7 +20,7 @@ use crate::output::{Listing, print};
 pub(crate) async fn run(identity: Option<&Path>, command: ModelCommand) -> Result<(), CliError> {
     match command {
         ModelCommand::New { lang, name, dir } => scaffold::make(lang, &name, dir),
-        ModelCommand::Check(args) => check::check(&args),
+        ModelCommand::Check(args) => check::check(identity, &args).await,
         ModelCommand::Pack { file, wit, out } => local::pack(&file, wit.as_deref(), out),
         command => remote(&connect(identity).await?, command).await,
     }

@@ -42,18 +42,17 @@ pub(super) async fn assess(
     domain.record.append_async(caller.actor(), event).await?;
     let domain = Arc::clone(domain);
     let report = tokio::task::spawn_blocking(move || {
-        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let described: Vec<_> = names
+        let described: Vec<_> = columns
             .iter()
             .filter_map(|name| manifest.column(name))
             .collect();
-        risk::assess::<Fault>(
+        domain.vault.linkage_risk::<Fault>(
+            &record.snapshot,
             &described,
             Options {
                 size,
                 ..Options::default()
             },
-            &mut |visit| domain.vault.scan(&record.snapshot, &names, visit),
             &mut |progress| tell(&steps, progress),
         )
     })
