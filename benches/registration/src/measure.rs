@@ -26,7 +26,7 @@ const DUCKDB: &str = r#"
 import duckdb, json, os, resource, sys, time
 csv, out, unit, threads = sys.argv[1:5]
 con = duckdb.connect()
-con.execute(f"SET threads={threads}")
+con.execute(f"SET threads={threads}; SET enable_progress_bar=false")
 start = time.time()
 con.execute(f"COPY (SELECT * FROM read_csv('{csv}') ORDER BY {unit}) TO '{out}' (FORMAT parquet)")
 seconds = time.time() - start
