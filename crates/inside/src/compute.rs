@@ -9,11 +9,13 @@ use datafusion::common::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use weir_gate::Unreleased;
 
 use crate::error::ComputeError;
+use crate::evidence::OutOfOrder;
 use crate::split::Plan;
 
 /// Most groups a run may make before the gate looks at them. Above it a table is useless to everyone but an attacker,
@@ -44,7 +46,7 @@ impl Plan {
     /// # Errors
     /// [`ComputeError`], whose messages are constants: nothing of the data is in them.
     pub async fn compute(&self, limits: Limits) -> Result<Unreleased, ComputeError> {
-        let table = tokio::time::timeout(limits.duration_max, self.table(limits))
+        let table = tokio::time::timeout(limits.duration_max, self.in_order_or_not(limits))
             .await
             .map_err(|_| ComputeError::Time {
                 limit_s: limits.duration_max.as_secs(),
@@ -53,28 +55,36 @@ impl Plan {
         Ok(Unreleased::new(cells, self.keys, evidence)?)
     }
 
-    async fn table(&self, limits: Limits) -> Result<RecordBatch, ComputeError> {
-        let context = session(limits).map_err(|error| classify(&error))?;
-        let frame = context
-            .execute_logical_plan(self.below.clone())
-            .await
-            .map_err(|error| classify(&error))?;
-        let mut stream = frame
-            .execute_stream()
-            .await
-            .map_err(|error| classify(&error))?;
-        let schema = stream.schema();
-        let (mut batches, mut groups) = (Vec::new(), 0_usize);
-        while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(|error| classify(&error))?;
-            groups += batch.num_rows();
-            if groups > GROUPS_MAX {
-                return Err(ComputeError::Groups { limit: GROUPS_MAX });
-            }
-            batches.push(batch);
+    /// The running update where rows come in the order of units, and the exact table where they turn out not to.
+    async fn in_order_or_not(&self, limits: Limits) -> Result<RecordBatch, ComputeError> {
+        match table(&self.below, limits).await {
+            Err(ComputeError::Order) => table(&self.below_in_any_order, limits).await,
+            done => done,
         }
-        concat_batches(&schema, &batches).map_err(|_| ComputeError::Bug)
     }
+}
+
+async fn table(below: &LogicalPlan, limits: Limits) -> Result<RecordBatch, ComputeError> {
+    let context = session(limits).map_err(|error| classify(&error))?;
+    let frame = context
+        .execute_logical_plan(below.clone())
+        .await
+        .map_err(|error| classify(&error))?;
+    let mut stream = frame
+        .execute_stream()
+        .await
+        .map_err(|error| classify(&error))?;
+    let schema = stream.schema();
+    let (mut batches, mut groups) = (Vec::new(), 0_usize);
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(|error| classify(&error))?;
+        groups += batch.num_rows();
+        if groups > GROUPS_MAX {
+            return Err(ComputeError::Groups { limit: GROUPS_MAX });
+        }
+        batches.push(batch);
+    }
+    concat_batches(&schema, &batches).map_err(|_| ComputeError::Bug)
 }
 
 /// A session for one run. One partition: the order of additions, and with it the last bit of every float sum, is the
@@ -96,6 +106,7 @@ fn session(limits: Limits) -> Result<SessionContext, DataFusionError> {
 /// Keeps the kind of an engine's error and drops its words, which may quote values.
 fn classify(error: &DataFusionError) -> ComputeError {
     match error.find_root() {
+        DataFusionError::External(inner) if inner.is::<OutOfOrder>() => ComputeError::Order,
         DataFusionError::ResourcesExhausted(_) => ComputeError::Memory,
         DataFusionError::Internal(_) => ComputeError::Bug,
         _ => ComputeError::Failed,

@@ -299,6 +299,9 @@ pub enum ComputeError {
         /// The limit, in seconds.
         limit_s: u64,
     },
+    /// Rows did not come in the order of units. Never a caller's: the run is computed again, in a way that needs no order.
+    #[error("rows did not come in the order of units")]
+    Order,
     /// An invariant did not hold.
     #[error(
         "Weir made a mistake in this run and released nothing. Please report the run's id to the domain's staff"
@@ -316,7 +319,7 @@ impl ComputeError {
             Self::Memory => "RUN_MEMORY_LIMIT",
             Self::Groups { .. } => "RUN_GROUPS_LIMIT",
             Self::Time { .. } => "RUN_TIME_LIMIT",
-            Self::Bug => "BUG_INSIDE",
+            Self::Bug | Self::Order => "BUG_INSIDE",
         }
     }
 
@@ -331,7 +334,7 @@ impl ComputeError {
             },
             Self::Failed => Family::Caller,
             Self::Memory | Self::Groups { .. } | Self::Time { .. } => Family::Policy,
-            Self::Bug => Family::Bug,
+            Self::Bug | Self::Order => Family::Bug,
         }
     }
 }

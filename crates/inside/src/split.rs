@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
 use weir_vault::UNIT_COLUMN;
 
 use crate::error::SqlError;
-use crate::evidence::EvidencePlan;
+use crate::evidence::{EvidencePlan, Rows};
 use crate::names::fragment;
 use crate::planner::{Resolved, Sources, resolve};
 use crate::query::Query;
@@ -21,6 +21,8 @@ use crate::total::{one_nan, total};
 pub struct Plan {
     /// The aggregate over raw data, with the evidence beside each cell.
     pub(crate) below: LogicalPlan,
+    /// The same with evidence that needs no order, for where the rows do not come in the one that was promised.
+    pub(crate) below_in_any_order: LogicalPlan,
     /// How to tell the evidence from the cells.
     pub(crate) evidence: EvidencePlan,
     /// How many of the cells' columns are keys.
@@ -40,12 +42,15 @@ impl Plan {
         })?;
         check_below(&aggregate.input)?;
         rights::check(&aggregate, query, sources)?;
-        let (below, evidence) =
-            with_evidence(&aggregate, &units).map_err(|error| planning(&error))?;
+        let below =
+            |rows| with_evidence(&aggregate, &units, rows).map_err(|error| planning(&error));
+        let (in_order, evidence) = below(Rows::ByUnit)?;
+        let (in_any_order, _) = below(Rows::InAnyOrder)?;
         let above = with_hole(whole).map_err(|error| planning(&error))?;
         Ok(Self {
             keys: aggregate.group_expr.len(),
-            below,
+            below: in_order,
+            below_in_any_order: in_any_order,
             evidence,
             above,
         })
@@ -66,9 +71,13 @@ fn planning(error: &DataFusionError) -> SqlError {
 }
 
 /// The aggregate with the evidence beside each cell, its expressions total.
-fn with_evidence(aggregate: &Aggregate, units: &[Expr]) -> Result<(LogicalPlan, EvidencePlan)> {
+fn with_evidence(
+    aggregate: &Aggregate,
+    units: &[Expr],
+    rows: Rows,
+) -> Result<(LogicalPlan, EvidencePlan)> {
     let input = aggregate.input.schema();
-    let evidence = EvidencePlan::new(&aggregate.aggr_expr, units, input)?;
+    let evidence = EvidencePlan::new(&aggregate.aggr_expr, units, rows, input)?;
     let keys = aggregate.group_expr.iter().map(|key| one_nan(key, input));
     let keys = keys.collect::<Result<Vec<_>>>()?;
     let values = aggregate.aggr_expr.iter().chain(&evidence.aggregates);

@@ -166,7 +166,7 @@ async fn an_update_is_another_snapshot_and_runs_may_pin_the_old_one() {
     DATASET_UPDATE_INCOMPATIBLE: `trips` cannot be updated so: column `km` is missing. Columns may be added; for anything else register another dataset
     DATASET_UPDATE_INCOMPATIBLE: `trips` cannot be updated so: column `km` has the type int32, and not float64. Columns may be added; for anything else register another dataset
     DATASET_UPDATE_INCOMPATIBLE: `trips` cannot be updated so: column `place` has the role public, and not sensitive. Columns may be added; for anything else register another dataset
-    DATASET_UPDATE_INCOMPATIBLE: `trips` cannot be updated so: its population is `drivers`, and not `others`. Columns may be added; for anything else register another dataset
+    DATASET_UPDATE_INCOMPATIBLE: `trips` cannot be updated so: its rows are about `driver` of `drivers`, and not about `driver` of `others`. Columns may be added; for anything else register another dataset
     ");
 
     let shown = domain.bureau.dataset("trips").await.unwrap();

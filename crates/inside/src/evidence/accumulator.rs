@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 use super::layout::{Arguments, Count, Groups, Layout, Sum, one_partition};
+
+/// Rows of a group came in another order than that of units.
+#[derive(Debug, thiserror::Error)]
+#[error("rows are not in the order of units")]
+pub(crate) struct OutOfOrder;
 
 /// The evidence of every group so far.
 #[derive(Debug)]
@@ -46,7 +51,7 @@ impl Evidence {
         for (unit, group) in units.values().iter().zip(groups) {
             let cell = &mut self.cells[*group];
             if cell.rows > 0 && *unit < cell.unit {
-                return internal_err!("rows are not in the order of units");
+                return Err(DataFusionError::External(Box::new(OutOfOrder)));
             }
             cell.row(*unit);
         }

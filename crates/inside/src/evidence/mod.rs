@@ -7,7 +7,8 @@
 //!
 //! The vault keeps rows sorted by unit, so all of it is a running update of "the unit we are in" (`accumulator.rs`),
 //! and no set of units is ever built. The order is asked for as a requirement of the aggregate, so the engine sorts where
-//! it is lost, and every row is checked against the one before it: a count is right or there is none.
+//! it is lost, and every row is checked against the one before it in its group. Should they come in another order all the
+//! same, the run is computed again with the exact table: a count is right, or there is none.
 //!
 //! Rows may be about several kinds of unit, such as the driver and the vehicle of a trip, and can be sorted by one. The
 //! evidence of every further kind is kept by group and unit in a table (`unordered.rs`), exact and at the cost of memory.
@@ -30,7 +31,10 @@ use datafusion::logical_expr::{Expr, ExprSchemable, try_cast};
 use weir_gate::{COLUMN_NAME_BYTES_MAX, Contributions, Contributors, EvidenceColumns, TOP_UNITS};
 
 use crate::error::ComputeError;
-use function::{Rows, evidence_of};
+use function::evidence_of;
+
+pub(crate) use accumulator::OutOfOrder;
+pub(crate) use function::Rows;
 use layout::Layout;
 
 /// The evidence that one table's aggregates ask for.
@@ -41,8 +45,14 @@ pub(crate) struct EvidencePlan {
 }
 
 impl EvidencePlan {
-    /// Evidence for a table with these aggregates over this input, whose rows are about these units.
-    pub(crate) fn new(aggregates: &[Expr], units: &[Expr], input: &DFSchema) -> Result<Self> {
+    /// Evidence for a table with these aggregates over this input, whose rows are about these units and come in the order
+    /// of the first kind, or in any.
+    pub(crate) fn new(
+        aggregates: &[Expr],
+        units: &[Expr],
+        rows: Rows,
+        input: &DFSchema,
+    ) -> Result<Self> {
         let (mut counts, mut sums) = (Vec::new(), Vec::new());
         for aggregate in aggregates {
             let Some((function, argument)) = call(aggregate) else {
@@ -62,8 +72,8 @@ impl EvidencePlan {
         let aggregates = units.iter().enumerate().map(|(kind, unit)| {
             let arguments = std::iter::once(unit).chain(&arguments).cloned().collect();
             // Rows come in the order of the first kind; one order is all they can have.
-            let (rows, order) = match kind {
-                0 => (Rows::ByUnit, vec![unit.clone().sort(true, false)]),
+            let (rows, order) = match (kind, rows) {
+                (0, Rows::ByUnit) => (Rows::ByUnit, vec![unit.clone().sort(true, false)]),
                 _ => (Rows::InAnyOrder, Vec::new()),
             };
             let function = evidence_of(layout, rows);

@@ -431,6 +431,8 @@ fn every_change_is_a_step() {
             .next()
             .unwrap_or_default();
         let changes = changing.iter().any(|word| code.contains(word));
+        // A spill file has no name and holds nothing that outlives the process: no step depends on it.
+        let changes = changes && relative != "ingest/sort/mod.rs";
         if changes && relative != "durable.rs" && !relative.starts_with("faults") {
             found.insert(relative);
         }
