@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
+use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use weir_vault::Source;
 
 use crate::{Result, data, measure};
@@ -80,16 +81,21 @@ fn context(partitions: usize) -> SessionContext {
     SessionContext::new_with_config(config)
 }
 
-/// The same rows in the same order, compression and row groups, in the clear.
+/// The same rows in the same order, in Parquet written with the vault's own properties but for the keys.
 async fn write_clear(sealed: &SessionContext, folder: &Path) -> Result<()> {
-    let mut options = datafusion::config::TableParquetOptions::default();
-    options.global.compression = Some(Compression::SNAPPY.to_string().to_lowercase());
-    options.global.max_row_group_size = weir_vault::limits::ROW_GROUP_ROWS;
-    let frame = sealed.table("t").await?;
-    let write = DataFrameWriteOptions::new();
-    frame
-        .write_parquet(&folder.to_string_lossy(), write, Some(options))
-        .await?;
+    std::fs::create_dir_all(folder)?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(weir_vault::limits::ROW_GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .build();
+    let mut stream = sealed.table("t").await?.execute_stream().await?;
+    let file = std::fs::File::create(folder.join("part-00000.parquet"))?;
+    let mut writer = ArrowWriter::try_new(file, stream.schema(), Some(properties))?;
+    while let Some(batch) = stream.next().await {
+        writer.write(&batch?)?;
+    }
+    writer.close()?;
     Ok(())
 }
 

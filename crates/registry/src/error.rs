@@ -17,7 +17,7 @@ pub enum Family {
 pub enum RegistryError {
     /// The name is taken.
     #[error(
-        "there is already a dataset `{0}`. Choose another name; a registered dataset is not overwritten"
+        "there is already a dataset `{0}`. Choose another name, or add a snapshot to it with --update; nothing is overwritten"
     )]
     DatasetExists(String),
     /// The database failed.
