@@ -13,7 +13,9 @@ const TURNS: usize = 25;
 fn numbers(seed: u64, below: u64) -> Vec<u64> {
     let mut state = seed;
     let step = |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
     (0..ROWS).map(step).collect()
@@ -35,12 +37,27 @@ fn component() -> Vec<u8> {
                 (else (f64.div (local.get $risk) (f64.add (f64.const 1) (local.get $risk)))))))"#,
     )
     .unwrap();
-    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8).unwrap();
-    wit_component::ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+    wit_component::embed_component_metadata(
+        &mut module,
+        &resolve,
+        world,
+        wit_component::StringEncoding::UTF8,
+    )
+    .unwrap();
+    wit_component::ComponentEncoder::default()
+        .module(&module)
+        .unwrap()
+        .encode()
+        .unwrap()
 }
 
 fn main() {
-    let floats = |seed, below| numbers(seed, below).into_iter().map(|n| n as f64).collect::<Vec<f64>>();
+    let floats = |seed, below| {
+        numbers(seed, below)
+            .into_iter()
+            .map(|n| n as f64)
+            .collect::<Vec<f64>>()
+    };
     let (ages, powers) = (floats(1, 100), floats(2, 90));
     let claims: Vec<i32> = numbers(3, 9).into_iter().map(|n| n as i32).collect();
 
@@ -49,7 +66,9 @@ fn main() {
     use arrow::datatypes::{DataType, Field, Float64Type, Schema};
     let limits = weir_model::Limits::default();
     let model = weir_model::Runtime::new(&limits).unwrap();
-    let model = model.compile(&weir_model::admit(&component(), &limits).unwrap()).unwrap();
+    let model = model
+        .compile(&weir_model::admit(&component(), &limits).unwrap())
+        .unwrap();
     let schema = Schema::new(vec![
         Field::new("age", DataType::Float64, false),
         Field::new("power", DataType::Float64, false),
@@ -63,7 +82,8 @@ fn main() {
     ];
 
     // arrow-udf-runtime.
-    let guest = std::fs::read("target/wasm32-wasip1/release/guest.wasm").expect("build the guest first");
+    let guest =
+        std::fs::read("target/wasm32-wasip1/release/guest.wasm").expect("build the guest first");
     let runtime = arrow_udf_runtime::wasm::Runtime::new(&guest).unwrap();
     use peer_schema::{DataType as PeerType, Field as PeerField, Schema as PeerSchema};
     let peer_schema = Arc::new(PeerSchema::new(vec![
@@ -90,9 +110,17 @@ fn main() {
 
     // The same answers, before anything is timed.
     let ours = evaluator.evaluate(&columns, ROWS).unwrap();
-    let ours = ours.column(0).as_primitive::<Float64Type>().values().to_vec();
+    let ours = ours
+        .column(0)
+        .as_primitive::<Float64Type>()
+        .values()
+        .to_vec();
     let theirs = runtime.call(&handle, &input).unwrap();
-    let theirs = theirs.column(0).as_any().downcast_ref::<peer_arrow::Float64Array>().unwrap();
+    let theirs = theirs
+        .column(0)
+        .as_any()
+        .downcast_ref::<peer_arrow::Float64Array>()
+        .unwrap();
     assert_eq!(ours, theirs.values().to_vec());
 
     let (mut weir, mut peer, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
