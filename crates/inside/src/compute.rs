@@ -58,7 +58,10 @@ impl Plan {
     /// The running update where rows come in the order of units, and the exact table where they turn out not to.
     async fn in_order_or_not(&self, limits: Limits) -> Result<RecordBatch, ComputeError> {
         match table(&self.below, limits).await {
-            Err(ComputeError::Order) => table(&self.below_in_any_order, limits).await,
+            Err(ComputeError::Order) => {
+                let below = self.below_in_any_order().map_err(|_| ComputeError::Bug)?;
+                table(&below, limits).await
+            }
             done => done,
         }
     }

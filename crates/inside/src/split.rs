@@ -21,8 +21,9 @@ use crate::total::{one_nan, total};
 pub struct Plan {
     /// The aggregate over raw data, with the evidence beside each cell.
     pub(crate) below: LogicalPlan,
-    /// The same with evidence that needs no order, for where the rows do not come in the one that was promised.
-    pub(crate) below_in_any_order: LogicalPlan,
+    /// What `below` was made of, to make it once more where rows do not come in the order of units.
+    aggregate: Aggregate,
+    units: Vec<Expr>,
     /// How to tell the evidence from the cells.
     pub(crate) evidence: EvidencePlan,
     /// How many of the cells' columns are keys.
@@ -42,18 +43,22 @@ impl Plan {
         })?;
         check_below(&aggregate.input)?;
         rights::check(&aggregate, query, sources)?;
-        let below =
-            |rows| with_evidence(&aggregate, &units, rows).map_err(|error| planning(&error));
-        let (in_order, evidence) = below(Rows::ByUnit)?;
-        let (in_any_order, _) = below(Rows::InAnyOrder)?;
+        let (below, evidence) =
+            with_evidence(&aggregate, &units, Rows::ByUnit).map_err(|error| planning(&error))?;
         let above = with_hole(whole).map_err(|error| planning(&error))?;
         Ok(Self {
             keys: aggregate.group_expr.len(),
-            below: in_order,
-            below_in_any_order: in_any_order,
+            below,
+            aggregate,
+            units,
             evidence,
             above,
         })
+    }
+
+    /// The part below with evidence that needs no order. Its columns are those of `below`.
+    pub(crate) fn below_in_any_order(&self) -> Result<LogicalPlan> {
+        with_evidence(&self.aggregate, &self.units, Rows::InAnyOrder).map(|(below, _)| below)
     }
 
     /// What is left to do on released cells: a plan whose only source is one empty relation with the cells' schema,
