@@ -12,7 +12,7 @@ use crate::limits::TEXT_BYTES_MAX;
 
 /// A `[[column]]` as written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a [[column]] table")]
 pub(super) struct RawColumn {
     pub(super) name: Spanned<String>,
     pub(super) header: Option<Spanned<String>>,

@@ -13,7 +13,10 @@ use crate::limits::{RETENTION_MAX, RULES_MAX, TAGS_MAX};
 
 /// `sharing = { type = "…", … }` and `opening = { type = "…", … }` as written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { type = \"unconditional\" }"
+)]
 pub(super) struct RawAccess {
     r#type: Spanned<String>,
     condition: Option<Spanned<String>>,
@@ -22,7 +25,7 @@ pub(super) struct RawAccess {
 
 /// `retention = { years = 5 }` as written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { years = 5 }")]
 pub(super) struct RawRetention {
     years: Option<u32>,
     months: Option<u32>,
@@ -31,7 +34,10 @@ pub(super) struct RawRetention {
 
 /// `contact = { name = "…", … }` as written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { name = \"Data office\", email = \"data@example.org\" }"
+)]
 pub(super) struct RawContact {
     name: Spanned<String>,
     email: Option<Spanned<String>>,
@@ -40,7 +46,7 @@ pub(super) struct RawContact {
 
 /// A `[[rule]]` as written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a [[rule]] table")]
 pub(super) struct RawRule {
     left: Spanned<String>,
     relation: Spanned<String>,

@@ -13,7 +13,10 @@ use crate::limits::{DOMAIN_VALUES_MAX, TEXT_BYTES_MAX};
 
 /// `bounds = { min = …, max = … }` as written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { min = 0, max = 120 }"
+)]
 pub(super) struct RawBounds {
     min: Option<Spanned<toml::Value>>,
     max: Option<Spanned<toml::Value>>,

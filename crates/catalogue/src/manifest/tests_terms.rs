@@ -336,3 +336,24 @@ proptest::proptest! {
         }
     }
 }
+
+/// A key of the wrong shape is told the right one, in TOML's words and not in Rust's.
+#[test]
+fn a_table_is_shown_where_something_else_stands() {
+    let (top, column) = FULL.split_at(FULL.find("[[rule]]").unwrap());
+    for (key, bad, shown) in [
+        ("sharing", "\"not-shared\"", "{ type = \"unconditional\" }"),
+        ("opening", "true", "{ type = \"unconditional\" }"),
+        ("retention", "3", "{ years = 5 }"),
+        ("contact", "\"me\"", "{ name = \"Data office\""),
+    ] {
+        let lines = top.lines().filter(|line| !line.starts_with(key));
+        let top: Vec<&str> = lines.collect();
+        let text = format!("{}\n{key} = {bad}\n{column}", top.join("\n"));
+        let message = Manifest::from_toml(&text, "m.toml")
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains(shown), "{message}");
+        assert!(!message.contains("struct"), "{message}");
+    }
+}

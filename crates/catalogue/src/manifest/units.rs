@@ -19,7 +19,7 @@ pub(super) enum RawUnits {
 
 /// A `[[unit]]` as written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a [[unit]] table")]
 pub(super) struct RawUnit {
     column: Spanned<String>,
     population: Spanned<String>,
