@@ -11,6 +11,8 @@ use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
+use super::accumulator::bounded;
+use super::kept::Values;
 use super::layout::{Arguments, Groups, Layout, one_partition};
 
 /// A unit in a group.
@@ -35,10 +37,14 @@ pub(super) struct Unordered {
     counts: Vec<Vec<u64>>,
     /// One vector per summed argument, by position.
     sums: Vec<Vec<Partial>>,
+    /// One for each argument whose distinct values are counted, by group.
+    values: Vec<Values>,
 }
 
 impl Unordered {
     pub(super) fn new(layout: Layout, groups: usize) -> Self {
+        let mut values = vec![Values::new(layout.values_kept); layout.values];
+        values.iter_mut().for_each(|values| values.grow(groups));
         Self {
             layout,
             groups,
@@ -47,6 +53,7 @@ impl Unordered {
             rows: Vec::new(),
             counts: vec![Vec::new(); layout.counts],
             sums: vec![Vec::new(); layout.sums],
+            values,
         }
     }
 
@@ -73,6 +80,7 @@ impl Unordered {
         for position in order {
             let (group, unit) = self.members[position];
             if group < groups {
+                emitted.first_units.push(group, unit);
                 self.fold(position, group, &mut emitted);
             } else {
                 let moved = kept.position((group - groups, unit));
@@ -85,6 +93,9 @@ impl Unordered {
                 }
             }
         }
+        let first = EmitTo::First(groups);
+        emitted.values = self.values.iter_mut().map(|v| v.take(first)).collect();
+        kept.values = std::mem::take(&mut self.values);
         *self = kept;
         emitted
     }
@@ -110,7 +121,11 @@ impl GroupsAccumulator for Unordered {
         total_num_groups: usize,
     ) -> Result<()> {
         let arguments = Arguments::new(self.layout, values, opt_filter)?;
+        bounded(total_num_groups, self.layout)?;
         self.groups = total_num_groups;
+        for values in &mut self.values {
+            values.grow(total_num_groups);
+        }
         // A row that names no unit of this kind has no position.
         let positions: Vec<Option<usize>> = arguments
             .units
@@ -133,6 +148,14 @@ impl GroupsAccumulator for Unordered {
                 if let (Some(position), true) = (position, column.is_valid(row)) {
                     sums[*position].rows += 1;
                     sums[*position].sum += column.value(row);
+                }
+            }
+        }
+        for (values, tags) in self.values.iter_mut().zip(arguments.tagged()) {
+            for (row, group) in group_indices.iter().enumerate() {
+                // A row that names no unit of this kind says nothing about one.
+                if positions[row].is_some() && tags.is_valid(row) {
+                    values.see(*group, tags.value(row));
                 }
             }
         }
@@ -176,6 +199,8 @@ impl GroupsAccumulator for Unordered {
             + size_of::<Partial>() * self.layout.sums;
         // A hash map keeps a byte beside each entry, and a position.
         let looked_up = size_of::<Member>() + size_of::<usize>() + 1;
-        self.members.capacity() * entry + self.positions.capacity() * looked_up
+        self.members.capacity() * entry
+            + self.positions.capacity() * looked_up
+            + self.values.iter().map(Values::size).sum::<usize>()
     }
 }
