@@ -33,7 +33,13 @@ impl Plan {
         let mut names = Names::default();
         let mut columns: Vec<(Field, ArrayRef)> = Vec::new();
         let keys = self.grouping.keys.len();
-        for (field, column) in table.schema().fields().iter().zip(table.columns()).take(keys) {
+        for (field, column) in table
+            .schema()
+            .fields()
+            .iter()
+            .zip(table.columns())
+            .take(keys)
+        {
             let name = names.one(field.name());
             let field = Field::new(name, field.data_type().clone(), true);
             columns.push((field, Arc::clone(column)));
@@ -74,12 +80,20 @@ fn statistic(
     evidence: &[EvidenceColumns],
     source: &Source,
 ) -> Result<ArrayRef, ComputeError> {
-    let computed = |at: usize| table.columns().get(computed_at + at).ok_or(ComputeError::Bug);
+    let computed = |at: usize| {
+        table
+            .columns()
+            .get(computed_at + at)
+            .ok_or(ComputeError::Bug)
+    };
     match source {
         Source::Computed(at) => computed(*at).cloned(),
         Source::Field(at, name) => {
             let record = computed(*at)?.as_struct_opt().ok_or(ComputeError::Bug)?;
-            record.column_by_name(name).cloned().ok_or(ComputeError::Bug)
+            record
+                .column_by_name(name)
+                .cloned()
+                .ok_or(ComputeError::Bug)
         }
         Source::Units(kind) => {
             let units = &evidence.get(*kind).ok_or(ComputeError::Bug)?.units;

@@ -10,8 +10,8 @@ use datafusion::sql::sqlparser::ast::{
 use crate::error::SqlError;
 use crate::functions;
 use crate::histogram::{self, Bins};
-use crate::statistics::Kind;
 use crate::names::{RESERVED_PREFIX, fragment, normalise, place, place_of, simple};
+use crate::statistics::Kind;
 
 const ROWWISE: &str =
     "Use columns, literals, arithmetic, comparisons, CASE, CAST and the listed functions";

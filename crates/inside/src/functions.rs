@@ -188,7 +188,14 @@ mod tests {
 
     #[test]
     fn internal_functions_cannot_be_called_by_name() {
-        for name in [LINEAR, LOGISTIC, QUANTILE, units::NAME, "weir_tag", "weir_evidence"] {
+        for name in [
+            LINEAR,
+            LOGISTIC,
+            QUANTILE,
+            units::NAME,
+            "weir_tag",
+            "weir_evidence",
+        ] {
             assert!(!is_allowed(name), "{name}");
         }
     }

@@ -26,12 +26,16 @@ impl Grouping {
     /// Reads the grouping of an aggregate.
     pub(crate) fn new(aggregate: &Aggregate) -> Result<Self> {
         let groups = enumerate_grouping_sets(aggregate.group_expr.clone())?;
-        let keys: Vec<Expr> = grouping_set_to_exprlist(&groups)?.into_iter().cloned().collect();
+        let keys: Vec<Expr> = grouping_set_to_exprlist(&groups)?
+            .into_iter()
+            .cloned()
+            .collect();
         let sets: Vec<Vec<Expr>> = match groups.first() {
             Some(Expr::GroupingSet(GroupingSet::GroupingSets(sets))) => sets.clone(),
-            Some(Expr::GroupingSet(GroupingSet::Rollup(keys))) => {
-                (0..=keys.len()).rev().map(|to| keys[..to].to_vec()).collect()
-            }
+            Some(Expr::GroupingSet(GroupingSet::Rollup(keys))) => (0..=keys.len())
+                .rev()
+                .map(|to| keys[..to].to_vec())
+                .collect(),
             Some(Expr::GroupingSet(GroupingSet::Cube(keys))) => subsets(keys)?,
             _ => {
                 let all = vec![vec![true; keys.len()]];
@@ -82,23 +86,27 @@ impl Grouping {
     /// The engine's number for a set: a bit for each key, the first one highest, that is 1 where the key is not in the
     /// set.
     pub(crate) fn id(set: &[bool]) -> u64 {
-        set.iter().fold(0, |id, is_in| (id << 1) | u64::from(!is_in))
+        set.iter()
+            .fold(0, |id, is_in| (id << 1) | u64::from(!is_in))
     }
 
     /// The engine's number of a cell's set, of the released column that tells the set.
     pub(crate) fn id_column(&self, data_type: &DataType) -> Result<Expr> {
         let ids = self.sets.iter().map(|set| lit(Self::id(set)));
-        by_set(ids.collect(), lit(0_u64)).map(|id| datafusion::logical_expr::cast(id, data_type.clone()))
+        by_set(ids.collect(), lit(0_u64))
+            .map(|id| datafusion::logical_expr::cast(id, data_type.clone()))
     }
 
     /// `GROUPING(key, …)`: the same number over the keys that are named.
     pub(crate) fn function(&self, named: &[Expr]) -> Result<Expr> {
         let positions = named
             .iter()
-            .map(|key| match self.keys.iter().position(|known| known == key) {
-                Some(position) => Ok(position),
-                None => plan_err!("GROUPING names {key}, which is no key of the GROUP BY"),
-            })
+            .map(
+                |key| match self.keys.iter().position(|known| known == key) {
+                    Some(position) => Ok(position),
+                    None => plan_err!("GROUPING names {key}, which is no key of the GROUP BY"),
+                },
+            )
             .collect::<Result<Vec<_>>>()?;
         let of = |set: &Vec<bool>| {
             let named: Vec<bool> = positions.iter().map(|at| set[*at]).collect();
@@ -128,12 +136,17 @@ fn by_set(numbers: Vec<Expr>, otherwise: Expr) -> Result<Expr> {
 }
 
 fn subsets(keys: &[Expr]) -> Result<Vec<Vec<Expr>>> {
-    let count = u32::try_from(keys.len()).ok().and_then(|keys| 1_usize.checked_shl(keys));
+    let count = u32::try_from(keys.len())
+        .ok()
+        .and_then(|keys| 1_usize.checked_shl(keys));
     let Some(count) = count.filter(|count| *count <= GROUPING_SETS_MAX) else {
         return plan_err!("a query groups by at most {GROUPING_SETS_MAX} sets of keys");
     };
     let subset = |bits: usize| {
-        let chosen = keys.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
+        let chosen = keys
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| bits >> at & 1 == 1);
         chosen.map(|(_, key)| key.clone()).collect()
     };
     // The largest first, as a reader expects totals below.

@@ -93,8 +93,7 @@ impl Bins {
     fn bin(self, number: f64) -> Option<f64> {
         let bin = ((number - self.low) / self.width).floor();
         let last = self.edge(self.count);
-        (number >= self.low && number < last)
-            .then(|| self.edge((bin as usize).min(self.count - 1)))
+        (number >= self.low && number < last).then(|| self.edge((bin as usize).min(self.count - 1)))
     }
 }
 
@@ -148,7 +147,16 @@ mod tests {
         assert_eq!(bins.edges().values().to_vec(), [-30.0, -15.0, 0.0, 15.0]);
         let found = [-31.0, -30.0, -15.1, -15.0, 0.0, 29.9, 30.0, f64::NAN].map(|x| bins.bin(x));
         let (none, of) = (None, Some);
-        let expected = [none, of(-30.0), of(-30.0), of(-15.0), of(0.0), of(15.0), none, none];
+        let expected = [
+            none,
+            of(-30.0),
+            of(-30.0),
+            of(-15.0),
+            of(0.0),
+            of(15.0),
+            none,
+            none,
+        ];
         assert_eq!(found, expected);
     }
 

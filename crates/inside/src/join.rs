@@ -20,6 +20,7 @@ use crate::planner::Sources;
 use crate::query::Query;
 use crate::relations::{On, OnColumns, Relation};
 use crate::rewrite as written;
+use crate::rights::ColumnRights;
 use crate::units;
 use weir_vault::unit_column;
 
@@ -44,7 +45,7 @@ pub(crate) struct Joined {
 enum Pair {
     /// Unit ids.
     Units([UnitAt; 2]),
-    /// Columns that anybody knows, by relation and name.
+    /// Columns of which one is known to anybody, by relation and name.
     Public([(usize, String); 2]),
 }
 
@@ -75,7 +76,10 @@ pub(crate) fn join(query: &Query, sources: &Sources) -> Result<Joined, SqlError>
     }
     let protected: Vec<Vec<UnitAt>> = kinds
         .iter()
-        .filter(|kind| kind.iter().any(|at| sources.relations[at.relation].protects()))
+        .filter(|kind| {
+            kind.iter()
+                .any(|at| sources.relations[at.relation].protects())
+        })
         .cloned()
         .collect();
     if !protected.is_empty() {
@@ -127,7 +131,10 @@ impl VisitorMut for CountUnits<'_> {
             return ControlFlow::Continue(());
         }
         let given = written::arguments(function);
-        match given.first().and_then(|column| self.resolver.identified(column, self.kinds)) {
+        match given
+            .first()
+            .and_then(|column| self.resolver.identified(column, self.kinds))
+        {
             Some(first) => {
                 let relation = self.resolver.query.relations[first.relation].name.as_str();
                 let unit = column_name(relation, &unit_column(first.unit));
@@ -178,40 +185,45 @@ impl Resolver<'_> {
         };
         let relations = self.query.relations.iter().enumerate();
         let named = relations.filter(|(_, known)| {
-            relation.as_ref().is_none_or(|relation| known.name == *relation)
+            relation
+                .as_ref()
+                .is_none_or(|relation| known.name == *relation)
         });
         let mut units = named.filter_map(|(at, _)| self.unit(at, &column));
         let unit = units.next()?;
         let kind = kinds.iter().find(|kind| kind.contains(&unit))?;
         // The same name in two relations is one question only where it is one kind.
-        units.all(|other| kind.contains(&other)).then(|| kind.first().copied())?
+        units
+            .all(|other| kind.contains(&other))
+            .then(|| kind.first().copied())?
     }
 
     /// What a join makes equal: one column of `joined`, one of a relation before it.
     fn pair(&self, on: &On, joined: usize) -> Result<Pair, SqlError> {
         if let OnColumns::Equal([left, right]) = &on.columns
-            && let (Some(left), Some(right)) =
-                (self.public(left, joined), self.public(right, joined))
-            && (left.0 == joined) != (right.0 == joined)
+            && let (Some(one), Some(other)) =
+                (self.stored(left, joined), self.stored(right, joined))
+            && (one.0 == joined) != (other.0 == joined)
+            && may_meet(one.1, other.1)
         {
-            return Ok(Pair::Public([left, right]));
+            let column =
+                |(relation, rights): (usize, &ColumnRights)| (relation, rights.name.clone());
+            return Ok(Pair::Public([column(one), column(other)]));
         }
         self.units(on, joined).map(Pair::Units)
     }
 
-    /// A column that anybody knows.
-    fn public(
+    /// A column that is stored, and its relation.
+    fn stored(
         &self,
         (relation, column): &(String, String),
         joined: usize,
-    ) -> Option<(usize, String)> {
+    ) -> Option<(usize, &ColumnRights)> {
         let known = &self.query.relations[..=joined];
         let relation = known.iter().position(|known| known.name == *relation)?;
         let rights = &self.sources.relations[relation].rights;
-        let is_public = rights
-            .iter()
-            .any(|rights| rights.name == *column && rights.read && rights.is_public);
-        is_public.then(|| (relation, column.clone()))
+        let rights = rights.iter().find(|rights| rights.name == *column)?;
+        Some((relation, rights))
     }
 
     fn units(&self, on: &On, joined: usize) -> Result<[UnitAt; 2], SqlError> {
@@ -278,6 +290,14 @@ impl Resolver<'_> {
     }
 }
 
+/// Whether rows may be joined where two columns are equal: one of them is known to anybody, and the other may be compared
+/// with any value one knows, for that is what such a join does.
+pub(crate) fn may_meet(one: &ColumnRights, other: &ColumnRights) -> bool {
+    let is_free = |rights: &ColumnRights| rights.read && rights.compare && rights.group;
+    let is_public = |rights: &ColumnRights| rights.read && rights.is_public;
+    (is_public(one) && is_free(other)) || (is_public(other) && is_free(one))
+}
+
 /// Writes the joins on unit ids, and gives every relation the name by which they are written.
 fn rewrite(statement: &mut ast::Query, query: &Query, pairs: &[Pair]) {
     let SetExpr::Select(select) = statement.body.as_mut() else {
@@ -300,9 +320,9 @@ fn rewrite(statement: &mut ast::Query, query: &Query, pairs: &[Pair]) {
             Pair::Units(pair) => {
                 pair.map(|at| column_name(name_of(at.relation), &unit_column(at.unit)))
             }
-            Pair::Public(pair) => {
-                pair.each_ref().map(|(relation, column)| column_name(name_of(*relation), column))
-            }
+            Pair::Public(pair) => pair
+                .each_ref()
+                .map(|(relation, column)| column_name(name_of(*relation), column)),
         };
         let [left, right] = [Box::new(left), Box::new(right)];
         let on = JoinConstraint::On(ast::Expr::BinaryOp {

@@ -35,9 +35,9 @@ impl Meanings<'_> {
     /// model that does.
     pub(crate) fn is_sensitive(&self, expression: &Expr) -> bool {
         let columns = expression.column_refs();
-        columns.into_iter().any(|column| {
-            self.of(column).is_some_and(|meaning| meaning.is_sensitive)
-        })
+        columns
+            .into_iter()
+            .any(|column| self.of(column).is_some_and(|meaning| meaning.is_sensitive))
     }
 
     /// What is known of the keys of a table over this input.
@@ -77,9 +77,9 @@ impl Meanings<'_> {
     /// Whether anybody knows an expression's value: all it reads is public.
     fn is_public(&self, key: &Expr) -> bool {
         let columns = key.column_refs();
-        columns.into_iter().all(|column| {
-            self.of(column).is_some_and(|meaning| meaning.is_public)
-        })
+        columns
+            .into_iter()
+            .all(|column| self.of(column).is_some_and(|meaning| meaning.is_public))
     }
 
     fn levels(&self, key: &Expr, input: &DFSchema) -> Levels {
@@ -91,7 +91,11 @@ impl Meanings<'_> {
             let meaning = self.of(column);
             meaning.is_some_and(|meaning| !matches!(meaning.declared, Declared::Nothing))
         });
-        if is_bounded { Levels::Bounded } else { Levels::Open }
+        if is_bounded {
+            Levels::Bounded
+        } else {
+            Levels::Open
+        }
     }
 
     /// Every value that an expression can have beside null, if they are known, in its own type.
@@ -141,7 +145,10 @@ fn of_source(source: &RelationSource, column: &str) -> Option<Meaning> {
         });
     }
     let signature = source.model.as_ref()?.model.signature();
-    let output = signature.outputs.iter().find(|output| output.column == column)?;
+    let output = signature
+        .outputs
+        .iter()
+        .find(|output| output.column == column)?;
     let reads = |name: &str| signature.inputs.iter().any(|input| input.column == name);
     let mut read = source.rights.iter().filter(|rights| reads(&rights.name));
     Some(Meaning {

@@ -223,7 +223,7 @@ fn not_shared(error: &DataFusionError, sources: &Sources) -> Option<SqlError> {
 
 /// Turns a planner's error into one of ours. The planner has seen the SQL and the schema and no data, so its words may
 /// be passed on; only the reserved columns are left out of the list of columns.
-fn planning_error(error: &DataFusionError) -> SqlError {
+pub(crate) fn planning_error(error: &DataFusionError) -> SqlError {
     match error.find_root() {
         DataFusionError::SchemaError(schema_error, _) => match schema_error.as_ref() {
             SchemaError::FieldNotFound {
@@ -242,8 +242,17 @@ fn planning_error(error: &DataFusionError) -> SqlError {
                 message: other.to_string(),
             },
         },
-        other => SqlError::Planning {
-            message: other.strip_backtrace(),
-        },
+        other => {
+            let message = other.strip_backtrace();
+            // Which stage of the engine refused is nothing to a caller.
+            let message = message
+                .strip_prefix(PLANNING)
+                .unwrap_or(&message)
+                .to_owned();
+            SqlError::Planning { message }
+        }
     }
 }
+
+/// How the engine begins what its planner says.
+const PLANNING: &str = "Error during planning: ";

@@ -86,7 +86,10 @@ fn item(item: SelectItem) -> Vec<SelectItem> {
         return vec![item];
     };
     let terms = arguments(function);
-    let fit = call(kind.internal_name(), terms.iter().map(|term| (*term).clone()).collect());
+    let fit = call(
+        kind.internal_name(),
+        terms.iter().map(|term| (*term).clone()).collect(),
+    );
     let field = |name: &str| call("get_field", vec![fit.clone(), text(name)]);
     let column = |name: &str, expr: Expr| SelectItem::ExprWithAlias {
         expr,
@@ -101,7 +104,11 @@ fn item(item: SelectItem) -> Vec<SelectItem> {
         column("rows", field(ROWS)),
         column("residual_degrees_of_freedom", freedom),
     ];
-    items.extend(kind.measures().iter().map(|measure| column(measure, field(measure))));
+    items.extend(
+        kind.measures()
+            .iter()
+            .map(|measure| column(measure, field(measure))),
+    );
     for (at, name) in names(&terms).iter().enumerate() {
         items.push(column(name, field(&coefficient(at))));
         let error = field(&standard_error(at));

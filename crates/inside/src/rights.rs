@@ -100,7 +100,9 @@ impl RelationSource {
 
     /// Whether any of its columns says something about its units that not everybody knows.
     pub(crate) fn protects(&self) -> bool {
-        self.rights.iter().any(|rights| rights.read && !rights.is_public)
+        self.rights
+            .iter()
+            .any(|rights| rights.read && !rights.is_public)
     }
 
     /// Whether a right to the column is denied by name. Outputs of a model are not the dataset's columns.

@@ -15,9 +15,10 @@ use weir_vault::UNIT_COLUMN;
 use crate::error::SqlError;
 use crate::evidence::{Depth, EvidencePlan, Rows};
 use crate::grouping::Grouping;
+use crate::join::may_meet;
 use crate::keys::Meanings;
 use crate::names::fragment;
-use crate::planner::{Resolved, Sources, resolve};
+use crate::planner::{Resolved, Sources, planning_error, resolve};
 use crate::query::Query;
 use crate::rights;
 use crate::statistics::{SET_COLUMN, StatisticColumn, Statistics, column_name, statistics};
@@ -57,7 +58,7 @@ impl Plan {
         rights::check(&aggregate, query, sources)?;
         let meanings = Meanings { query, sources };
         Self::split(whole, &aggregate, units, rows, depth, meanings)
-            .map_err(|error| planning(&error))
+            .map_err(|error| planning_error(&error))
     }
 
     fn split(
@@ -122,12 +123,6 @@ impl Plan {
     }
 }
 
-fn planning(error: &DataFusionError) -> SqlError {
-    SqlError::Planning {
-        message: error.strip_backtrace(),
-    }
-}
-
 /// The statistics with the evidence beside each cell, all expressions total.
 fn below(
     input: &Arc<LogicalPlan>,
@@ -136,7 +131,9 @@ fn below(
     evidence: &EvidencePlan,
 ) -> Result<LogicalPlan> {
     let keys = grouping.expressions(input.schema())?;
-    let values = statistics.named().chain(evidence.aggregates.iter().cloned());
+    let values = statistics
+        .named()
+        .chain(evidence.aggregates.iter().cloned());
     let below = LogicalPlanBuilder::new_from_arc(Arc::clone(input))
         .aggregate(keys, values.collect::<Vec<_>>())?
         .build()?;
@@ -186,15 +183,18 @@ fn is_allowed(join: &Join, sources: &Sources) -> bool {
         side.try_as_col()
             .is_some_and(|column| column.name.starts_with(UNIT_COLUMN))
     };
-    let is_public = |side: &Expr| {
-        side.try_as_col().is_some_and(|column| {
-            let mut rights = sources.relations.iter().flat_map(|source| &source.rights);
-            rights.any(|rights| rights.name == column.name && rights.read && rights.is_public)
-        })
+    let named = |side: &Expr| {
+        let name = side
+            .try_as_col()
+            .map_or("", |column| &column.name)
+            .to_owned();
+        let rights = sources.relations.iter().flat_map(|source| &source.rights);
+        rights.filter(move |rights| rights.name == name)
     };
-    let sides = |left: &Expr, right: &Expr| {
-        (is_unit(left) && is_unit(right)) || (is_public(left) && is_public(right))
+    let meet = |left: &Expr, right: &Expr| {
+        named(left).any(|one| named(right).any(|other| may_meet(one, other)))
     };
+    let sides = |left: &Expr, right: &Expr| (is_unit(left) && is_unit(right)) || meet(left, right);
     let condition = match (join.on.as_slice(), &join.filter) {
         ([(left, right)], None) => sides(left, right),
         ([], Some(Expr::BinaryExpr(equality))) => {

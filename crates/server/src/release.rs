@@ -10,7 +10,8 @@ use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
 use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
-    ColumnRights, Declared, Depth, Limits, ModelSource, Plan, Query, Reading, RelationSource, Sources, UnitSource,
+    ColumnRights, Declared, Depth, Limits, ModelSource, Plan, Query, Reading, RelationSource,
+    Sources, UnitSource,
 };
 use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 

@@ -8,6 +8,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 use crate::compute::GROUPS_MAX;
 
+use super::finished::{self, Finished};
 use super::kept::{FirstUnits, Values};
 use super::layout::{Arguments, Count, Groups, Layout, Sum, one_partition};
 
@@ -45,6 +46,8 @@ pub(super) struct Evidence {
     sums: Vec<Vec<Sum>>,
     /// One for each argument whose distinct values are counted.
     values: Vec<Values>,
+    /// Groups that another has finished.
+    finished: Finished,
 }
 
 impl Evidence {
@@ -56,6 +59,7 @@ impl Evidence {
             counts: vec![Vec::new(); layout.counts],
             sums: vec![Vec::new(); layout.sums],
             values: vec![Values::new(layout.values_kept); layout.values],
+            finished: Finished::default(),
         };
         evidence.grow(groups);
         evidence
@@ -131,6 +135,9 @@ impl GroupsAccumulator for Evidence {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        if self.finished.is_used() {
+            return self.finished.evaluate(emit_to, self.layout);
+        }
         let cells = emit_to.take_needed(&mut self.cells);
         let counts = self.counts.iter_mut();
         let counts = counts.map(|counts| emit_to.take_needed(counts)).collect();
@@ -150,17 +157,19 @@ impl GroupsAccumulator for Evidence {
         Ok(Arc::new(groups.columns(self.layout)?))
     }
 
-    fn state(&mut self, _emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        one_partition()
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        finished::state(&self.evaluate(emit_to)?)
     }
 
     fn merge_batch(
         &mut self,
-        _values: &[ArrayRef],
-        _group_indices: &[usize],
-        _total_num_groups: usize,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total_num_groups: usize,
     ) -> Result<()> {
-        one_partition()
+        bounded(total_num_groups, self.layout)?;
+        self.finished
+            .take_over(values, group_indices, total_num_groups)
     }
 
     fn convert_to_state(
@@ -173,6 +182,7 @@ impl GroupsAccumulator for Evidence {
 
     fn size(&self) -> usize {
         self.cells.capacity() * size_of::<Count>()
+            + self.finished.size()
             + self.first_units.size()
             + self.values.iter().map(Values::size).sum::<usize>()
             + self

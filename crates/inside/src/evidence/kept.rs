@@ -99,7 +99,10 @@ impl FirstUnits {
 
     pub(super) fn column(&self) -> Result<ArrayRef> {
         let groups = self.0.taken.len();
-        let ids: UInt32Array = (0..groups).flat_map(|group| self.of(group)).copied().collect();
+        let ids: UInt32Array = (0..groups)
+            .flat_map(|group| self.of(group))
+            .copied()
+            .collect();
         let lengths = self.0.taken.iter().map(|taken| *taken as usize);
         let offsets = OffsetBuffer::from_lengths(lengths);
         Ok(Arc::new(ListArray::try_new(

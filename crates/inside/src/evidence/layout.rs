@@ -5,9 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, BooleanArray, Float64Array, StructArray, UInt32Array, UInt64Array,
 };
-use datafusion::arrow::datatypes::{
-    DataType, Field, Fields, Float64Type, UInt32Type, UInt64Type,
-};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, UInt32Type, UInt64Type};
 use datafusion::common::{Result, internal_err};
 use weir_gate::TOP_UNITS;
 

@@ -15,6 +15,7 @@
 //! A row that names no unit of a kind says nothing about that kind.
 
 mod accumulator;
+mod finished;
 mod function;
 mod kept;
 mod layout;

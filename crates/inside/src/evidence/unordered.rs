@@ -12,6 +12,7 @@ use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 use super::accumulator::bounded;
+use super::finished::{self, Finished};
 use super::kept::Values;
 use super::layout::{Arguments, Groups, Layout, one_partition};
 
@@ -39,6 +40,8 @@ pub(super) struct Unordered {
     sums: Vec<Vec<Partial>>,
     /// One for each argument whose distinct values are counted, by group.
     values: Vec<Values>,
+    /// Groups that another has finished.
+    finished: Finished,
 }
 
 impl Unordered {
@@ -54,6 +57,7 @@ impl Unordered {
             counts: vec![Vec::new(); layout.counts],
             sums: vec![Vec::new(); layout.sums],
             values,
+            finished: Finished::default(),
         }
     }
 
@@ -163,6 +167,9 @@ impl GroupsAccumulator for Unordered {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        if self.finished.is_used() {
+            return self.finished.evaluate(emit_to, self.layout);
+        }
         let groups = match emit_to {
             EmitTo::All => self.groups,
             EmitTo::First(groups) if groups <= self.groups => groups,
@@ -172,17 +179,19 @@ impl GroupsAccumulator for Unordered {
         Ok(Arc::new(emitted.columns(self.layout)?))
     }
 
-    fn state(&mut self, _emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        one_partition()
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        finished::state(&self.evaluate(emit_to)?)
     }
 
     fn merge_batch(
         &mut self,
-        _values: &[ArrayRef],
-        _group_indices: &[usize],
-        _total_num_groups: usize,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total_num_groups: usize,
     ) -> Result<()> {
-        one_partition()
+        bounded(total_num_groups, self.layout)?;
+        self.finished
+            .take_over(values, group_indices, total_num_groups)
     }
 
     fn convert_to_state(
@@ -201,6 +210,7 @@ impl GroupsAccumulator for Unordered {
         let looked_up = size_of::<Member>() + size_of::<usize>() + 1;
         self.members.capacity() * entry
             + self.positions.capacity() * looked_up
+            + self.finished.size()
             + self.values.iter().map(Values::size).sum::<usize>()
     }
 }

@@ -10,8 +10,8 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit, try_cast};
 use weir_gate::{Fit, Quantiles, Statistic};
 
 use super::{
-    Arguments, REGRESSORS_MAX, Kind, LINEAR, LOGISTIC, ROWS, Source, StatisticColumn, Statistics, column_name,
-    computed_name, literal, position, quantile,
+    Arguments, Kind, LINEAR, LOGISTIC, REGRESSORS_MAX, ROWS, Source, StatisticColumn, Statistics,
+    column_name, computed_name, literal, position, quantile,
 };
 use crate::grouping::Grouping;
 use crate::units;
@@ -84,10 +84,9 @@ impl Builder<'_> {
             ("sum", [of]) => self.sum(of)?,
             ("avg", [of]) => self.mean(of)?,
             (quantile::NAME, [of, at]) => self.quantile(of, at)?,
-            (
-                "var" | "var_samp" | "var_pop" | "stddev" | "stddev_samp" | "stddev_pop",
-                [of],
-            ) => self.spread(call, of)?,
+            ("var" | "var_samp" | "var_pop" | "stddev" | "stddev_samp" | "stddev_pop", [of]) => {
+                self.spread(call, of)?
+            }
             (name @ ("covar_samp" | "covar_pop" | "corr"), [y, x]) => {
                 self.joint(call, name, y, x)?
             }
@@ -103,7 +102,9 @@ impl Builder<'_> {
 
     fn column(&mut self, column: StatisticColumn) -> Expr {
         let columns = &mut self.made.columns;
-        let known = columns.iter().position(|other| other.source == column.source);
+        let known = columns
+            .iter()
+            .position(|other| other.source == column.source);
         let at = known.unwrap_or_else(|| {
             columns.push(column);
             columns.len() - 1
@@ -239,7 +240,11 @@ impl Builder<'_> {
             return plan_err!("a quantile lies between 0 and 1, and {share} does not");
         }
         let contributions = self.contributions(of);
-        let asked = match self.quantiles_of.iter_mut().find(|(known, _)| *known == contributions) {
+        let asked = match self
+            .quantiles_of
+            .iter_mut()
+            .find(|(known, _)| *known == contributions)
+        {
             Some((_, asked)) => asked,
             None => {
                 self.quantiles_of.push((contributions, Vec::new()));
@@ -338,8 +343,7 @@ fn zero_or_one(number: &Expr) -> Result<Expr> {
 
 /// The quotient of two released numbers; null where nothing was counted.
 fn ratio(total: Expr, counted: Expr) -> Expr {
-    try_cast(total, DataType::Float64)
-        / try_cast(nullif(counted, lit(0_i64)), DataType::Float64)
+    try_cast(total, DataType::Float64) / try_cast(nullif(counted, lit(0_i64)), DataType::Float64)
 }
 
 /// The aggregate call behind its names.

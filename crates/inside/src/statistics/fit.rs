@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::scalar::ScalarStructBuilder;
-use datafusion::common::{Result, ScalarValue, internal_err};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
 use super::design::Design;
 use super::linear::Linear;
 use super::logistic::Logistic;
+use super::quantile::take_over;
 
 /// What `LINEAR_REGRESSION` is written as for the planner: of the fitted number, then the regressors.
 pub(crate) const LINEAR: &str = "weir_linear";
@@ -78,15 +79,15 @@ impl Kind {
 
     /// The fit of a number to others.
     pub(super) fn of(self, terms: &[Expr]) -> Expr {
-        let signature = Signature::exact(
-            vec![DataType::Float64; terms.len()],
-            Volatility::Immutable,
-        );
+        let signature =
+            Signature::exact(vec![DataType::Float64; terms.len()], Volatility::Immutable);
         let function = AggregateUDF::new_from_impl(FitFunction {
             kind: self,
             signature,
         });
-        let terms = terms.iter().map(|term| try_cast(term.clone(), DataType::Float64));
+        let terms = terms
+            .iter()
+            .map(|term| try_cast(term.clone(), DataType::Float64));
         let call = AggregateFunction::new_udf(
             Arc::new(function),
             terms.collect(),
@@ -104,7 +105,11 @@ impl Kind {
 fn fields(kind: Kind, regressors: usize) -> Fields {
     let number = |name: String| Field::new(name, DataType::Float64, true);
     let mut fields = vec![Field::new(ROWS, DataType::Int64, true)];
-    fields.extend(kind.measures().iter().map(|name| number((*name).to_owned())));
+    fields.extend(
+        kind.measures()
+            .iter()
+            .map(|name| number((*name).to_owned())),
+    );
     fields.extend((0..=regressors).map(|term| number(coefficient(term))));
     fields.extend((0..=regressors).map(|term| number(standard_error(term))));
     fields.into()
@@ -174,11 +179,12 @@ impl AggregateUDFImpl for FitFunction {
             fitting,
             fields: fields(self.kind, regressors),
             terms,
+            finished: None,
         }))
     }
 
-    fn state_fields(&self, _args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(ROWS, DataType::Int64, true))])
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        Ok(vec![args.return_field])
     }
 }
 
@@ -188,6 +194,8 @@ struct Rows {
     fitting: Box<dyn Fitting>,
     fields: Fields,
     terms: usize,
+    /// The result, where another has finished the group (see `evidence/finished.rs`).
+    finished: Option<ScalarValue>,
 }
 
 impl Accumulator for Rows {
@@ -197,12 +205,17 @@ impl Accumulator for Rows {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
+        if let Some(finished) = self.finished.take() {
+            return Ok(finished);
+        }
         let rows = i64::try_from(self.fitting.rows()).unwrap_or(i64::MAX);
         let mut values = vec![ScalarValue::Int64(Some(rows))];
         match self.fitting.fit() {
             Some(fitted) => {
                 let numbers = fitted.measures.iter();
-                let numbers = numbers.chain(&fitted.coefficients).chain(&fitted.standard_errors);
+                let numbers = numbers
+                    .chain(&fitted.coefficients)
+                    .chain(&fitted.standard_errors);
                 values.extend(numbers.map(|number| ScalarValue::Float64(Some(*number))));
             }
             None => values.resize(self.fields.len(), ScalarValue::Float64(None)),
@@ -219,10 +232,10 @@ impl Accumulator for Rows {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        internal_err!("fits are computed in one partition")
+        Ok(vec![self.evaluate()?])
     }
 
-    fn merge_batch(&mut self, _states: &[ArrayRef]) -> Result<()> {
-        internal_err!("fits are computed in one partition")
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        take_over(&mut self.finished, states)
     }
 }

@@ -82,7 +82,11 @@ impl Fitting for Linear {
         standard_errors.extend(inverse.diagonal().iter().map(|of| (variance * of).sqrt()));
         let mut coefficients = vec![intercept];
         coefficients.extend(slopes.iter());
-        let r_squared = if total > 0.0 { 1.0 - rest / total } else { f64::NAN };
+        let r_squared = if total > 0.0 {
+            1.0 - rest / total
+        } else {
+            f64::NAN
+        };
         Some(Fitted {
             measures: [r_squared, variance.sqrt()],
             coefficients,
@@ -106,13 +110,20 @@ pub(super) fn inverse(moments: &DMatrix<f64>) -> Option<DMatrix<f64>> {
         moments[(row, column)] * scale[row] * scale[column]
     });
     let factor = Cholesky::new(scaled)?;
-    if factor.l_dirty().diagonal().iter().any(|pivot| *pivot < PIVOT_MIN) {
+    if factor
+        .l_dirty()
+        .diagonal()
+        .iter()
+        .any(|pivot| *pivot < PIVOT_MIN)
+    {
         return None;
     }
     let inverse = factor.inverse();
-    Some(DMatrix::from_fn(inverse.nrows(), inverse.ncols(), |row, column| {
-        inverse[(row, column)] * scale[row] * scale[column]
-    }))
+    Some(DMatrix::from_fn(
+        inverse.nrows(),
+        inverse.ncols(),
+        |row, column| inverse[(row, column)] * scale[row] * scale[column],
+    ))
 }
 
 #[cfg(test)]
@@ -153,7 +164,11 @@ mod tests {
         }
         let (n, mean_x, mean_y) = (10.0, 8.0, 15.9);
         let sxx: f64 = speed.iter().map(|x| (x - mean_x) * (x - mean_x)).sum();
-        let sxy: f64 = speed.iter().zip(dist).map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+        let sxy: f64 = speed
+            .iter()
+            .zip(dist)
+            .map(|(x, y)| (x - mean_x) * (y - mean_y))
+            .sum();
         let slope = sxy / sxx;
         let intercept = mean_y - slope * mean_x;
         let rest: f64 = speed

@@ -34,7 +34,11 @@ impl Logistic {
         let rows = self.rows() as f64;
         let mut scale = vec![(0.0, 1.0)];
         for term in 1..self.terms {
-            let of = || self.values.chunks_exact(self.terms).map(move |row| row[term]);
+            let of = || {
+                self.values
+                    .chunks_exact(self.terms)
+                    .map(move |row| row[term])
+            };
             let mean = of().sum::<f64>() / rows;
             let spread = (of().map(|value| (value - mean).powi(2)).sum::<f64>() / rows).sqrt();
             scale.push((mean, spread));
@@ -88,7 +92,10 @@ impl Fitting for Logistic {
             return None;
         }
         let scale = self.scale();
-        if scale.iter().any(|(mean, spread)| !mean.is_finite() || !(*spread > 0.0)) {
+        if scale
+            .iter()
+            .any(|(mean, spread)| !mean.is_finite() || !(*spread > 0.0))
+        {
             return None;
         }
         let mut at = DVector::zeros(self.terms);

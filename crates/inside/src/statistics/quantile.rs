@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, UInt32Type};
-use datafusion::common::{Result, ScalarValue, internal_err};
+use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
@@ -74,6 +74,7 @@ impl AggregateUDFImpl for Quantile {
             Some(at) => Ok(Box::new(Values {
                 at,
                 values: Vec::new(),
+                finished: None,
             })),
             None => internal_err!("a quantile is averaged over units"),
         }
@@ -89,6 +90,8 @@ impl AggregateUDFImpl for Quantile {
 struct Values {
     at: At,
     values: Vec<(f64, u32)>,
+    /// The result, where another has finished the group (see `evidence/finished.rs`).
+    finished: Option<ScalarValue>,
 }
 
 impl Accumulator for Values {
@@ -107,8 +110,10 @@ impl Accumulator for Values {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.values
-            .sort_unstable_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+        if let Some(finished) = self.finished.take() {
+            return Ok(finished);
+        }
+        sort(&mut self.values);
         let share = f64::from_bits(self.at.share);
         let mean = mean_around(&self.values, share, self.at.neighbours);
         Ok(ScalarValue::Float64(mean))
@@ -119,11 +124,44 @@ impl Accumulator for Values {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        internal_err!("quantiles are computed in one partition")
+        Ok(vec![self.evaluate()?])
     }
 
-    fn merge_batch(&mut self, _states: &[ArrayRef]) -> Result<()> {
-        internal_err!("quantiles are computed in one partition")
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        take_over(&mut self.finished, states)
+    }
+}
+
+/// Sorts by value; among equal ones, units take turns, so that a stretch of them is of as many units as it can be.
+fn sort(values: &mut [(f64, u32)]) {
+    values.sort_unstable_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+    for equal in values.chunk_by_mut(|one, other| one.0 == other.0) {
+        let mut turns: Vec<(usize, u32)> = Vec::with_capacity(equal.len());
+        for (_, unit) in equal.iter() {
+            let turn = match turns.last() {
+                Some((turn, last)) if last == unit => turn + 1,
+                _ => 0,
+            };
+            turns.push((turn, *unit));
+        }
+        turns.sort_unstable();
+        for (value, (_, unit)) in equal.iter_mut().zip(turns) {
+            value.1 = unit;
+        }
+    }
+}
+
+/// Takes the result of a group over from whoever finished it: once.
+pub(super) fn take_over(finished: &mut Option<ScalarValue>, states: &[ArrayRef]) -> Result<()> {
+    match states {
+        [results] if results.is_empty() => Ok(()),
+        [results] if results.len() == 1 && finished.is_none() => {
+            *finished = Some(ScalarValue::try_from_array(results, 0)?);
+            Ok(())
+        }
+        _ => Err(DataFusionError::ResourcesExhausted(
+            "a group was finished twice".to_owned(),
+        )),
     }
 }
 
@@ -166,10 +204,14 @@ fn mean_around(values: &[(f64, u32)], share: f64, neighbours: u64) -> Option<f64
 
 #[cfg(test)]
 mod tests {
-    use super::mean_around;
+    use super::{mean_around, sort};
 
     fn of(values: &[f64]) -> Vec<(f64, u32)> {
-        values.iter().zip(0..).map(|(value, unit)| (*value, unit)).collect()
+        values
+            .iter()
+            .zip(0..)
+            .map(|(value, unit)| (*value, unit))
+            .collect()
     }
 
     #[test]
@@ -182,6 +224,22 @@ mod tests {
         assert_eq!(mean_around(&values, 0.0, 2), Some(1.5));
         assert_eq!(mean_around(&values, 1.0, 2), Some(52.0));
         assert_eq!(mean_around(&[], 0.5, 1), None);
+    }
+
+    #[test]
+    fn among_equal_values_units_take_turns() {
+        let mut values = [
+            (2.0, 1),
+            (1.0, 7),
+            (1.0, 7),
+            (1.0, 7),
+            (1.0, 9),
+            (1.0, 8),
+            (1.0, 8),
+        ];
+        sort(&mut values);
+        let units: Vec<u32> = values.iter().map(|(_, unit)| *unit).collect();
+        assert_eq!(units, [7, 8, 9, 7, 8, 7, 1]);
     }
 
     #[test]

@@ -83,12 +83,7 @@ fn naive(rows: &[Row]) -> Vec<Vec<f64>> {
             let rows: Vec<&Row> = rows.iter().filter(|row| row.0 == group).collect();
             let counted: Vec<&Row> = rows.iter().copied().filter(|row| row.2).collect();
             let summed: Vec<&Row> = rows.iter().copied().filter(|row| row.3.is_some()).collect();
-            let units = |rows: &[&Row]| {
-                rows.iter()
-                    .map(|row| row.1)
-                    .collect::<BTreeSet<_>>()
-                    .len()
-            };
+            let units = |rows: &[&Row]| rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len();
             let mut sums = BTreeMap::<u32, f64>::new();
             for row in &summed {
                 *sums.entry(row.1).or_default() += f64::from(row.3.unwrap());
@@ -184,11 +179,14 @@ fn what_is_no_number_makes_the_total_none() {
         Arc::new(UInt32Array::from(vec![1, 2])),
         Arc::new(Float64Array::from(vec![f64::NAN, 1.0])),
     ];
-    let mut whole = Whole::new(Evidence::new(Layout {
-        counts: 0,
-        values: 0,
-        ..LAYOUT
-    }, 1));
+    let mut whole = Whole::new(Evidence::new(
+        Layout {
+            counts: 0,
+            values: 0,
+            ..LAYOUT
+        },
+        1,
+    ));
     whole.update_batch(&values).unwrap();
     let evidence = whole.evaluate().unwrap().to_array().unwrap();
     assert!(
