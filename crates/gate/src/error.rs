@@ -142,6 +142,19 @@ pub enum GateError {
     /// Evidence that no data can have, such as more units than rows, or a largest contribution without a total.
     #[error("the evidence of a cell contradicts itself; report this as a defect")]
     EvidenceContradiction,
+    /// Evidence that was not kept, because there is too much of it.
+    #[error("what the table was judged on was not kept, because it is more than {bytes_max} bytes")]
+    #[non_exhaustive]
+    EvidenceNotKept {
+        /// [`crate::EVIDENCE_BYTES_MAX`].
+        bytes_max: usize,
+    },
+    /// Sealed evidence that does not open.
+    #[error(
+        "the kept evidence of a run does not open: it was changed, is of another version, or was sealed under another \
+         key; restore it from a backup, or leave the run out"
+    )]
+    EvidenceClosed,
     /// The same keys twice. Two halves of a cell would be judged apart.
     #[error("the table handed to the gate has the same cell twice; report this as a defect")]
     CellTwice,
@@ -176,6 +189,8 @@ impl GateError {
             GateError::EvidenceLength => "GATE_EVIDENCE_LENGTH",
             GateError::EvidenceMissing => "GATE_EVIDENCE_MISSING",
             GateError::EvidenceContradiction => "GATE_EVIDENCE_CONTRADICTION",
+            GateError::EvidenceNotKept { .. } => "GATE_EVIDENCE_NOT_KEPT",
+            GateError::EvidenceClosed => "GATE_EVIDENCE_CLOSED",
             GateError::CellTwice => "GATE_CELL_TWICE",
             GateError::Step { .. } => "GATE_STEP",
         }
@@ -188,7 +203,8 @@ impl GateError {
             | GateError::ColumnNameTooLong { .. }
             | GateError::ColumnKind { .. }
             | GateError::StatisticKind { .. }
-            | GateError::Reviewers => Family::Caller,
+            | GateError::Reviewers
+            | GateError::EvidenceNotKept { .. } => Family::Caller,
             GateError::TooManyGroups { .. }
             | GateError::TooMuchText { .. }
             | GateError::TooManyCells { .. }
@@ -202,6 +218,7 @@ impl GateError {
             | GateError::EvidenceLength
             | GateError::EvidenceMissing
             | GateError::EvidenceContradiction
+            | GateError::EvidenceClosed
             | GateError::CellTwice
             | GateError::Step { .. } => Family::Bug,
         }

@@ -6,7 +6,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema, UInt32Type};
 
-use crate::column::{check_columns, is_integer, is_number};
+use crate::column::{check_columns, is_integer, is_number, released_type};
 use crate::error::GateError;
 use crate::evidence::EvidenceColumns;
 
@@ -57,7 +57,7 @@ pub enum Levels {
 }
 
 /// What a value column holds, and so how it is rounded and completed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Statistic {
     /// A number of rows. Additive, and rounded to `rounding.count_base`.
     Rows {
@@ -78,7 +78,7 @@ pub enum Statistic {
 }
 
 /// The quantiles asked of one argument.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Quantiles {
     /// The argument's position in [`EvidenceColumns::contributions`].
     pub contributions: usize,
@@ -87,7 +87,7 @@ pub struct Quantiles {
 }
 
 /// A fitted model.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Fit {
     /// Its arguments' positions in [`EvidenceColumns::contributions`].
     pub contributions: Vec<usize>,
@@ -109,6 +109,14 @@ impl Key {
 }
 
 impl Statistic {
+    /// Whether the statistic of a whole is the sum of those of its parts.
+    pub(crate) fn is_additive(self) -> bool {
+        match self {
+            Statistic::Rows { .. } | Statistic::Sum => true,
+            Statistic::Units { .. } | Statistic::Real => false,
+        }
+    }
+
     fn is_count(self) -> bool {
         matches!(self, Statistic::Rows { .. } | Statistic::Units { .. })
     }
@@ -137,6 +145,39 @@ impl Shape {
         self.keys.len() + usize::from(self.has_set_column())
     }
 
+    /// The positions of the keys of one set.
+    pub(crate) fn keys_of(&self, set: usize) -> Vec<usize> {
+        (0..self.keys.len())
+            .filter(|key| self.sets[set][*key])
+            .collect()
+    }
+
+    /// Whether some statistic of a whole is more than the sum of those of its parts.
+    pub(crate) fn has_own_numbers(&self) -> bool {
+        self.statistics.iter().any(|of| !of.is_additive())
+    }
+
+    /// Per grouping set the one it is derived from: the first finest set that has all of its keys. None for the finest.
+    pub(crate) fn parents(&self) -> Vec<Option<usize>> {
+        let has_all = |larger: &[bool], smaller: &[bool]| {
+            larger
+                .iter()
+                .zip(smaller)
+                .all(|(of_larger, of_smaller)| *of_larger || !of_smaller)
+        };
+        // Of two equal sets the first is the finer one.
+        let is_below = |set: usize, other: usize| {
+            let (smaller, larger) = (&self.sets[set], &self.sets[other]);
+            has_all(larger, smaller) && (smaller != larger || other < set)
+        };
+        let sets = 0..self.sets.len();
+        let is_finest = |set: usize| !sets.clone().any(|other| is_below(set, other));
+        let finest: Vec<usize> = sets.clone().filter(|set| is_finest(*set)).collect();
+        sets.clone()
+            .map(|set| finest.iter().copied().find(|other| is_below(set, *other)))
+            .collect()
+    }
+
     /// Checks the shape against itself, the columns of the table, and the evidence. Nothing here depends on the data.
     ///
     /// # Errors
@@ -163,7 +204,19 @@ impl Shape {
         if self.has_set_column() && schema.field(keys).data_type() != &DataType::UInt32 {
             return Err(GateError::Shape);
         }
+        self.check_domains(schema)?;
         self.check_statistics(schema)
+    }
+
+    fn check_domains(&self, schema: &Schema) -> Result<(), GateError> {
+        for (key, field) in self.keys.iter().zip(schema.fields()) {
+            if let Levels::Closed(values) = &key.levels
+                && released_type(values.data_type()) != released_type(field.data_type())
+            {
+                return Err(GateError::Shape);
+            }
+        }
+        Ok(())
     }
 
     fn fits_evidence(&self, evidence: &EvidenceColumns) -> bool {
@@ -195,29 +248,19 @@ impl Shape {
     /// The grouping set of each row.
     ///
     /// # Errors
-    /// [`GateError::Shape`] where a row names no set, or has a key that its set leaves out.
+    /// [`GateError::Shape`] where a row names no set.
     pub(crate) fn sets_of(&self, cells: &RecordBatch) -> Result<Vec<u32>, GateError> {
-        let sets = if self.has_set_column() {
-            let column = cells.column(self.keys.len());
-            let column = column.as_primitive_opt::<UInt32Type>();
-            let column = column.ok_or(GateError::Shape)?;
-            let named = |set: &u32| (*set as usize) < self.sets.len();
-            if column.null_count() > 0 || !column.values().iter().all(named) {
-                return Err(GateError::Shape);
-            }
-            column.values().to_vec()
-        } else {
-            vec![0; cells.num_rows()]
-        };
-        for (key, column) in cells.columns()[..self.keys.len()].iter().enumerate() {
-            let left_out =
-                |(row, set): (usize, &u32)| !self.sets[*set as usize][key] && !column.is_null(row);
-            // Dictionaries may hold null as a value; then the canonical form tells, later.
-            if column.as_any_dictionary_opt().is_none() && sets.iter().enumerate().any(left_out) {
-                return Err(GateError::Shape);
-            }
+        if !self.has_set_column() {
+            return Ok(vec![0; cells.num_rows()]);
         }
-        Ok(sets)
+        let column = cells.column(self.keys.len());
+        let column = column.as_primitive_opt::<UInt32Type>();
+        let column = column.ok_or(GateError::Shape)?;
+        let named = |set: &u32| (*set as usize) < self.sets.len();
+        if column.null_count() > 0 || !column.values().iter().all(named) {
+            return Err(GateError::Shape);
+        }
+        Ok(column.values().to_vec())
     }
 }
 

@@ -3,6 +3,7 @@
 use arrow::array::RecordBatch;
 
 use crate::error::GateError;
+use crate::ground::Ground;
 use crate::record::{DecisionRecord, ReviewReason, Reviewer};
 use crate::released::{Recorder, Released};
 
@@ -24,6 +25,8 @@ pub struct Judged {
     pub(crate) batch: RecordBatch,
     pub(crate) arrow_ipc: Vec<u8>,
     pub(crate) record: DecisionRecord,
+    /// What it was judged on, unless it is too large to be kept.
+    pub(crate) ground: Option<Ground>,
 }
 
 /// A judged table that leaves only with an [`Approval`]. It shows its decision and nothing else.
@@ -100,6 +103,10 @@ impl Reviewed {
     /// Why people have to look at the table.
     pub fn review(&self) -> &[ReviewReason] {
         &self.judged.record.review
+    }
+
+    pub(crate) fn judged(&self) -> &Judged {
+        &self.judged
     }
 
     /// The table as one that may leave. Who approved it goes on record.

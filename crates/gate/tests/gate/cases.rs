@@ -338,7 +338,7 @@ fn the_decision_is_recorded_as_a_stable_json_object() {
         "{{\"cells_released\":1,\"cells_withheld\":1,\"cells_withheld_at_most\":10,\"withheld_by\":{{\"units\":1,\"rows\":1,\
          \"not_finite\":0,\"dominance\":0,\"p_ratio\":0,\"homogeneity\":0,\"fit\":0,\"quantile\":0,\"off_domain\":0,\
          \"complement\":0,\"class_disclosure\":0}},\"cells_negative\":0,\"review\":[],\"approved_by\":[],\
-         \"evidence_kept\":false,\"policy_digest\":\"{}\",\"table_digest\":\"{}\"}}",
+         \"evidence_kept\":true,\"policy_digest\":\"{}\",\"table_digest\":\"{}\"}}",
         Policy::built_in_default().digest(),
         released.digest()
     );
