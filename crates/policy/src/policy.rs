@@ -34,7 +34,16 @@ impl Policy {
     /// # Errors
     /// Text that is not TOML, unknown keys, wrong types, and values outside floor and ceiling, each with its place.
     pub fn from_toml(text: &str, source_name: &str) -> Result<Policy, PolicyError> {
-        parse(text, source_name)
+        Ok(parse(text, source_name, Policy::default_values())?.policy)
+    }
+
+    /// Reads a policy for a layer below the domain's: a dataset's or a grant's. It differs from [`Policy::from_toml`] in
+    /// one thing: a key left out asks for nothing beyond the floor, so that what the domain says holds.
+    ///
+    /// # Errors
+    /// Those of [`Policy::from_toml`].
+    pub fn layer_from_toml(text: &str, source_name: &str) -> Result<Policy, PolicyError> {
+        Ok(parse(text, source_name, Policy::laxest_values())?.policy)
     }
 
     /// The policy of [`DEFAULT_TOML`], from the compiled-in defaults, which a test holds equal to that file.
@@ -47,6 +56,10 @@ impl Policy {
 
     pub(crate) fn new(names: BTreeSet<String>, values: [u64; KEYS]) -> Policy {
         Policy { names, values }
+    }
+
+    pub(crate) fn laxest_values() -> [u64; KEYS] {
+        Key::ALL.map(Key::laxest)
     }
 
     pub(crate) fn default_values() -> [u64; KEYS] {
