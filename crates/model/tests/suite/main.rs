@@ -13,6 +13,7 @@ mod fuzz;
 mod guests;
 mod hostile;
 mod independence;
+mod limits;
 mod nan;
 mod packaging;
 mod rust;
