@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod faults;
+mod sigsum;
 
 use std::fs;
 use std::path::PathBuf;
@@ -423,7 +424,7 @@ fn a_signature_does_not_make_an_entry() {
     let mut log = place.open(&dir);
     let spaced = entries("new", 0..1)[0].to_canonical().unwrap();
     let spaced = [spaced.as_slice(), b" "].concat();
-    log.commit(log.plan(&[spaced]).unwrap()).unwrap();
+    log.commit(log.plan(&[&spaced]).unwrap()).unwrap();
     assert_eq!(
         log.entry(2).unwrap_err().code(),
         "AUDIT_ENTRY_NOT_CANONICAL"
