@@ -13,6 +13,7 @@ use crate::error::AuditError;
 use crate::files::Files;
 use crate::key::VerifierKey;
 use crate::layout::{CHECKPOINT, Kind, Slot, TILE_WIDTH};
+use crate::log::BATCH_ENTRIES_MAX;
 use crate::tree::{Frontier, hash_at};
 
 pub use stray::STRAY_FILES_MAX;
@@ -46,15 +47,13 @@ pub struct LogReport {
 /// The first fault found, with the file it is in: `AUDIT_NO_LOG`, `AUDIT_CHECKPOINT_MALFORMED`,
 /// `AUDIT_CHECKPOINT_UNSIGNED`, `AUDIT_FILE_MISSING`, `AUDIT_FILE_LENGTH`, `AUDIT_NOT_A_FILE`, `AUDIT_BUNDLE_CUT`,
 /// `AUDIT_BUNDLE_ENTRY`, `AUDIT_ENTRY_MISMATCH`, `AUDIT_TILE_MISMATCH`, `AUDIT_OBSOLETE_MISMATCH`,
-/// `AUDIT_ENTRIES_REPLACED`, `AUDIT_ROOT_MISMATCH`; `AUDIT_IO`.
+/// `AUDIT_ENTRIES_REPLACED`, `AUDIT_ROOT_MISMATCH`, `AUDIT_ROLLED_BACK`; `AUDIT_IO`.
 pub fn verify_log(
     dir: &Path,
     key: &VerifierKey,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<LogReport, AuditError> {
-    let files = Files::new(dir);
-    let checkpoint = files.checkpoint(key)?;
-    verify_files(&files, &checkpoint, &[], progress)
+    verify_dir(dir, key, &[], progress)
 }
 
 /// As [`verify_log`], and checks besides that the log continues the one that `before` was signed for: that nothing it
@@ -68,18 +67,41 @@ pub fn verify_log_since(
     before: &Checkpoint,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<LogReport, AuditError> {
-    let files = Files::new(dir);
-    let checkpoint = files.checkpoint(key)?;
-    verify_files(&files, &checkpoint, &[before], progress)
+    verify_dir(dir, key, &[before], progress)
 }
 
-/// As [`verify_log_since`], under checkpoints that are verified already.
+fn verify_dir(
+    dir: &Path,
+    key: &VerifierKey,
+    before: &[&Checkpoint],
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<LogReport, AuditError> {
+    let files = Files::new(dir);
+    let checkpoint = files.checkpoint(key)?;
+    let (report, furthest) = verify_files(&files, &checkpoint, before, progress)?;
+    let Some((file, size_found)) = furthest else {
+        return Ok(report);
+    };
+    // The log may have grown while it was read. What not even the newest checkpoint covers is left by one append at most.
+    let size = files.checkpoint(key)?.size();
+    if size_found > size + BATCH_ENTRIES_MAX as u64 {
+        return Err(AuditError::RolledBack {
+            file,
+            size_found,
+            size,
+        });
+    }
+    Ok(report)
+}
+
+/// As [`verify_log_since`], under checkpoints that are verified already; and the file furthest beyond the checkpoint, with
+/// the size of the least tree it can belong to.
 pub(crate) fn verify_files(
     files: &Files,
     checkpoint: &Checkpoint,
     before: &[&Checkpoint],
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<LogReport, AuditError> {
+) -> Result<(LogReport, Option<(String, u64)>), AuditError> {
     let size = checkpoint.size();
     for before in before {
         not_smaller(before, checkpoint)?;
@@ -104,14 +126,15 @@ pub(crate) fn verify_files(
         return Err(AuditError::Inconsistent { size, size_before });
     }
     let stray = stray::inspect(files, size)?;
-    Ok(LogReport {
+    let report = LogReport {
         origin: checkpoint.origin().to_owned(),
         entries: size,
         root: checkpoint.root(),
         checkpoint: checkpoint.note().to_owned(),
         beyond_checkpoint: stray.beyond_checkpoint,
         unexpected: stray.unexpected,
-    })
+    };
+    Ok((report, stray.furthest))
 }
 
 /// What two checkpoints of one log say without its entries.

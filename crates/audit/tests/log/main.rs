@@ -7,6 +7,7 @@ mod naive;
 mod others;
 mod place;
 mod shared;
+mod table;
 mod tampering;
 
 use std::collections::BTreeSet;
