@@ -8,6 +8,7 @@ mod bad_data;
 mod catalogue;
 mod expected;
 mod joins;
+mod log_http;
 mod models;
 mod numbers;
 mod record;
