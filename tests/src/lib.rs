@@ -34,6 +34,11 @@ pub struct TestDomain {
 impl TestDomain {
     /// Makes and serves an empty domain.
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same, after something was done to its folder before it was served.
+    pub async fn start_with(prepare: impl FnOnce(&Folder)) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let root = temporary.path().join("domain");
         let inbox = temporary.path().join("inbox");
@@ -47,6 +52,7 @@ impl TestDomain {
             person: "wang".to_owned(),
         };
         let first = weir_server::init(&root, &options).await.unwrap();
+        prepare(&Folder::new(&root));
         let serving = weir_server::serve(Domain::open(&root).await.unwrap())
             .await
             .unwrap();

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::vault_settings::VaultConfig;
+use crate::wait::Wait;
 
 /// What a new domain is to be.
 #[derive(Debug, Clone)]
@@ -70,6 +71,7 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         listen: options.listen,
         server_names: vec!["localhost".to_owned(), options.listen.ip().to_string()],
         inboxes: inboxes(&folder, &options.inboxes)?,
+        policy_loosening_wait: Wait::default(),
         vault: options.vault.clone(),
     };
     write_new(&folder.config(), &config.to_toml()?)?;

@@ -17,6 +17,7 @@ use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
+use crate::policies;
 use crate::snapshots;
 
 /// What a caller asks.
@@ -88,7 +89,8 @@ async fn release(
 
     // 5. Judged. The verdict can be read by nobody yet.
     stage("judging each cell at the gate");
-    let judged = weir_gate::judge(unreleased, &domain.policy)?;
+    let policy = policies::policy_in_force(domain, &read.datasets()).await?;
+    let judged = weir_gate::judge(unreleased, &policy)?;
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
@@ -152,6 +154,11 @@ impl Read {
         self.models.sort_by(|one, other| one.name.cmp(&other.name));
         self.models.dedup();
         self
+    }
+
+    fn datasets(&self) -> Vec<String> {
+        let datasets = self.datasets.iter();
+        datasets.map(|read| read.name.clone()).collect()
     }
 
     fn names(&self) -> String {

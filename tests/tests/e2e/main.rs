@@ -9,6 +9,7 @@ mod expected;
 mod joins;
 mod models;
 mod numbers;
+mod policies;
 mod record;
 mod refusals;
 mod rights;
