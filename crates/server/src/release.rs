@@ -7,10 +7,11 @@ use prost::Message;
 use tokio::runtime::Handle;
 use weir_api::v1::RunResult;
 use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
-use weir_catalogue::Manifest;
+use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
-    ColumnRights, Limits, ModelSource, Plan, Query, Reading, RelationSource, Sources, UnitSource,
+    ColumnRights, Declared, Depth, Limits, ModelSource, Plan, Query, Reading, RelationSource,
+    Sources, UnitSource,
 };
 use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 
@@ -67,7 +68,7 @@ async fn release(
     let (sources, read) = sources(domain, &query, &request.snapshots).await?;
 
     // 3. Planned and split: everything up to the aggregate inside, the rest outside.
-    let plan = Plan::new(&query, &sources)?;
+    let plan = Plan::new(&query, &sources, Depth::of(&domain.policy))?;
 
     // 4. Computed inside. Slots bound how many runs hold memory at once; the work is off the threads that serve.
     stage("waiting for a free slot");
@@ -88,7 +89,7 @@ async fn release(
 
     // 5. Judged. The verdict can be read by nobody yet.
     stage("judging each cell at the gate");
-    let judged = weir_gate::judge(unreleased, &domain.policy)?;
+    let judged = weir_gate::judge(unreleased, &domain.policy)?.without_review()?;
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
@@ -231,6 +232,9 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         read: column.is_readable(),
         group: column.may_group(),
         compare: column.may_compare(),
+        is_public: column.role == Role::Public,
+        is_sensitive: column.role == Role::Sensitive,
+        declared: declared(column),
     });
     let model = match model {
         Some(record) => Some(ModelSource {
@@ -244,8 +248,21 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         dataset: dataset.name,
         units: units.collect(),
         rights: rights.collect(),
+        structural: manifest.structural().to_vec(),
         model,
     })
+}
+
+/// What the manifest declares of a column's values.
+fn declared(column: &Column) -> Declared {
+    match &column.content {
+        None => Declared::Nothing,
+        Some(Content::Bounds { .. }) => Declared::Bounds,
+        Some(Content::Domain(_)) => match column.domain_values() {
+            Some(values) => Declared::Values(values),
+            None => Declared::Bounds,
+        },
+    }
 }
 
 /// The newest approved version of a model.
