@@ -10,6 +10,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use weir_gate::Unreleased;
@@ -17,6 +18,7 @@ use weir_gate::Unreleased;
 use crate::error::ComputeError;
 use crate::evidence::{OutOfOrder, TooManyGroups};
 use crate::split::Plan;
+use crate::yielding::yielding;
 
 /// Most groups a run may make before the gate looks at them. Above it a table is useless to everyone but an attacker,
 /// and the policy's own bound on released cells lies far below.
@@ -72,10 +74,13 @@ async fn table(below: &LogicalPlan, limits: Limits) -> Result<RecordBatch, Compu
         .execute_logical_plan(below.clone())
         .await
         .map_err(|error| classify(&error))?;
-    let mut stream = frame
-        .execute_stream()
+    let task = Arc::new(frame.task_ctx());
+    let plan = frame
+        .create_physical_plan()
         .await
+        .and_then(yielding)
         .map_err(|error| classify(&error))?;
+    let mut stream = execute_stream(plan, task).map_err(|error| classify(&error))?;
     let schema = stream.schema();
     let (mut batches, mut groups) = (Vec::new(), 0_usize);
     while let Some(batch) = stream.next().await {

@@ -32,6 +32,7 @@ mod model_call;
 mod names;
 mod planner;
 mod query;
+mod reads;
 mod relations;
 mod rewrite;
 mod rights;
@@ -40,6 +41,7 @@ mod statistics;
 mod total;
 mod unit_model;
 mod units;
+mod yielding;
 
 pub use compute::{GROUPS_MAX, Limits};
 pub use error::{ComputeError, Family, Place, SqlError};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{SecondsFormat, Utc};
 use prost::Message;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use weir_api::v1::RunResult;
 use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
 use weir_catalogue::{Column, Content, Manifest, Role};
@@ -18,6 +19,7 @@ use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
+use crate::grants::{self, Lease, Need};
 use crate::policies;
 use crate::snapshots;
 
@@ -27,6 +29,8 @@ pub(crate) struct Request {
     pub(crate) sql: String,
     /// Snapshots to read instead of the newest.
     pub(crate) snapshots: Vec<String>,
+    /// The grant to read under; empty for the only one that covers the query.
+    pub(crate) grant: String,
 }
 
 impl Request {
@@ -65,30 +69,56 @@ async fn release(
     stage("checking the query");
     let query = Query::parse(&request.sql)?;
 
-    // 2. What it reads is looked up with the caller's authority. Only here do names become data.
-    let (sources, read) = sources(domain, &query, &request.snapshots).await?;
+    // 2. What it reads is looked up, and held against the caller's grant before anything is opened. Only then do names
+    //    become data. From here on the lease watches: what is taken back stops the run where it stands.
+    let (found, read) = find_all(domain, &query, &request.snapshots).await?;
+    let id = (request.run.as_str(), request.digest());
+    let need = read.need();
+    let mut lease = grants::lease(domain, caller, id, &request.grant, need).await?;
+    let sources = open_all(domain, found).await?;
 
     // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is taken once, here: what is
     //    computed for it is judged by it.
-    let policy = policies::policy_in_force(domain, &read.datasets()).await?;
+    //    The grant may ask for more, and has to name every column that the plan reads.
+    let policy = lease
+        .layers()?
+        .into_iter()
+        .fold(
+            policies::layers_in_force(domain, &read.datasets()).await?,
+            |all, (layer, own)| all.with(layer, own),
+        )
+        .policy()
+        .clone();
     let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
+    lease.covers_columns(&plan.columns_read()?)?;
 
-    // 4. Computed inside. Slots bound how many runs hold memory at once; the work is off the threads that serve.
-    stage("waiting for a free slot");
-    let slot = Arc::clone(&domain.run_slots)
-        .acquire_owned()
-        .await
-        .map_err(|_| stopping())?;
-    stage("computing inside the domain");
-    let handle = Handle::current();
-    let (plan, unreleased) = tokio::task::spawn_blocking(move || {
-        let unreleased = handle.block_on(plan.compute(Limits::default()));
-        drop(slot);
-        (plan, unreleased)
-    })
-    .await
-    .map_err(|_| panicked())?;
-    let unreleased = unreleased?;
+    // 4. Computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work is off the threads
+    //    that serve.
+    lease.begin().await?;
+    let (going_on, dropped) = oneshot::channel::<()>();
+    let work = async {
+        stage("waiting for a free slot");
+        let slot = Arc::clone(&domain.run_slots)
+            .acquire_owned()
+            .await
+            .map_err(|_| stopping())?;
+        stage("computing inside the domain");
+        let handle = Handle::current();
+        let computing = tokio::task::spawn_blocking(move || {
+            let unreleased = handle.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = dropped => Err(stopping()),
+                    computed = plan.compute(Limits::default()) => computed.map_err(Fault::from),
+                }
+            });
+            drop(slot);
+            unreleased.map(|unreleased| (plan, unreleased))
+        });
+        computing.await.map_err(|_| panicked())?
+    };
+    let (plan, unreleased) = lease.while_it_holds(work).await?;
+    drop(going_on);
 
     // 5. Judged. The verdict can be read by nobody yet.
     stage("judging each cell at the gate");
@@ -104,6 +134,7 @@ async fn release(
         run: request.run.clone(),
         request_digest: request.digest(),
         read,
+        lease,
     };
     let (released, recorded) = tokio::task::spawn_blocking(move || judged.release(&mut recorder))
         .await
@@ -163,6 +194,17 @@ impl Read {
         datasets.map(|read| read.name.clone()).collect()
     }
 
+    /// What a grant has to cover.
+    fn need(&self) -> Need {
+        let models = self.models.iter();
+        Need {
+            datasets: self.datasets(),
+            models: models
+                .map(|model| (model.name.clone(), model.digest.to_string()))
+                .collect(),
+        }
+    }
+
     fn names(&self) -> String {
         let names: Vec<&str> = self
             .datasets
@@ -180,11 +222,12 @@ struct Found {
     model: Option<ModelRecord>,
 }
 
-async fn sources(
+/// The records behind every relation of a query. Nothing is opened.
+async fn find_all(
     domain: &Arc<Domain>,
     query: &Query,
     pinned: &[String],
-) -> Result<(Sources, Read), Fault> {
+) -> Result<(Vec<Found>, Read), Fault> {
     let (mut all, mut read) = (Vec::new(), Read::default());
     for reading in query.readings() {
         let found = find(domain, reading, pinned).await?;
@@ -193,6 +236,10 @@ async fn sources(
     }
     let used: Vec<&str> = all.iter().map(|found| found.snapshot.as_str()).collect();
     snapshots::all_used(pinned, &used)?;
+    Ok((all, read.in_order()))
+}
+
+async fn open_all(domain: &Arc<Domain>, all: Vec<Found>) -> Result<Sources, Fault> {
     let opened = Arc::clone(domain);
     let relations = tokio::task::spawn_blocking(move || {
         let relations = all.into_iter().map(|found| open(&opened, found));
@@ -200,10 +247,9 @@ async fn sources(
     })
     .await
     .map_err(|_| panicked())?;
-    let sources = Sources {
+    Ok(Sources {
         relations: relations?,
-    };
-    Ok((sources, read.in_order()))
+    })
 }
 
 async fn find(domain: &Domain, reading: &Reading, pinned: &[String]) -> Result<Found, Fault> {
@@ -298,6 +344,7 @@ struct ReleaseRecorder {
     run: String,
     request_digest: Digest,
     read: Read,
+    lease: Lease,
 }
 
 /// A decision that is in the log.
@@ -324,7 +371,10 @@ impl Recorder for ReleaseRecorder {
             table_digest: decision.table_digest.parse()?,
         };
         Ok(Recorded {
-            receipt: self.domain.record.append(self.caller.actor(), event)?,
+            // After a last look at the lease, while nobody can take it back.
+            receipt: self.lease.record_blocking(decision.cells_released, || {
+                self.domain.record.append(self.caller.actor(), event)
+            })?,
             datasets: self.read.names(),
             decision: decision.clone(),
         })
