@@ -30,6 +30,7 @@ mod codes;
 mod column;
 mod encode;
 mod error;
+mod estimate;
 mod evidence;
 mod first_units;
 mod ground;
@@ -50,6 +51,7 @@ mod verdict;
 
 pub use column::{COLUMN_NAME_BYTES_MAX, COLUMNS_MAX};
 pub use error::{Family, GateError};
+pub use estimate::{ShareWithheld, share_withheld};
 pub use evidence::{Contributions, Contributors, EvidenceColumns, TOP_UNITS};
 pub use first_units::FirstUnits;
 pub use judge::judge;
