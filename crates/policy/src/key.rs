@@ -1,12 +1,12 @@
 //! The keys a policy has, and what is done with each of them alike.
 
-use crate::spec::{self, Spec};
+use crate::spec::{self, OFF, Spec};
 
 /// How many limits a policy holds.
 pub(crate) const KEYS: usize = 19;
 
 /// One limit of a policy. The discriminant is its place in the policy's array of values.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Key {
     UnitsMin = 0,
     RowsMin = 1,
@@ -90,6 +90,23 @@ impl Key {
         format!("{}.{}", spec.table, spec.name)
     }
 
+    /// The laxest value that a policy can have: the floor, or not set where that is allowed.
+    pub(crate) fn laxest(self) -> u64 {
+        let spec = self.spec();
+        if spec.larger_is_stricter {
+            spec.floor
+        } else if spec.default == OFF {
+            OFF
+        } else {
+            spec.ceiling
+        }
+    }
+
+    /// The value as a file would have it, unless it is not set.
+    pub(crate) fn write(self, value: u64) -> Option<String> {
+        (value != OFF).then(|| self.spec().form.write(value))
+    }
+
     /// The stricter of two values.
     pub(crate) fn stricter(self, left: u64, right: u64) -> u64 {
         if self.spec().larger_is_stricter {
@@ -102,9 +119,8 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
-    use super::Key;
+    use super::{Key, OFF};
     use crate::form::Form;
-    use crate::spec::OFF;
 
     #[test]
     fn every_default_lies_between_floor_and_ceiling() {

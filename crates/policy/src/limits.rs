@@ -2,7 +2,6 @@
 
 use crate::key::Key;
 use crate::policy::Policy;
-use crate::spec::OFF;
 
 /// One limit of a policy, as text. Values are written as a policy file would have them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,32 +33,15 @@ impl Policy {
     }
 }
 
-fn limit(key: Key, value: u64) -> Limit {
+pub(crate) fn limit(key: Key, value: u64) -> Limit {
     let spec = key.spec();
     Limit {
         key: key.path(),
-        value: written(key, value),
-        floor: written(key, laxest(key)),
-        default: written(key, spec.default),
+        value: key.write(value),
+        floor: key.write(key.laxest()),
+        default: key.write(spec.default),
         larger_is_stricter: spec.larger_is_stricter,
         meaning: spec.meaning,
         source: spec.source,
     }
-}
-
-/// The laxest value a policy can have.
-pub(crate) fn laxest(key: Key) -> u64 {
-    let spec = key.spec();
-    if spec.larger_is_stricter {
-        spec.floor
-    } else if spec.default == OFF {
-        OFF
-    } else {
-        spec.ceiling
-    }
-}
-
-/// The value as a file would have it, unless it is not set.
-pub(crate) fn written(key: Key, value: u64) -> Option<String> {
-    (value != OFF).then(|| key.spec().form.write(value))
 }

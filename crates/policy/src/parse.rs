@@ -1,6 +1,6 @@
 //! From text to policy. The text is untrusted: it is bounded, every key must be known, every value is checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
@@ -25,7 +25,17 @@ const SIMILARITY_MIN: f64 = 0.5;
 /// Joins the layer names of a folded policy.
 const NAME_SEPARATOR: char = '+';
 
-pub(crate) fn parse(text: &str, source: &str) -> Result<Policy, PolicyError> {
+/// What a text says: the policy, and where in the text each key stands that is there.
+pub(crate) struct Parsed {
+    pub(crate) policy: Policy,
+    pub(crate) written: Written,
+}
+
+/// The keys of a text, with the places of their values.
+pub(crate) type Written = BTreeMap<Key, Place>;
+
+/// Reads a text. A key left out has its value in `base`.
+pub(crate) fn parse(text: &str, source: &str, base: [u64; KEYS]) -> Result<Parsed, PolicyError> {
     if text.len() > POLICY_BYTES_MAX {
         return Err(PolicyError::TooLarge {
             source_name: source.to_owned(),
@@ -35,12 +45,13 @@ pub(crate) fn parse(text: &str, source: &str) -> Result<Policy, PolicyError> {
     let reader = Reader { text, source };
     let root = DeTable::parse(text).map_err(|error| reader.syntax(&error))?;
     let mut names = None;
-    let mut values = Policy::default_values();
+    let mut values = base;
+    let mut written = Written::new();
     for (key, value) in root.get_ref() {
         match (key.get_ref().as_ref(), value.get_ref()) {
             ("name", _) => names = Some(reader.names(value)?),
             (table, DeValue::Table(entries)) if is_table(table) => {
-                reader.table(table, entries, &mut values)?
+                reader.table(table, entries, &mut values, &mut written)?
             }
             (table, found) if is_table(table) => {
                 let place = reader.place(value.span().start);
@@ -57,7 +68,10 @@ pub(crate) fn parse(text: &str, source: &str) -> Result<Policy, PolicyError> {
     let names = names.ok_or_else(|| PolicyError::NameMissing {
         source_name: source.to_owned(),
     })?;
-    Ok(Policy::new(names, values))
+    Ok(Parsed {
+        policy: Policy::new(names, values),
+        written,
+    })
 }
 
 fn is_table(name: &str) -> bool {
@@ -87,12 +101,14 @@ impl Reader<'_> {
         table: &str,
         entries: &DeTable<'_>,
         values: &mut [u64; KEYS],
+        written: &mut Written,
     ) -> Result<(), PolicyError> {
         for (name, value) in entries {
             let key = Key::find(table, name.get_ref()).ok_or_else(|| {
                 self.unknown(name.span().start, &format!("{table}.{}", name.get_ref()))
             })?;
             values[key as usize] = self.limit(key, value)?;
+            written.insert(key, self.place(value.span().start));
         }
         Ok(())
     }

@@ -34,7 +34,16 @@ impl Policy {
     /// # Errors
     /// Text that is not TOML, unknown keys, wrong types, and values outside floor and ceiling, each with its place.
     pub fn from_toml(text: &str, source_name: &str) -> Result<Policy, PolicyError> {
-        parse(text, source_name)
+        Ok(parse(text, source_name, Policy::default_values())?.policy)
+    }
+
+    /// Reads a policy for a layer below the domain's: a dataset's or a grant's. It differs from [`Policy::from_toml`] in
+    /// one thing: a key left out asks for nothing beyond the floor, so that what the domain says holds.
+    ///
+    /// # Errors
+    /// Those of [`Policy::from_toml`].
+    pub fn layer_from_toml(text: &str, source_name: &str) -> Result<Policy, PolicyError> {
+        Ok(parse(text, source_name, Policy::laxest_values())?.policy)
     }
 
     /// The policy of [`DEFAULT_TOML`], from the compiled-in defaults, which a test holds equal to that file.
@@ -45,8 +54,20 @@ impl Policy {
         }
     }
 
+    /// A layer that asks for nothing: under it, what the other layers say holds.
+    pub fn silent() -> Policy {
+        Policy {
+            names: BTreeSet::from(["none".to_owned()]),
+            values: Policy::laxest_values(),
+        }
+    }
+
     pub(crate) fn new(names: BTreeSet<String>, values: [u64; KEYS]) -> Policy {
         Policy { names, values }
+    }
+
+    pub(crate) fn laxest_values() -> [u64; KEYS] {
+        Key::ALL.map(Key::laxest)
     }
 
     pub(crate) fn default_values() -> [u64; KEYS] {

@@ -54,7 +54,7 @@ prop_compose! {
 }
 
 /// Whether `a` asks at least as much as `b` in every key, read from the limits as text: a second implementation.
-fn no_laxer(a: &Policy, b: &Policy) -> bool {
+pub(crate) fn no_laxer(a: &Policy, b: &Policy) -> bool {
     let number = |text: &Option<String>| match text.as_deref() {
         None => f64::INFINITY,
         Some("true") => 1.0,
@@ -82,7 +82,7 @@ fn laxest() -> Policy {
 }
 
 prop_compose! {
-    fn policy()(
+    pub(crate) fn policy()(
         name in "[a-c][a-z0-9-]{0,3}",
         units in UNITS_MIN_FLOOR..40,
         rows in ROWS_MIN_FLOOR..40,
@@ -97,6 +97,20 @@ prop_compose! {
             + &contribution_limits(shares, ratio, zeros)
             + &rest[2];
         Policy::from_toml(&text, "random").unwrap()
+    }
+}
+
+prop_compose! {
+    /// A layer that names any of a policy's keys.
+    pub(crate) fn layer()(policy in policy(), named in proptest::collection::vec(any::<bool>(), 19)) -> Policy {
+        let lines: String = policy
+            .limits()
+            .into_iter()
+            .zip(named)
+            .filter(|(_, named)| *named)
+            .filter_map(|(limit, _)| Some(format!("{} = {}\n", limit.key, limit.value?)))
+            .collect();
+        Policy::layer_from_toml(&format!("name = \"{}\"\n{lines}", policy.name()), "layer").unwrap()
     }
 }
 
