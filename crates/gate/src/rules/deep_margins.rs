@@ -99,7 +99,7 @@ fn difference(of: &Neighbours<'_>, loose: &[usize], open: Open, other: u32) -> O
 }
 
 /// Level by level: `nobody` has for each cell the sets of so many keys that leave nobody outside.
-fn by_levels(
+pub(super) fn by_levels(
     of: &Neighbours<'_>,
     loose: &[usize],
     complement: &mut Complement<'_>,

@@ -28,7 +28,7 @@ fn through(
 fn random(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok();
     ProptestConfig {
-        max_shrink_iters: 500,
+        max_shrink_iters: std::env::var("PROPTEST_MAX_SHRINK_ITERS").map_or(500, |_| 0),
         ..ProptestConfig::with_cases(asked.and_then(|cases| cases.parse().ok()).unwrap_or(cases))
     }
 }
