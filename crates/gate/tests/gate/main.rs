@@ -19,6 +19,7 @@ mod extract;
 mod plain;
 mod properties;
 mod published;
+mod published_gauss;
 mod published_tools;
 mod second;
 mod table;
