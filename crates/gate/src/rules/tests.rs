@@ -145,8 +145,9 @@ proptest! {
             (!few && keys.count_ones() > 1).then_some(Open { cell, keys })
         }).collect();
         let mut complement = Complement::of(&evidence[0], units_min as u64);
-        let by_pairs = judge_deep(&of, &keys, &mut complement, open.clone());
-        let mut levels = by_levels(&of, &keys, &mut complement, open.clone(), usize::MAX)
+        let single: Vec<Vec<usize>> = keys.iter().map(|key| vec![*key]).collect();
+        let by_pairs = judge_deep(&of, &single, &mut complement, open.clone());
+        let mut levels = by_levels(&of, &single, &mut complement, open.clone(), usize::MAX)
             .map_err(|_| TestCaseError::fail("levels"))?;
         levels.sort_unstable();
         prop_assert_eq!(by_pairs.ok(), Some(levels.clone()));
@@ -154,7 +155,7 @@ proptest! {
             .filter(|cell| cells.has_few(*cell as usize, units_min)).collect();
         prop_assert_eq!(levels, by_force);
         if !open.is_empty() {
-            let refused = by_levels(&of, &keys, &mut complement, open, 1);
+            let refused = by_levels(&of, &single, &mut complement, open, 1);
             prop_assert_eq!(refused.err(), Some(GateError::TooManyMargins));
         }
     }

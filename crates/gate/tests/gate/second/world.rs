@@ -8,7 +8,7 @@ pub(super) const KEYS: usize = 3;
 
 /// One row of raw data.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(crate) struct Row {
     pub(super) keys: [Option<i64>; KEYS],
     /// The units the row is about, one of each kind; none where the row names none.
     pub(super) units: [Option<u32>; 2],
@@ -23,7 +23,7 @@ pub(super) struct Row {
 
 /// A statistic over the rows of a cell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Stat {
+pub(crate) enum Stat {
     CountRows,
     CountNotes,
     CountUnits(usize),
@@ -43,14 +43,14 @@ impl Stat {
 
 /// What is declared of a key's values.
 #[derive(Clone, Debug)]
-pub(super) enum Domain {
+pub(crate) enum Domain {
     Open,
     Bounded,
     Closed(Vec<Option<i64>>),
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct KeyOf {
+pub(crate) struct KeyOf {
     pub(super) domain: Domain,
     pub(super) fixed: bool,
     pub(super) public: bool,
@@ -58,7 +58,7 @@ pub(super) struct KeyOf {
 
 /// What a query asks.
 #[derive(Clone, Debug)]
-pub(super) struct Query {
+pub(crate) struct Query {
     pub(super) keys: Vec<KeyOf>,
     pub(super) sets: Vec<Vec<bool>>,
     pub(super) stats: Vec<Stat>,
@@ -73,7 +73,7 @@ pub(super) struct Query {
 
 /// What a policy file says, in parts per 10,000 where it is a fraction.
 #[derive(Clone, Debug)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     pub(super) units_min: usize,
     pub(super) rows_min: usize,
     pub(super) complement_units_min: usize,
@@ -93,7 +93,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn policy(&self) -> Policy {
+    pub(crate) fn policy(&self) -> Policy {
         let fraction = |parts: i128| format!("{}.{:04}", parts / 10_000, parts % 10_000);
         let shares: String = self
             .share_max
@@ -128,7 +128,7 @@ impl Limits {
 }
 
 /// Round limits, which small whole numbers meet exactly, and any others.
-pub(super) fn limits() -> impl Strategy<Value = Limits> {
+pub(crate) fn limits() -> impl Strategy<Value = Limits> {
     let share = || {
         prop_oneof![
             proptest::sample::select(vec![7_500_i128, 8_000, 9_000, 9_500]),
@@ -346,7 +346,7 @@ pub(super) fn rows_for(query: &Query) -> impl Strategy<Value = Vec<Row>> + use<>
 }
 
 /// A query with rows that suit it.
-pub(super) fn world() -> impl Strategy<Value = (Query, Vec<Row>)> {
+pub(crate) fn world() -> impl Strategy<Value = (Query, Vec<Row>)> {
     query().prop_flat_map(|query| {
         let rows = rows_for(&query);
         (Just(query), rows)
