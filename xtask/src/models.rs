@@ -1,7 +1,8 @@
 //! Rebuilds the example models with their ordinary toolchains, or compares a rebuild with what is committed.
 //!
-//! A model is built in three steps: the toolchain makes a core module, the WIT signature is embedded in it, and both are
-//! packaged as a component. Each step is deterministic, so the same toolchain gives the same bytes anywhere.
+//! A model is built in three steps: the toolchain makes a core module, the WIT signature is embedded in it (Rust's has done
+//! that itself), and both are packaged as a component. Each step is deterministic, so the same toolchain gives the same
+//! bytes anywhere.
 
 use std::borrow::Cow;
 use std::fs;
@@ -18,6 +19,9 @@ use wit_parser::{PackageName, Resolve};
 const ASSEMBLYSCRIPT: &str = "assemblyscript@0.28.20";
 /// Version of clang whose output is committed: Debian 12 ships it.
 const CLANG_MAJOR: &str = "14";
+/// Version of rustc whose output is committed.
+const RUSTC: &str = "1.95";
+const RUST_TARGET: &str = "wasm32-unknown-unknown";
 
 /// One example model.
 struct Example {
@@ -29,9 +33,10 @@ struct Example {
 enum Toolchain {
     Clang,
     AssemblyScript,
+    Rust,
 }
 
-const EXAMPLES: [Example; 2] = [
+const EXAMPLES: [Example; 4] = [
     Example {
         name: "disruption",
         source: "model.c",
@@ -41,6 +46,16 @@ const EXAMPLES: [Example; 2] = [
         name: "pace",
         source: "model.ts",
         toolchain: Toolchain::AssemblyScript,
+    },
+    Example {
+        name: "strain",
+        source: "Cargo.toml",
+        toolchain: Toolchain::Rust,
+    },
+    Example {
+        name: "business",
+        source: "Cargo.toml",
+        toolchain: Toolchain::Rust,
     },
 ];
 
@@ -89,9 +104,11 @@ fn build(example: &Example, folder: &Path, scratch: &Path) -> Result<Vec<u8>, St
     match example.toolchain {
         Toolchain::Clang => clang(&source, &module)?,
         Toolchain::AssemblyScript => assemblyscript(&source, &module)?,
+        Toolchain::Rust => rust(example.name, &source, scratch, &module)?,
     }
     let bytes = fs::read(&module).map_err(|error| failed("read", &module, &error))?;
-    package(bytes, &folder.join("model.wit"))
+    let signed = matches!(example.toolchain, Toolchain::Rust);
+    package(bytes, &folder.join("model.wit"), signed)
         .map_err(|error| format!("packaging `{}`: {error}", example.name))
 }
 
@@ -144,6 +161,35 @@ fn assemblyscript(source: &Path, module: &Path) -> Result<(), String> {
     output(&mut command, "install Node.js 20 or later with npm").map(drop)
 }
 
+/// Cargo with the folder's own lock file. What it makes carries its signature.
+fn rust(name: &str, manifest: &Path, scratch: &Path, module: &Path) -> Result<(), String> {
+    let help = "install Rust with the target wasm32-unknown-unknown (`rustup target add wasm32-unknown-unknown`)";
+    let version = output(Command::new("rustc").arg("--version"), help)?;
+    let version = version.split_whitespace().nth(1).unwrap_or_default();
+    if !version.starts_with(RUSTC) {
+        println!("note: rustc is {version}, the committed models were built with {RUSTC}");
+    }
+    let built = scratch.join("rust");
+    let mut command = Command::new("cargo");
+    command
+        .args(["build", "--locked", "--release", "--target", RUST_TARGET])
+        .arg("--manifest-path")
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(&built)
+        // What the caller's own build is made with is no part of the model's.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    output(&mut command, help)?;
+    let made = built
+        .join(RUST_TARGET)
+        .join("release")
+        .join(format!("{name}.wasm"));
+    fs::copy(&made, module)
+        .map(drop)
+        .map_err(|error| failed("copy", &made, &error))
+}
+
 /// Runs a tool and returns what it printed.
 fn output(command: &mut Command, help: &str) -> Result<String, String> {
     let tool = command.get_program().to_string_lossy().into_owned();
@@ -161,13 +207,17 @@ fn output(command: &mut Command, help: &str) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Embeds the signature, makes the component, and labels it with the name and version of its WIT package.
-fn package(mut module: Vec<u8>, wit: &Path) -> Result<Vec<u8>, String> {
+/// Embeds the signature unless the module is `signed`, makes the component, and labels it with the name and version of its
+/// WIT package.
+fn package(mut module: Vec<u8>, wit: &Path, signed: bool) -> Result<Vec<u8>, String> {
     let text = fs::read_to_string(wit).map_err(|error| failed("read", wit, &error))?;
     let mut resolve = Resolve::default();
     let package = resolve.push_str(wit, &text).map_err(said)?;
     let world = resolve.select_world(&[package], None).map_err(said)?;
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(said)?;
+    if !signed {
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
+            .map_err(said)?;
+    }
     let encoder = ComponentEncoder::default()
         .validate(true)
         .module(&module)

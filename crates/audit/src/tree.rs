@@ -95,6 +95,13 @@ impl<'a> Tiles<'a> {
     }
 }
 
+/// The root of the first `size` entries, from tiles that hold the siblings of the last of them.
+pub(crate) fn root_at(size: u64, hashes: &impl HashReader) -> Result<Hash, AuditError> {
+    tlog_tiles::tree_hash(size, hashes).map_err(|_| AuditError::Bug {
+        what: "the tiles of an entry do not suffice for a root",
+    })
+}
+
 impl HashReader for Tiles<'_> {
     fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, Error> {
         let read = |&index: &u64| {

@@ -453,12 +453,22 @@ pub(crate) enum AuditCommand {
         /// The log's folder
         #[arg(long, value_name = "DIR")]
         log: Option<PathBuf>,
+        /// A checkpoint seen before: the log must continue it
+        #[arg(long, value_name = "FILE", requires = "log")]
+        since: Option<PathBuf>,
         /// File with the log's public key [default: the identity's]
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
     },
     /// Print the server's newest signed checkpoint
-    Checkpoint,
+    #[command(
+        after_help = "Keep each checkpoint you see; the next must continue it:\n  weir audit checkpoint > monday.txt\n  weir audit checkpoint --since monday.txt > tuesday.txt"
+    )]
+    Checkpoint {
+        /// A checkpoint seen before: the newest must continue it
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ClapArgs)]

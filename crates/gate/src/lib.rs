@@ -26,21 +26,37 @@
 
 mod canonical;
 mod coarse;
+mod codes;
 mod column;
 mod encode;
 mod error;
 mod evidence;
+mod first_units;
+mod ground;
 mod judge;
+mod keys;
+mod numbers;
 mod order;
+mod record;
 mod released;
+mod round;
 mod rules;
+mod sealed;
+mod shape;
+mod table;
 mod text;
 mod unreleased;
+mod verdict;
 
 pub use column::{COLUMN_NAME_BYTES_MAX, COLUMNS_MAX};
 pub use error::{Family, GateError};
 pub use evidence::{Contributions, Contributors, EvidenceColumns, TOP_UNITS};
-pub use judge::{DecisionRecord, Judged, WithheldBy, judge};
+pub use first_units::FirstUnits;
+pub use judge::judge;
+pub use record::{DecisionRecord, ReviewReason, Reviewer, WithheldBy};
 pub use released::{Recorder, Released};
+pub use sealed::{EVIDENCE_BYTES_MAX, EvidenceKey, Rejudged, rejudge};
+pub use shape::{Fit, Key, Levels, Quantiles, SETS_MAX, Shape, Statistic};
 pub use text::TEXT_BYTES_MAX;
 pub use unreleased::{CELLS_JUDGED_MAX, Unreleased};
+pub use verdict::{Approval, Judged, Reviewed, Verdict};

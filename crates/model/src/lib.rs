@@ -18,7 +18,8 @@
 //! A fresh instance for every row would keep rows apart by construction, and costs some microseconds each. Instead the
 //! core module is taken out of its component, analysed, and *woven* (`weave`): a driver is added that owns the
 //! columns in a memory of its own, calls the model row by row inside WebAssembly, and sets everything back that the row
-//! changed. What is added depends on what the code can do ([`Tier`]):
+//! changed. What is added depends on what the code can do ([`Tier`]), where code that no row comes to does not count: it is
+//! taken out (`core::reach`):
 //!
 //! | the code | is called | and costs besides itself |
 //! |---|---|---|

@@ -23,15 +23,25 @@ pub struct Limits {
     pub type_section_bytes_max: usize,
     /// Pieces that this information comes in. Toolchains write one.
     pub type_sections_max: usize,
+    /// Function types in the core module. Toolchains make one for each distinct signature.
+    pub types_max: u32,
     /// Functions in the core module.
     pub functions_max: u32,
     /// Size in bytes of one function's body. The time to compile grows faster than linearly with it.
     pub function_bytes_max: usize,
+    /// Local variables of one function, parameters not counted. An unoptimised build of a large function has some hundreds.
+    pub locals_max: u32,
+    /// Local variables of all functions together. The compiler sets each to zero, and a byte or two declares thousands.
+    pub module_locals_max: u32,
+    /// Exports of the core module.
+    pub exports_max: u32,
+    /// Pieces that constant data, and the contents of tables, come in: each kind alone.
+    pub segments_max: u32,
     /// Globals in the core module.
     pub globals_max: u32,
     /// Tables in the core module. Toolchains make one, for indirect calls.
     pub tables_max: u32,
-    /// Elements of a table, at the start and after growth.
+    /// Elements of a table, at the start and after growth, and of a segment that tables are filled from.
     pub table_elements_max: usize,
     /// Pages (64 KiB each) of linear memory, at the start and after growth. The default is 16 MiB.
     pub memory_pages_max: u64,
@@ -68,8 +78,13 @@ impl Default for Limits {
             type_nesting_max: 128,
             type_section_bytes_max: 256 << 10,
             type_sections_max: 8,
+            types_max: 10_000,
             functions_max: 10_000,
             function_bytes_max: 512 << 10,
+            locals_max: 10_000,
+            module_locals_max: 200_000,
+            exports_max: 1_000,
+            segments_max: 1_000,
             globals_max: 1_000,
             tables_max: 4,
             table_elements_max: 10_000,
@@ -90,6 +105,24 @@ impl Default for Limits {
 pub(crate) const PAGE_BYTES: u64 = 64 << 10;
 
 impl Limits {
+    /// Every limit by its name.
+    pub fn named(&self) -> Vec<(&'static str, u64)> {
+        macro_rules! named {
+            ($($limit:ident)*) => {{
+                // Without `..`: a limit that is added and not named here does not compile.
+                let Self { $($limit),* } = self;
+                vec![$((stringify!($limit), *$limit as u64)),*]
+            }};
+        }
+        named!(
+            component_bytes_max params_max outputs_max enum_cases_max name_bytes_max type_nesting_max
+            type_section_bytes_max type_sections_max types_max functions_max function_bytes_max locals_max
+            module_locals_max exports_max segments_max globals_max tables_max table_elements_max
+            memory_pages_max stack_bytes_max start_fuel row_fuel unit_rows_max unit_string_bytes_max
+            string_input_bytes_max string_output_bytes_max instances_max
+        )
+    }
+
     /// Bytes of linear memory a model may reach.
     pub(crate) fn memory_bytes_max(&self) -> usize {
         usize::try_from(self.memory_pages_max.saturating_mul(PAGE_BYTES)).unwrap_or(usize::MAX)

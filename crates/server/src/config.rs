@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::log_settings::LogConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
 
@@ -30,10 +31,13 @@ pub struct Config {
     /// Where snapshots lie, and who keeps the master key.
     #[serde(default, skip_serializing_if = "is_default")]
     pub vault: VaultConfig,
+    /// How the log is published.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub log: LogConfig,
 }
 
-fn is_default(vault: &VaultConfig) -> bool {
-    *vault == VaultConfig::default()
+fn is_default<T: Default + PartialEq>(settings: &T) -> bool {
+    *settings == T::default()
 }
 
 impl Config {

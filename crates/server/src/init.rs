@@ -14,6 +14,7 @@ use crate::authority::{self, Authority, Subject, VALID_DAYS_DEFAULT, file_fault,
 use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
+use crate::log_settings::LogConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
 
@@ -73,6 +74,7 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         inboxes: inboxes(&folder, &options.inboxes)?,
         policy_loosening_wait: Wait::default(),
         vault: options.vault.clone(),
+        log: LogConfig::default(),
     };
     write_new(&folder.config(), &config.to_toml()?)?;
     write_new(&folder.policy(), weir_policy::DEFAULT_TOML)?;

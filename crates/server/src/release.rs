@@ -7,10 +7,11 @@ use prost::Message;
 use tokio::runtime::Handle;
 use weir_api::v1::RunResult;
 use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
-use weir_catalogue::Manifest;
+use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
-    ColumnRights, Limits, ModelSource, Plan, Query, Reading, RelationSource, Sources, UnitSource,
+    ColumnRights, Declared, Depth, Limits, ModelSource, Plan, Query, Reading, RelationSource,
+    Sources, UnitSource,
 };
 use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 
@@ -67,8 +68,10 @@ async fn release(
     // 2. What it reads is looked up with the caller's authority. Only here do names become data.
     let (sources, read) = sources(domain, &query, &request.snapshots).await?;
 
-    // 3. Planned and split: everything up to the aggregate inside, the rest outside.
-    let plan = Plan::new(&query, &sources)?;
+    // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is the one in force now,
+    //    to the end of the run: how deep the evidence goes follows from it.
+    let policy = policies::policy_in_force(domain, &read.datasets()).await?;
+    let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
 
     // 4. Computed inside. Slots bound how many runs hold memory at once; the work is off the threads that serve.
     stage("waiting for a free slot");
@@ -89,8 +92,7 @@ async fn release(
 
     // 5. Judged. The verdict can be read by nobody yet.
     stage("judging each cell at the gate");
-    let policy = policies::policy_in_force(domain, &read.datasets()).await?;
-    let judged = weir_gate::judge(unreleased, &policy)?;
+    let judged = weir_gate::judge(unreleased, &policy)?.without_review()?;
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
@@ -103,9 +105,14 @@ async fn release(
         request_digest: request.digest(),
         read,
     };
-    let (released, recorded) = tokio::task::spawn_blocking(move || judged.release(&mut recorder))
-        .await
-        .map_err(|_| panicked())??;
+    let sealing = Arc::clone(domain);
+    let (sealed, released) = tokio::task::spawn_blocking(move || {
+        let sealed = judged.sealed_evidence(&sealing.evidence_key);
+        (sealed, judged.release(&mut recorder))
+    })
+    .await
+    .map_err(|_| panicked())?;
+    let (released, recorded) = released?;
 
     // 7. Only the released table is left in reach; the rest of the query runs on it.
     stage("finishing outside");
@@ -119,7 +126,9 @@ async fn release(
         receipt_json: recorded.receipt.to_json()?,
     };
 
-    // 8. Kept for retries. If this fails the caller gets an error and asks again.
+    // 8. Kept: what it was judged on, sealed, for replays, and the answer, for retries. If this fails the caller gets an
+    //    error and asks again.
+    policies::keep_evidence(domain, &request.run, &policy, &recorded.datasets, sealed).await?;
     store_answer(domain, caller, request, &recorded, &result).await?;
     Ok(result)
 }
@@ -238,6 +247,9 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         read: column.is_readable(),
         group: column.may_group(),
         compare: column.may_compare(),
+        is_public: column.role == Role::Public,
+        is_sensitive: column.role == Role::Sensitive,
+        declared: declared(column),
     });
     let model = match model {
         Some(record) => Some(ModelSource {
@@ -251,8 +263,21 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         dataset: dataset.name,
         units: units.collect(),
         rights: rights.collect(),
+        structural: manifest.structural().to_vec(),
         model,
     })
+}
+
+/// What the manifest declares of a column's values.
+fn declared(column: &Column) -> Declared {
+    match &column.content {
+        None => Declared::Nothing,
+        Some(Content::Bounds { .. }) => Declared::Bounds,
+        Some(Content::Domain(_)) => match column.domain_values() {
+            Some(values) => Declared::Values(values),
+            None => Declared::Bounds,
+        },
+    }
 }
 
 /// The newest approved version of a model.

@@ -23,6 +23,8 @@ use weir_api::v1::run_service_server::RunServiceServer;
 use crate::authority::file_fault;
 use crate::domain::Domain;
 use crate::fault::Fault;
+use crate::http::HttpServing;
+use crate::log_http::serve_log;
 use crate::services::{Audit, Catalogue, Datasets, Identities, Models, Policies, Releases, Runs};
 
 /// Largest message that is read, in bytes: a chunk of a model and its frame, or a manifest.
@@ -46,6 +48,7 @@ pub struct Serving {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), tonic::transport::Error>>,
     domain: Arc<Domain>,
+    log_http: Option<HttpServing>,
 }
 
 /// Serves a domain on the address of its settings; port 0 picks a free one.
@@ -70,6 +73,13 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         .identity(Identity::from_pem(certificate, key))
         .client_ca_root(Certificate::from_pem(domain.authority.pem()))
         .timeout(HANDSHAKE_TIMEOUT);
+    let log_http = match domain.config.log.http_listen {
+        Some(listen) => {
+            let dir = domain.record.with(|log| Ok(log.dir().to_owned()))?;
+            Some(serve_log(listen, &dir).await?)
+        }
+        None => None,
+    };
     let domain = Arc::new(domain);
     let (stop, stopped) = oneshot::channel();
     let router = router(&domain, tls).await?;
@@ -85,6 +95,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         stop: Some(stop),
         task,
         domain,
+        log_http,
     })
 }
 
@@ -144,6 +155,12 @@ impl Serving {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the log's files are served, if they are.
+    #[must_use]
+    pub fn log_address(&self) -> Option<SocketAddr> {
+        self.log_http.as_ref().map(HttpServing::address)
     }
 
     /// Stops taking calls, lets those under way finish, and closes the domain.

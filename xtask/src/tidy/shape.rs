@@ -132,7 +132,8 @@ pub(crate) fn manifests(repo: &Repo) -> Vec<Finding> {
         let lints = manifest
             .get("lints")
             .and_then(|lints| lints.get("workspace")?.as_bool());
-        if lints != Some(true) {
+        // The root of another workspace has no lints to take.
+        if lints != Some(true) && !manifest.contains_key("workspace") {
             add(
                 "does not take the workspace's lints",
                 "add `[lints]` with `workspace = true`",

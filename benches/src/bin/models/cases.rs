@@ -7,7 +7,7 @@ use arrow::array::{
 use arrow::datatypes::{Float64Type, Int32Type, UInt32Type};
 
 use crate::harness::{Case, ROWS, column, component};
-use crate::trees;
+use crate::{rust, trees};
 
 type Make = fn() -> Case;
 
@@ -15,6 +15,8 @@ pub(crate) const ALL: &[(&str, Make)] = &[
     ("scalar: 3 numbers in, 1 out", scalar),
     ("`disruption` (C, options in, record out)", disruption),
     ("`pace` (AssemblyScript, record of options out)", pace),
+    ("`strain` (Rust, 3 numbers in, record out)", rust::strain),
+    ("`business` (Rust, string in, record out)", rust::business),
     ("string of 16 bytes in, sum of its bytes out", string),
     ("100 trees of depth 6 over 8 numbers", trees::case),
     ("`unit`: 10 rows of 2 numbers in, 1 out", unit),
@@ -38,7 +40,7 @@ fn floats(seed: u64, below: u64) -> ArrayRef {
     ))
 }
 
-fn integers(seed: u64, below: u64) -> ArrayRef {
+pub(crate) fn integers(seed: u64, below: u64) -> ArrayRef {
     column(Int32Array::from_iter_values(
         numbers(seed).map(|n| (n % below) as i32),
     ))
@@ -101,7 +103,7 @@ fn disrupted(dep: Option<f64>, arr: Option<f64>, distance: i32, hour: i32) -> (u
 }
 
 /// A column of an enum's cases, by their numbers.
-fn cases(numbers: impl Iterator<Item = Option<u8>>, names: &[&str]) -> ArrayRef {
+pub(crate) fn cases(numbers: impl Iterator<Item = Option<u8>>, names: &[&str]) -> ArrayRef {
     let names = column(StringArray::from(names.to_vec()));
     let numbers = UInt8Array::from_iter(numbers);
     column(DictionaryArray::try_new(numbers, names).unwrap())

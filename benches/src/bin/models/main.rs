@@ -15,6 +15,7 @@
 mod cases;
 mod harness;
 mod many;
+mod rust;
 mod trees;
 
 use harness::Case;

@@ -4,6 +4,7 @@ use tlog_tiles::{Tile, record_hash};
 
 use super::Log;
 use crate::bundle;
+use crate::consistency::ConsistencyProof;
 use crate::error::AuditError;
 use crate::files::Found;
 use crate::layout::{Kind, Slot, TILE_WIDTH};
@@ -18,6 +19,53 @@ impl Log {
                 size: self.size(),
             });
         }
+        let tiles = self.tiles(index)?;
+        let slot = Kind::Entries.edge(index);
+        let bundle = if slot == Kind::Entries.edge(self.size()) {
+            Found {
+                name: slot.path(slot.width_in(self.size())),
+                bytes: self.bundle.clone(),
+            }
+        } else {
+            self.files.bundle(slot.index, TILE_WIDTH)?
+        };
+        let width = slot.width_in(self.size());
+        let cut = |at: bundle::EndsInside| AuditError::BundleCut {
+            file: bundle.name.clone(),
+            index: slot.index * u64::from(TILE_WIDTH) + at.position as u64,
+        };
+        let ends = bundle::ends(&bundle.bytes, width).map_err(cut)?;
+        Ok(Page {
+            slot,
+            width,
+            bundle,
+            ends,
+            tiles,
+        })
+    }
+
+    /// The proof that the tree of the checkpoint in force only added to that of its first `from_size` entries.
+    ///
+    /// # Errors
+    /// `AUDIT_NO_SUCH_ENTRY` where the log is smaller than that; those of reading files that are gone or altered.
+    pub fn consistency(&self, from_size: u64) -> Result<ConsistencyProof, AuditError> {
+        let size = self.size();
+        if from_size > size {
+            return Err(AuditError::NoSuchEntry {
+                index: from_size - 1,
+                size,
+            });
+        }
+        if from_size == 0 || from_size == size {
+            return Ok(ConsistencyProof::default());
+        }
+        // The tiles above the last old entry hold its siblings, and the tree's edge holds what came after.
+        let tiles = self.tiles(from_size - 1)?;
+        ConsistencyProof::make(from_size, size, &tiles)
+    }
+
+    /// The tiles above an entry and those of the tree's edge, each checked against the one above.
+    fn tiles(&self, index: u64) -> Result<Tiles<'_>, AuditError> {
         let mut tiles = Tiles::default();
         tiles.add_edges(&self.frontier);
         let levels = (0..)
@@ -29,21 +77,7 @@ impl Log {
                 tiles.add(slot, self.full_tile(&tiles, slot, level)?);
             }
         }
-        let slot = Kind::Entries.edge(index);
-        let bundle = if slot == Kind::Entries.edge(self.size()) {
-            Found {
-                name: slot.path(slot.width_in(self.size())),
-                bytes: self.bundle.clone(),
-            }
-        } else {
-            self.files.bundle(slot.index, TILE_WIDTH)?
-        };
-        Ok(Page {
-            slot,
-            width: slot.width_in(self.size()),
-            bundle,
-            tiles,
-        })
+        Ok(tiles)
     }
 
     /// A full tile from the disk, whose own root its parent (already checked) must hold.
@@ -66,6 +100,8 @@ pub(super) struct Page<'a> {
     slot: Slot,
     width: u32,
     bundle: Found,
+    /// Where each entry of the bundle ends.
+    ends: Vec<usize>,
     pub(super) tiles: Tiles<'a>,
 }
 
@@ -77,15 +113,11 @@ impl Page<'_> {
     /// An entry's bytes, which the leaf tile (already checked) must hold the hash of.
     pub(super) fn entry(&self, index: u64) -> Result<&[u8], AuditError> {
         let position = position(index);
-        let cut = |_| AuditError::BundleCut {
-            file: self.bundle.name.clone(),
-            index,
-        };
-        let (entries, _) = bundle::split(&self.bundle.bytes, self.width).map_err(cut)?;
         let tile = Slot::hashes(0, self.slot.index);
-        let entry = entries.get(position).copied().ok_or(AuditError::Bug {
-            what: "a bundle was shorter than its width",
-        })?;
+        let entry =
+            bundle::entry_at(&self.bundle.bytes, &self.ends, position).ok_or(AuditError::Bug {
+                what: "a bundle was shorter than its width",
+            })?;
         if self.tiles.hash(tile, position) == Some(record_hash(entry)) {
             return Ok(entry);
         }

@@ -2,8 +2,12 @@
 //! the files; limits; and that cost does not grow with the log.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod consistency;
 mod naive;
+mod others;
 mod place;
+mod shared;
+mod table;
 mod tampering;
 
 use std::collections::BTreeSet;

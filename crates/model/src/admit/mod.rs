@@ -2,6 +2,7 @@
 //!
 //! Everything here reads bytes; nothing is compiled, and the bytes are read once.
 
+mod bounds;
 mod package;
 mod parts;
 mod shape;
@@ -12,8 +13,9 @@ use ring::digest::{SHA256, digest};
 use crate::error::ModelError;
 use crate::limits::Limits;
 use crate::signature::Signature;
+pub(crate) use bounds::{at_most, check_nesting};
 pub(crate) use parts::Parts;
-pub(crate) use shape::{at_most, check_nesting, imported, invalid};
+pub(crate) use shape::{imported, invalid};
 
 /// A component that passed admission. Only [`admit`] makes one.
 #[derive(Clone, Debug)]

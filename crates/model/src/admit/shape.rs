@@ -3,10 +3,11 @@
 
 use wasmparser::{
     CanonicalFunction, ComponentExternalKind, ComponentTypeRef, Encoding, Error, FuncToValidate,
-    FuncValidatorAllocations, FunctionBody, Instance, MemoryType, Parser, Payload, TypeBounds,
-    ValidPayload, Validator, ValidatorResources, WasmFeatures, types::Types,
+    FuncValidatorAllocations, FunctionBody, Instance, Parser, Payload, TypeBounds, ValidPayload,
+    Validator, ValidatorResources, WasmFeatures, types::Types,
 };
 
+use super::bounds::{at_most, check_elements, check_memory, check_nesting};
 use super::package::Package;
 use super::parts::{Collector, Parts};
 use crate::error::{ModelError, quoted};
@@ -69,6 +70,7 @@ struct Walk<'a> {
     modules: u32,
     instantiations: u32,
     lifts: u32,
+    module_locals: u64,
     other_exports: Vec<String>,
     grain: Option<Grain>,
     type_names: Vec<String>,
@@ -86,6 +88,7 @@ impl<'a> Walk<'a> {
             modules: 0,
             instantiations: 0,
             lifts: 0,
+            module_locals: 0,
             other_exports: Vec::new(),
             grain: None,
             type_names: Vec::new(),
@@ -195,7 +198,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn module_section(&self, payload: &Payload<'_>) -> Result<(), ModelError> {
+    fn module_section(&mut self, payload: &Payload<'_>) -> Result<(), ModelError> {
         let limits = self.limits;
         match payload {
             Payload::ImportSection(imports) => {
@@ -211,6 +214,18 @@ impl<'a> Walk<'a> {
                 functions.count().into(),
                 limits.functions_max.into(),
             ),
+            Payload::TypeSection(types) => {
+                at_most("types", types.count().into(), limits.types_max.into())
+            }
+            Payload::ExportSection(exports) => {
+                at_most("exports", exports.count().into(), limits.exports_max.into())
+            }
+            Payload::DataSection(segments) => at_most(
+                "data segments",
+                segments.count().into(),
+                limits.segments_max.into(),
+            ),
+            Payload::ElementSection(segments) => check_elements(segments, limits),
             Payload::GlobalSection(globals) => {
                 at_most("globals", globals.count().into(), limits.globals_max.into())
             }
@@ -232,13 +247,32 @@ impl<'a> Walk<'a> {
                 }
                 Ok(())
             }
-            Payload::CodeSectionEntry(body) => at_most(
-                "bytes in one function",
-                body.range().len() as u64,
-                limits.function_bytes_max as u64,
-            ),
+            Payload::CodeSectionEntry(body) => {
+                at_most(
+                    "bytes in one function",
+                    body.range().len() as u64,
+                    limits.function_bytes_max as u64,
+                )?;
+                self.locals(body)
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Counts the local variables that a function declares, in groups of any size.
+    fn locals(&mut self, body: &FunctionBody<'_>) -> Result<(), ModelError> {
+        let mut locals = 0_u64;
+        for group in body.get_locals_reader().map_err(invalid)? {
+            locals += u64::from(group.map_err(invalid)?.0);
+        }
+        self.module_locals = self.module_locals.saturating_add(locals);
+        let limits = self.limits;
+        at_most("locals in one function", locals, limits.locals_max.into())?;
+        at_most(
+            "locals in all functions",
+            self.module_locals,
+            limits.module_locals_max.into(),
+        )
     }
 
     fn finish(self, types: Types) -> Result<Shape, ModelError> {
@@ -267,63 +301,6 @@ impl<'a> Walk<'a> {
             ))),
         }
     }
-}
-
-/// Bounds the depth of types within types, before anything reads them: readers call themselves once per level, and the
-/// stack they have is not endless.
-///
-/// A level that holds another begins with one of two bytes, a count, and the kind of its first declaration. There are no
-/// more levels than places that look so; names and numbers rarely do.
-pub(crate) fn check_nesting(types: &[u8], limits: &Limits) -> Result<(), ModelError> {
-    let places = (0..types.len()).filter(|place| may_begin_level(&types[*place..]));
-    at_most(
-        "levels of types within types, or what looks like one",
-        places.count() as u64,
-        limits.type_nesting_max as u64,
-    )
-}
-
-/// Whether a component type or an instance type that declares something may begin here.
-fn may_begin_level(bytes: &[u8]) -> bool {
-    const COMPONENT_TYPE: u8 = 0x41;
-    const INSTANCE_TYPE: u8 = 0x42;
-    const DECLARATION_KIND_MAX: u8 = 0x04;
-    const COUNT_BYTES_MAX: usize = 5;
-    let Some((&(COMPONENT_TYPE | INSTANCE_TYPE), rest)) = bytes.split_first() else {
-        return false;
-    };
-    let count = rest.iter().take(COUNT_BYTES_MAX);
-    let more = count.take_while(|byte| **byte & 0x80 != 0).count();
-    rest.get(more + 1)
-        .is_some_and(|kind| *kind <= DECLARATION_KIND_MAX)
-}
-
-/// A declared maximum beyond the limit is refused too: the model would count on memory that it never gets.
-fn check_memory(memory: &MemoryType, limits: &Limits) -> Result<(), ModelError> {
-    at_most(
-        "pages of memory at the start (64 KiB each)",
-        memory.initial,
-        limits.memory_pages_max,
-    )?;
-    match memory.maximum {
-        Some(maximum) => at_most(
-            "pages of memory at most (64 KiB each)",
-            maximum,
-            limits.memory_pages_max,
-        ),
-        None => Ok(()),
-    }
-}
-
-pub(crate) fn at_most(what: &'static str, actual: u64, limit: u64) -> Result<(), ModelError> {
-    if actual > limit {
-        return Err(ModelError::Limit {
-            what,
-            actual,
-            limit,
-        });
-    }
-    Ok(())
 }
 
 pub(super) fn no_function() -> ModelError {

@@ -10,7 +10,8 @@ use wasmparser::component_types::{
 use wasmparser::names::KebabString;
 use wasmparser::{PrimitiveValType, types::TypesRef};
 
-use super::shape::{Shape, at_most, no_function};
+use super::bounds::at_most;
+use super::shape::{Shape, no_function};
 use crate::error::{ModelError, quoted};
 use crate::limits::Limits;
 use crate::signature::{CASES_MAX, Domain, Grain, Input, Output, Rows, Signature, ValueType};

@@ -28,7 +28,7 @@ use crate::error::{ModelError, quoted};
 use crate::runtime::Engines;
 use crate::signature::ValueType;
 use crate::tier::{Isolation, Tier};
-use crate::weave::{Layout, Woven, names, weave};
+use crate::weave::{Layout, Woven, called, names, weave};
 pub(crate) use driver::Driver;
 pub(crate) use input::Piece;
 
@@ -63,7 +63,9 @@ impl DrivenModel {
             return Ok(None);
         }
         let bytes = admitted.bytes().get(parts.module.clone());
-        let module = CoreModule::read(bytes.unwrap_or_default()).map_err(|_| UNREADABLE)?;
+        let mut module = CoreModule::read(bytes.unwrap_or_default()).map_err(|_| UNREADABLE)?;
+        let called = called(&module, parts, signature);
+        module.keep_reached(&called).map_err(|_| UNREADABLE)?;
         let effects = Effects::of(&module).map_err(|_| UNREADABLE)?;
         if effects.tables_or_segments {
             return Ok(None);

@@ -6,7 +6,7 @@ use wasmparser::{DataKind, Operator, Parser, Payload};
 
 use super::limits::{VetLimits, look};
 use super::report::{CodeReport, ConstantsReport};
-use crate::core::{CoreModule, Effects};
+use crate::core::CoreModule;
 use crate::weave::Access;
 
 /// Bytes in a window whose entropy is looked at, and by how many the window moves.
@@ -37,7 +37,6 @@ pub(super) struct Figures {
 pub(super) fn count(
     bytes: &[u8],
     module: &CoreModule<'_>,
-    effects: &Effects,
     limits: &VetLimits,
 ) -> wasmparser::Result<Figures> {
     let mut figures = Figures::default();
@@ -45,7 +44,6 @@ pub(super) fn count(
     describe_data(&mut figures, &data, limits);
     let code = &mut figures.code;
     code.functions = module.bodies.len() as u64;
-    code.grows_memory = effects.size;
     code.memory_pages = module.memory.map_or(0, |memory| memory.initial);
     code.start = module.start.is_some();
     for body in &module.bodies {
@@ -66,6 +64,7 @@ impl Figures {
         match operator {
             Operator::Loop { .. } => code.loops += 1,
             Operator::CallIndirect { .. } => code.indirect_calls += 1,
+            Operator::MemoryGrow { .. } => code.grows_memory = true,
             Operator::I32Const { value } => self.number((*value).into()),
             Operator::I64Const { value } => self.number(*value),
             Operator::F32Const { value } => {

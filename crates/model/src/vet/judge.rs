@@ -152,30 +152,18 @@ fn tier(tier: Tier, analysis: &Analysis) -> TierReport {
 }
 
 fn limits(vetting: &Vetting<'_>) -> BTreeMap<String, u64> {
-    let model = vetting.model.limits();
     let vet = vetting.limits;
-    [
-        ("component_bytes_max", model.component_bytes_max as u64),
-        ("memory_pages_max", model.memory_pages_max),
-        ("stack_bytes_max", model.stack_bytes_max as u64),
-        ("start_fuel", model.start_fuel),
-        ("row_fuel", model.row_fuel),
-        (
-            "string_input_bytes_max",
-            model.string_input_bytes_max as u64,
-        ),
-        (
-            "string_output_bytes_max",
-            model.string_output_bytes_max as u64,
-        ),
+    let model = vetting.model.limits().named().into_iter();
+    let vetting = [
         ("vet_rows_max", vet.rows_max as u64),
         ("vet_fuel", vet.fuel),
         ("vet_seconds", vet.seconds),
         ("vet_flow_operators_max", vet.flow_operators_max),
-    ]
-    .into_iter()
-    .map(|(name, limit)| (name.to_owned(), limit))
-    .collect()
+    ];
+    model
+        .chain(vetting)
+        .map(|(name, limit)| (name.to_owned(), limit))
+        .collect()
 }
 
 fn usability(report: &Report, findings: &mut Vec<Finding>) {

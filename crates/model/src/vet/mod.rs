@@ -31,6 +31,7 @@ use crate::admit::Admitted;
 use crate::core::{CoreModule, Effects};
 use crate::error::{ModelError, quoted};
 use crate::runtime::Model;
+use crate::weave::called;
 pub use finding::{Aspect, Finding, Severity};
 pub use limits::VetLimits;
 pub use report::{
@@ -124,8 +125,7 @@ impl Vetting<'_> {
         let range = core_module(component).ok_or(UNREADABLE)?;
         let bytes = component.get(range).unwrap_or_default();
         let module = CoreModule::read(bytes).map_err(|_| UNREADABLE)?;
-        let effects = Effects::of(&module).map_err(|_| UNREADABLE)?;
-        let figures = constants::count(bytes, &module, &effects, self.limits);
+        let figures = constants::count(bytes, &module, self.limits);
         let signature = self.admitted.signature();
         let row = self
             .admitted
@@ -133,6 +133,13 @@ impl Vetting<'_> {
             .and_then(|parts| module.function(&parts.row));
         let followed = row.map(|row| flow::follow(&module, row, signature, self.limits));
         let complete = followed.as_ref().is_some_and(|flow| flow.complete);
+        // All of the code is looked through, but what a row is kept apart by is decided by what a row can run.
+        let mut running = module;
+        if let Some(parts) = self.admitted.parts() {
+            let called = called(&running, parts, signature);
+            running.keep_reached(&called).map_err(|_| UNREADABLE)?;
+        }
+        let effects = Effects::of(&running).map_err(|_| UNREADABLE)?;
         Ok(Analysis {
             figures: figures.map_err(|_| UNREADABLE)?,
             uses: followed.map_or_else(Vec::new, |flow| flow.uses),

@@ -9,13 +9,6 @@ use super::plan::Plan;
 use super::run::Locals;
 use crate::signature::{Grain, ValueType};
 
-/// Size of an allocation: known, or in a local.
-#[derive(Clone, Copy)]
-enum Size {
-    Constant(u32),
-    Local(u32),
-}
-
 impl Plan {
     /// Pushes the arguments of the row, or the unit, in local `row`. Strings, and arguments passed in memory, are placed with the
     /// model's own allocator, in the order of the parameters.
@@ -94,43 +87,81 @@ impl Plan {
             .local_get(source)
             .i32_sub()
             .local_set(length);
-        self.allocate(code, address, 1, Size::Local(length));
-        code.local_get(address).local_get(source).local_get(length);
-        code.memory_copy(MODEL, self.driver_memory);
+        self.allocate(code, locals, (address, length), 1);
+        self.copy_string(code, address, source, length);
         if field.presence.is_some() {
             code.end();
         }
         [address, length]
     }
 
-    /// Calls the model's allocator, checks what it returns, and marks the memory as written.
-    fn allocate(&self, code: &mut InstructionSink<'_>, address: u32, align: u32, size: Size) {
-        let push = |code: &mut InstructionSink<'_>| match size {
-            Size::Constant(bytes) => {
-                code.i32_const(bits(bytes));
-            }
-            Size::Local(local) => {
-                code.local_get(local);
-            }
-        };
+    /// Copies a string to where it was allocated. Short ones go through a register: the engine's call that copies takes
+    /// longer than they do. Nothing but the string's own bytes changes.
+    fn copy_string(&self, code: &mut InstructionSink<'_>, to: u32, from: u32, length: u32) {
+        /// 0 to 15, one a lane.
+        const LANES: i128 = 0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100;
+        let (driver, register) = (self.driver_memory, 16);
+        code.block(BlockType::Empty);
+        code.local_get(length).i32_eqz().br_if(0);
+        code.local_get(length).i32_const(2 * register).i32_gt_u();
+        code.if_(BlockType::Empty);
+        code.local_get(to).local_get(from).local_get(length);
+        code.memory_copy(MODEL, driver).br(1).end();
+        // Up to 32 bytes: the first sixteen and the last sixteen.
+        code.local_get(length).i32_const(register).i32_gt_u();
+        code.if_(BlockType::Empty);
+        code.local_get(to).local_get(from);
+        code.v128_load(at(driver, 0)).v128_store(at(MODEL, 0));
+        for address in [to, from] {
+            code.local_get(address).local_get(length).i32_add();
+            code.i32_const(register).i32_sub();
+        }
+        code.v128_load(at(driver, 0)).v128_store(at(MODEL, 0));
+        code.br(1).end();
+        // Sixteen bytes may reach beyond the memory where the string itself does not.
+        code.local_get(to).i64_extend_i32_u();
+        code.i64_const(register.into()).i64_add();
+        self.memory_bytes(code);
+        code.i64_gt_u().if_(BlockType::Empty);
+        code.local_get(to).local_get(from).local_get(length);
+        code.memory_copy(MODEL, driver).br(1).end();
+        // Behind the string goes what is there. It may be in the next line, which spills account for.
+        code.local_get(to);
+        code.local_get(from).v128_load(at(driver, 0));
+        code.local_get(to).v128_load(at(MODEL, 0));
+        code.local_get(length).i8x16_splat().v128_const(LANES);
+        code.i8x16_gt_u().v128_bitselect();
+        code.v128_store(at(MODEL, 0)).end();
+    }
+
+    /// Calls the model's allocator for as many bytes as a local says, checks what it returns, and marks the memory as
+    /// written. What marks is written out here: a call would cost a short string as much as all the rest.
+    fn allocate(
+        &self,
+        code: &mut InstructionSink<'_>,
+        locals: &mut Locals,
+        (address, size): (u32, u32),
+        align: u32,
+    ) {
         let Some(realloc) = self.realloc else {
             // The validator asks for an allocator wherever one is needed.
             code.unreachable();
             return;
         };
         code.i32_const(0).i32_const(0).i32_const(bits(align));
-        push(code);
-        code.call(realloc).local_set(address);
+        code.local_get(size).call(realloc).local_set(address);
         Self::check_aligned(code, address, align);
-        code.local_get(address);
-        push(code);
-        code.call(self.functions.touch);
+        let [line, last, count] = [(); 3].map(|()| locals.add(ValType::I32));
+        self.touching(code, (address, size), (line, last), |code| {
+            self.marking(code, line, count);
+        });
     }
 
     fn lower_spilled(&self, code: &mut InstructionSink<'_>, locals: &mut Locals, row: u32) {
-        let base = locals.add(ValType::I32);
+        let [base, size] = [(); 2].map(|()| locals.add(ValType::I32));
         let extent = self.inputs.extent;
-        self.allocate(code, base, extent.align, Size::Constant(extent.size));
+        code.i32_const(bits(extent.size)).local_set(size);
+        self.allocate(code, locals, (base, size), extent.align);
         self.store_record(code, locals, base, row);
         code.local_get(base);
     }
@@ -151,7 +182,7 @@ impl Plan {
             .local_tee(count);
         // Rows of a unit and bytes of a record are limited: this does not wrap around.
         code.i32_const(bits(extent.size)).i32_mul().local_set(size);
-        self.allocate(code, base, extent.align, Size::Local(size));
+        self.allocate(code, locals, (base, size), extent.align);
         code.local_get(base).local_set(at_record);
         code.loop_(BlockType::Empty);
         self.store_record(code, locals, at_record, item);

@@ -1,7 +1,7 @@
 //! Weaving: from a model's core module to one that answers whole batches and is as new after each row.
 //!
-//! The woven module is the model's own module, every index unchanged, with four kinds of addition *behind* what is
-//! there:
+//! The woven module is the model's own module, every index unchanged, functions that no row comes to replaced by a trap,
+//! with four kinds of addition *behind* what is there:
 //!
 //! ```text
 //! memory 0   the model's            memory 1   the driver's: columns in and out; the dirty lines, and what they held
@@ -60,6 +60,7 @@ mod state;
 pub(crate) use access::Access;
 pub(crate) use layout::{Column, Layout, PROGRESS, ROWS_PER_RUN, input_width, output_width};
 pub(crate) use module::{Woven, weave};
+pub(crate) use plan::called;
 
 /// Names under which the woven module exports what the host uses.
 pub(crate) mod names {

@@ -42,7 +42,9 @@ pub(crate) fn weave(
     let plan = Plan::new(module, parts, effects, signature, limits)?;
     let mut calls = vec![plan.row];
     calls.extend(plan.post_return);
-    calls.extend(plan.realloc.iter().cycle().take(signature.inputs.len() + 1));
+    if plan.allocates {
+        calls.extend(plan.realloc.iter().cycle().take(signature.inputs.len() + 1));
+    }
     Some(Woven {
         bytes: plan.encode(module)?,
         stateful: plan.tracked()

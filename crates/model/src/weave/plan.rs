@@ -61,6 +61,8 @@ pub(super) struct Plan {
     pub(super) row: u32,
     pub(super) grain: Grain,
     pub(super) realloc: Option<u32>,
+    /// Whether the driver calls it.
+    pub(super) allocates: bool,
     pub(super) post_return: Option<u32>,
     pub(super) inputs: Record,
     pub(super) outputs: Record,
@@ -84,8 +86,8 @@ impl Plan {
         };
         let inputs = Record::of_inputs(&signature.inputs);
         let flows = Flows::of(module, parts).ok()?;
-        let tracked =
-            effects.bulk || effects.stores > flows.fixed() || needs_memory(signature, &inputs);
+        let allocates = needs_memory(signature, &inputs);
+        let tracked = effects.bulk || effects.stores > flows.fixed() || allocates;
         let memory = memory(module, effects, tracked, limits);
         let tracked = memory.filter(|memory| memory.tracked);
         let tracked_bytes = tracked.map_or(0, |memory| memory.pages_max * PAGE_BYTES);
@@ -102,6 +104,7 @@ impl Plan {
             row: module.function(&parts.row)?,
             grain: signature.grain(),
             realloc: named(&parts.realloc)?,
+            allocates,
             post_return: named(&parts.post_return)?,
             inputs,
             outputs: Record::of_outputs(&signature.outputs),
@@ -127,7 +130,23 @@ impl Plan {
     }
 }
 
-/// Whether the driver itself writes into the model's memory.
+/// Functions of the module that the driver and the start of an instance call.
+pub(crate) fn called(module: &CoreModule<'_>, parts: &Parts, signature: &Signature) -> Vec<u32> {
+    let allocates = needs_memory(signature, &Record::of_inputs(&signature.inputs));
+    let realloc = parts.realloc.as_deref().filter(|_| allocates);
+    let names = [
+        Some(parts.row.as_str()),
+        parts.post_return.as_deref(),
+        realloc,
+    ];
+    let functions = names.into_iter().flatten();
+    functions
+        .filter_map(|name| module.function(name))
+        .chain(module.start)
+        .collect()
+}
+
+/// Whether the driver itself writes into the model's memory, which takes the model's allocator.
 fn needs_memory(signature: &Signature, inputs: &Record) -> bool {
     if signature.grain() == Grain::Unit {
         return true;

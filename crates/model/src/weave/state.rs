@@ -15,13 +15,20 @@ impl Plan {
     /// It does the same whatever rows before have done, and so costs the same fuel.
     pub(super) fn mark(&self) -> Function {
         let (line, count) = (0, 1);
-        let (driver, layout) = (self.driver_memory, &self.layout);
         let mut function = Function::new([(1, ValType::I32)]);
         let code = &mut function.instructions();
         code.local_get(line)
-            .i32_const(bits(layout.lines))
+            .i32_const(bits(self.layout.lines))
             .i32_ge_u();
         Self::trap_if(code);
+        self.marking(code, line, count);
+        code.end();
+        function
+    }
+
+    /// The code that marks a line within the memory, with a local to use.
+    pub(super) fn marking(&self, code: &mut InstructionSink<'_>, line: u32, count: u32) {
+        let (driver, layout) = (self.driver_memory, &self.layout);
         code.i32_const(0)
             .i32_load(at(driver, DIRTY_COUNT))
             .local_set(count);
@@ -44,8 +51,6 @@ impl Plan {
         code.local_get(line)
             .i32_const(1)
             .i32_store8(at(driver, layout.dirty));
-        code.end();
-        function
     }
 
     /// Copies a line, and what may spill over it where there is more memory after it. `addresses` pushes where to and
@@ -84,9 +89,23 @@ impl Plan {
         let (address, length, line, last) = (0, 1, 2, 3);
         let mut function = Function::new([(2, ValType::I32)]);
         let code = &mut function.instructions();
+        self.touching(code, (address, length), (line, last), |code| {
+            code.local_get(line).call(self.functions.mark);
+        });
+        code.end();
+        function
+    }
+
+    /// The code that touches a piece of memory, with two locals to use. `mark` marks the line in the first of them.
+    pub(super) fn touching(
+        &self,
+        code: &mut InstructionSink<'_>,
+        (address, length): (u32, u32),
+        (line, last): (u32, u32),
+        mark: impl FnOnce(&mut InstructionSink<'_>),
+    ) {
         self.check_length(code, address, length);
-        code.local_get(length).i32_eqz();
-        code.if_(BlockType::Empty).return_().end();
+        code.local_get(length).if_(BlockType::Empty);
         code.local_get(address).i32_const(LINE_BITS).i32_shr_u();
         code.local_set(line);
         code.local_get(address).local_get(length).i32_add();
@@ -96,14 +115,12 @@ impl Plan {
         code.local_get(line)
             .i32_load8_u(at(self.driver_memory, self.layout.dirty))
             .i32_eqz();
-        code.if_(BlockType::Empty)
-            .local_get(line)
-            .call(self.functions.mark)
-            .end();
+        code.if_(BlockType::Empty);
+        mark(code);
+        code.end();
         code.local_get(line).i32_const(1).i32_add().local_tee(line);
         code.local_get(last).i32_le_u().br_if(0).end();
         code.end();
-        function
     }
 
     /// `grow(pages) -> pages before, or -1`: what `memory.grow` does, on the virtual size.

@@ -6,9 +6,7 @@ use insta::assert_snapshot;
 use weir_model::{Family, Limits, admit};
 
 use crate::examples::{DISRUPTION, PACE};
-use crate::support::{
-    brief, component, component_text, integer_model, refusal, refusal_under, refusals,
-};
+use crate::support::{component, component_text, integer_model, refusal, refusals};
 
 const ADD_ONE: &str = "(i32.add (local.get $x) (i32.const 1))";
 
@@ -245,77 +243,6 @@ fn types_without_a_column_are_refused_by_name() {
     MODEL_TYPE: the result of `row` has type `tuple<…>`
     ");
     assert_snapshot!(refusal(&with_signature("", "x: s32)", "(param i32)", "")), @"MODEL_NO_RESULT: the model's function returns nothing: return a record, or a single value, which becomes the column `value`");
-}
-
-#[test]
-fn every_limit_has_a_name() {
-    let defaults = Limits::default;
-    let wide = with_signature(
-        "enum band { low, medium, high } record outcome { band: band, score: f64 }",
-        "first-column: s32, second: band) -> outcome",
-        "(param i32 i32)",
-        "(result i32)",
-    );
-    assert!(admit(&wide, &defaults()).is_ok());
-    let refused = |limits| brief(&refusal_under(&wide, &limits));
-    let lines = [
-        refused(Limits {
-            component_bytes_max: 100,
-            ..defaults()
-        }),
-        refused(Limits {
-            params_max: 1,
-            ..defaults()
-        }),
-        refused(Limits {
-            outputs_max: 1,
-            ..defaults()
-        }),
-        refused(Limits {
-            enum_cases_max: 2,
-            ..defaults()
-        }),
-        refused(Limits {
-            name_bytes_max: 11,
-            ..defaults()
-        }),
-        refused(Limits {
-            functions_max: 1,
-            ..defaults()
-        }),
-        refused(Limits {
-            function_bytes_max: 1,
-            ..defaults()
-        }),
-    ];
-    assert_snapshot!(lines.join("\n"), @"
-    MODEL_TOO_LARGE: the model is 461 bytes long, the limit is 100
-    MODEL_LIMIT: the model has 2 parameters, the limit is 1
-    MODEL_LIMIT: the model has 2 result fields, the limit is 1
-    MODEL_LIMIT: the model has 3 cases in one enum, the limit is 2
-    MODEL_LIMIT: the model has 12 bytes in a name, the limit is 11
-    MODEL_LIMIT: the model has 2 functions, the limit is 1
-    MODEL_LIMIT: the model has 3 bytes in one function, the limit is 1
-    ");
-
-    let with = |items: &str| integer_model(items, ADD_ONE);
-    assert_snapshot!(refusals(&[
-        with("(memory 257)"),
-        with("(memory 1 1000)"),
-        with("(memory 65536)"),
-        with("(table 10001 funcref)"),
-        with(&"(table 1 funcref)".repeat(5)),
-        with(&"(global i32 (i32.const 0))".repeat(1_001)),
-        with(&"(func)".repeat(10_000)),
-    ]), @"
-    MODEL_LIMIT: the model has 257 pages of memory at the start (64 KiB each), the limit is 256
-    MODEL_LIMIT: the model has 1000 pages of memory at most (64 KiB each), the limit is 256
-    MODEL_LIMIT: the model has 65536 pages of memory at the start (64 KiB each), the limit is 256
-    MODEL_LIMIT: the model has 10001 elements in a table, the limit is 10000
-    MODEL_LIMIT: the model has 5 tables, the limit is 4
-    MODEL_LIMIT: the model has 1001 globals, the limit is 1000
-    MODEL_LIMIT: the model has 10001 functions, the limit is 10000
-    ");
 }
 
 #[test]

@@ -6,26 +6,13 @@ use arrow::array::{Array, ArrayRef, StructArray};
 use arrow::datatypes::{Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use weir_model::{Limits, Model, ModelError, Runtime, admit};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+
+pub(crate) use crate::targets::package;
 
 /// A component of one core module with the signature `world`: the body of a WIT world.
 pub(crate) fn component(world: &str, module: &str) -> Vec<u8> {
     let module = wat::parse_str(module).expect("WAT of the test");
     package(world, module).expect("component of the test")
-}
-
-/// The same from a module's bytes; nothing when the two do not fit.
-pub(crate) fn package(world: &str, mut module: Vec<u8>) -> Option<Vec<u8>> {
-    let mut resolve = Resolve::default();
-    let text = format!("package test:model; world model {{ {world} }}");
-    let package = resolve
-        .push_str("model.wit", &text)
-        .expect("WIT of the test");
-    let world = resolve.select_world(&[package], None).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).ok()?;
-    let mut encoder = ComponentEncoder::default().module(&module).ok()?;
-    encoder.encode().ok()
 }
 
 /// A component written out in text.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use weir_model::{Limits, ModelError, admit};
 
 use super::answers;
-use crate::support::{compile, integer_model, integers, refusal};
+use crate::support::{integer_model, integers, refusal};
 
 fn count_to(steps: &str) -> String {
     format!(
@@ -177,14 +177,29 @@ fn nested(depth: usize) -> Vec<u8> {
     integer_model("(memory 1)", &body)
 }
 
+/// Each function declares what it may in a few bytes, and is called.
 #[test]
-fn fifty_thousand_locals() {
-    let body = format!(
-        "(local {}) (i32.store (i32.const 0) (local.get 40000)) (local.get $x)",
-        "i32 ".repeat(49_990)
+fn two_hundred_thousand_locals() {
+    let functions: String = (0..20)
+        .map(|_| {
+            format!(
+                "(func (result i32) (local {}) (local.get 9000))",
+                "i64 ".repeat(9_000) + &"i32 ".repeat(1_000)
+            )
+        })
+        .collect();
+    let calls: String = (0..20).map(|n| format!("(call {n}) i32.add ")).collect();
+    let start = Instant::now();
+    let found = integers(
+        &integer_model(&functions, &format!("local.get $x {calls}")),
+        &[5, 6],
     );
-    let model = compile(&integer_model("(memory 1)", &body));
-    assert!(model.is_ok() || matches!(model, Err(ModelError::Compile { .. })));
+    assert_eq!(found, [Some(5), Some(6)]);
+    assert!(
+        start.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[test]

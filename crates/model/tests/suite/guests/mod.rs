@@ -9,8 +9,10 @@ mod border;
 mod bounds;
 mod edge;
 mod growth;
+mod hidden;
 mod stash;
 mod stores;
+mod strings;
 
 use crate::support::{integer_model, integers};
 
