@@ -204,6 +204,24 @@ pub enum AuditError {
     )]
     ProofMalformed { reason: &'static str },
 
+    /// A witness's line is not a cosignature of this checkpoint.
+    #[error(
+        "the cosignature by `{witness}` does not fit the checkpoint; do not rely on either before the witness has been asked"
+    )]
+    CosignatureInvalid { witness: String },
+    /// Fewer witnesses than asked for.
+    #[error(
+        "{found} of the witnesses have cosigned the checkpoint of {size} entries and {required} are required; ask for a later receipt, or ask the witnesses why they do not cosign"
+    )]
+    WitnessesMissing {
+        found: usize,
+        required: usize,
+        size: u64,
+    },
+    /// Evidence that does not show what evidence has to show.
+    #[error("this is no evidence against a log: {reason}; keep it, but accuse nobody with it")]
+    EvidenceUnproven { reason: &'static str },
+
     /// A receipt does not parse.
     #[error("this is not a receipt: {reason}; give the receipt file as it was received")]
     ReceiptMalformed { reason: &'static str },
@@ -257,6 +275,9 @@ impl AuditError {
             Self::SplitView { .. } => "AUDIT_SPLIT_VIEW",
             Self::Inconsistent { .. } => "AUDIT_INCONSISTENT",
             Self::ProofMalformed { .. } => "AUDIT_PROOF_MALFORMED",
+            Self::CosignatureInvalid { .. } => "AUDIT_COSIGNATURE_INVALID",
+            Self::WitnessesMissing { .. } => "AUDIT_WITNESSES_MISSING",
+            Self::EvidenceUnproven { .. } => "AUDIT_EVIDENCE_UNPROVEN",
             Self::ReceiptMalformed { .. } => "AUDIT_RECEIPT_MALFORMED",
             Self::ReceiptUnproven { .. } => "AUDIT_RECEIPT_UNPROVEN",
             Self::Bug { .. } => "AUDIT_BUG",
@@ -279,6 +300,7 @@ impl AuditError {
             | Self::NoSuchEntry { .. }
             | Self::LogExists { .. }
             | Self::ProofMalformed { .. }
+            | Self::EvidenceUnproven { .. }
             | Self::ReceiptMalformed { .. }
             | Self::ReceiptUnproven { .. } => Family::Caller,
             Self::Bug { .. } => Family::Bug,

@@ -2,8 +2,9 @@
 
 mod page;
 mod recover;
+mod witnessed;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
@@ -12,13 +13,13 @@ use tlog_tiles::{check_record, record_hash};
 use self::page::Page;
 use crate::bundle;
 use crate::checkpoint::Checkpoint;
-use crate::disk::{Disk, OsDisk, Publisher, make_dir_all};
+use crate::disk::{Disk, OsDisk, Publisher, lock, make_dir_all};
 use crate::entry::{Entry, PreparedEntry};
 use crate::error::AuditError;
 use crate::files::Files;
 use crate::key::LogKey;
 use crate::layout::{
-    CHECKPOINT, CHECKPOINT_TMP, Kind, LOCK, Slot, TILE_WIDTH, TILES, TREE_SIZE_MAX, WRITE_TMP,
+    CHECKPOINT, CHECKPOINT_TMP, Kind, Slot, TILE_WIDTH, TILES, TREE_SIZE_MAX, WRITE_TMP,
 };
 use crate::receipt::Receipt;
 use crate::tree::Frontier;
@@ -33,6 +34,8 @@ pub struct Log {
     publisher: Publisher,
     key: LogKey,
     checkpoint: Checkpoint,
+    /// The newest checkpoint that witnesses have cosigned.
+    cosigned: Option<Checkpoint>,
     frontier: Frontier,
     /// The entries of the bundle that is not full yet.
     bundle: Vec<u8>,
@@ -96,6 +99,7 @@ impl Log {
             publisher,
             key,
             checkpoint,
+            cosigned: None,
             frontier,
             bundle,
             interrupted: false,
@@ -126,16 +130,19 @@ impl Log {
         let publisher = Publisher::new(dir, disk);
         let (checkpoint, edge) = recover::recover(&files, &publisher, key.verifier())?;
         let recover::Edge { frontier, bundle } = edge;
-        Ok(Self {
+        let mut log = Self {
             files,
             publisher,
             key,
             checkpoint,
+            cosigned: None,
             frontier,
             bundle,
             interrupted: false,
             _lock: lock,
-        })
+        };
+        log.cosigned = log.load_cosigned()?;
+        Ok(log)
     }
 
     /// Appends one entry; durable when this returns.
@@ -239,6 +246,15 @@ impl Log {
         Entry::from_canonical(page.entry(index)?)
     }
 
+    /// What is published of it: the checkpoint in force, with cosignatures where witnesses have given them.
+    #[must_use]
+    pub fn published(&self) -> &Checkpoint {
+        match &self.cosigned {
+            Some(cosigned) if cosigned.text() == self.checkpoint.text() => cosigned,
+            _ => &self.checkpoint,
+        }
+    }
+
     fn plan(&self, canonical: &[&[u8]]) -> Result<Next, AuditError> {
         let mut frontier = self.frontier.clone();
         let mut bundle = self.bundle.clone();
@@ -332,23 +348,6 @@ impl Log {
             page = Some(current);
         }
         Ok(receipts)
-    }
-}
-
-fn lock(dir: &Path) -> Result<File, AuditError> {
-    let path = dir.join(LOCK);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path);
-    let file = file.map_err(|error| AuditError::io("open the lock file", &path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(AuditError::Locked {
-            dir: dir.to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(AuditError::io("lock", &path, error)),
     }
 }
 

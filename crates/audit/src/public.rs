@@ -6,7 +6,7 @@ use crate::bundle::BUNDLE_BYTES_MAX;
 use crate::checkpoint::CHECKPOINT_BYTES_MAX;
 use crate::error::AuditError;
 use crate::files::Files;
-use crate::layout::{self, CHECKPOINT, Kind};
+use crate::layout::{self, CHECKPOINT, COSIGNED, Kind};
 use crate::tree::TILE_BYTES;
 
 /// The longest file handed out: a bundle of the longest entries.
@@ -53,7 +53,16 @@ impl PublicFiles {
             (slot.path(width), bytes_max)
         };
         let is_checkpoint = name == CHECKPOINT;
-        let file = self.0.read(&name, bytes_max)?.map(|bytes| PublicFile {
+        let mut found = self.0.read(&name, bytes_max)?;
+        if is_checkpoint
+            && let Some(checkpoint) = &found
+            && let Some(cosigned) = self.0.read(COSIGNED, CHECKPOINT_BYTES_MAX)?
+            && text_of(&cosigned) == text_of(checkpoint)
+        {
+            // The same statement, with more signatures.
+            found = Some(cosigned);
+        }
+        let file = found.map(|bytes| PublicFile {
             bytes,
             media_type: if is_checkpoint {
                 "text/plain; charset=utf-8"
@@ -64,4 +73,10 @@ impl PublicFiles {
         });
         Ok(file)
     }
+}
+
+/// What a note says, up to its signatures.
+fn text_of(note: &[u8]) -> &[u8] {
+    let end = note.windows(2).rposition(|two| two == b"\n\n");
+    end.and_then(|end| note.get(..end)).unwrap_or(note)
 }

@@ -82,6 +82,10 @@ impl<'a> Tiles<'a> {
         self.0.insert(slot, Cow::Owned(bytes));
     }
 
+    pub(crate) fn has(&self, slot: Slot) -> bool {
+        self.0.contains_key(&slot)
+    }
+
     /// The hash at `position` of a tile, if both are there.
     pub(crate) fn hash(&self, slot: Slot, position: usize) -> Option<Hash> {
         hash_at(self.0.get(&slot)?, position)

@@ -12,7 +12,7 @@ use crate::entry::Entry;
 use crate::error::AuditError;
 use crate::files::Files;
 use crate::key::VerifierKey;
-use crate::layout::{CHECKPOINT, Kind, Slot, TILE_WIDTH};
+use crate::layout::{CHECKPOINT, COSIGNED, Kind, Slot, TILE_WIDTH};
 use crate::log::BATCH_ENTRIES_MAX;
 use crate::tree::{Frontier, hash_at};
 
@@ -35,6 +35,8 @@ pub struct LogReport {
     pub beyond_checkpoint: Vec<String>,
     /// Files below `tile/` that no log writes, the first [`STRAY_FILES_MAX`] of them.
     pub unexpected: Vec<String>,
+    /// The newest checkpoint that witnesses have cosigned, if any have; the log continues it.
+    pub cosigned: Option<Checkpoint>,
 }
 
 /// Reads every byte of the log in `dir` and checks it: the checkpoint's signature; that every entry is in canonical form;
@@ -77,8 +79,21 @@ fn verify_dir(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<LogReport, AuditError> {
     let files = Files::new(dir);
+    // Read before the checkpoint, which only grows: what witnesses have seen is never larger than what comes after it.
+    let cosigned = files.cosigned(key)?;
     let checkpoint = files.checkpoint(key)?;
-    let (report, furthest) = verify_files(&files, &checkpoint, before, progress)?;
+    if let Some(cosigned) = &cosigned
+        && cosigned.size() > checkpoint.size()
+    {
+        return Err(AuditError::RolledBack {
+            file: COSIGNED.to_owned(),
+            size_found: cosigned.size(),
+            size: checkpoint.size(),
+        });
+    }
+    let before: Vec<_> = before.iter().copied().chain(&cosigned).collect();
+    let (mut report, furthest) = verify_files(&files, &checkpoint, &before, progress)?;
+    report.cosigned = cosigned;
     let Some((file, size_found)) = furthest else {
         return Ok(report);
     };
@@ -133,6 +148,7 @@ pub(crate) fn verify_files(
         checkpoint: checkpoint.note().to_owned(),
         beyond_checkpoint: stray.beyond_checkpoint,
         unexpected: stray.unexpected,
+        cosigned: None,
     };
     Ok((report, stray.furthest))
 }

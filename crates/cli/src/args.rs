@@ -401,6 +401,10 @@ pub(crate) struct CheckArgs {
     /// Run and explain a synthetic sample of this dataset of the domain
     #[arg(long, value_name = "DATASET")]
     pub(crate) sample: Option<String>,
+    /// For a model over units, the column that says which rows, next to each other, are of one unit [default: the
+    /// identifier of the sample or manifest; of a file, one to five rows at a time]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) unit: Option<String>,
     /// Seed of the sample: the same seed makes the same rows
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

@@ -68,8 +68,8 @@ async fn release(
     // 2. What it reads is looked up with the caller's authority. Only here do names become data.
     let (sources, read) = sources(domain, &query, &request.snapshots).await?;
 
-    // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is the one in force now,
-    //    to the end of the run: how deep the evidence goes follows from it.
+    // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is taken once, here: what is
+    //    computed for it is judged by it.
     let policy = policies::policy_in_force(domain, &read.datasets()).await?;
     let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
 

@@ -40,7 +40,7 @@ const LOOSE: &str =
     "name = \"loose\"\n[cell]\nunits_min = 5\nrows_min = 5\ncomplement_units_min = 5\n";
 
 async fn with_people(wait: &str) -> TestDomain {
-    let domain = TestDomain::start_prepared(|folder| {
+    let domain = TestDomain::start_with(|folder| {
         let settings = std::fs::read_to_string(folder.config()).unwrap();
         let waits = settings.replace(
             "policy_loosening_wait = \"1d\"",

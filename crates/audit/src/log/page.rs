@@ -1,6 +1,6 @@
 //! Reading back: an entry's bundle and the tiles that prove it, each checked against the one above.
 
-use tlog_tiles::{Tile, record_hash};
+use tlog_tiles::{EMPTY_HASH, Hash, Tile, record_hash};
 
 use super::Log;
 use crate::bundle;
@@ -8,7 +8,7 @@ use crate::consistency::ConsistencyProof;
 use crate::error::AuditError;
 use crate::files::Found;
 use crate::layout::{Kind, Slot, TILE_WIDTH};
-use crate::tree::Tiles;
+use crate::tree::{self, Tiles};
 
 impl Log {
     /// The bundle of an entry, and the tiles above it, each checked against the one above.
@@ -19,7 +19,7 @@ impl Log {
                 size: self.size(),
             });
         }
-        let tiles = self.tiles(index)?;
+        let tiles = self.tiles(&[index])?;
         let slot = Kind::Entries.edge(index);
         let bundle = if slot == Kind::Entries.edge(self.size()) {
             Found {
@@ -47,34 +47,56 @@ impl Log {
     /// The proof that the tree of the checkpoint in force only added to that of its first `from_size` entries.
     ///
     /// # Errors
-    /// `AUDIT_NO_SUCH_ENTRY` where the log is smaller than that; those of reading files that are gone or altered.
+    /// As [`Log::consistency_between`].
     pub fn consistency(&self, from_size: u64) -> Result<ConsistencyProof, AuditError> {
-        let size = self.size();
-        if from_size > size {
-            return Err(AuditError::NoSuchEntry {
-                index: from_size - 1,
-                size,
-            });
-        }
-        if from_size == 0 || from_size == size {
-            return Ok(ConsistencyProof::default());
-        }
-        // The tiles above the last old entry hold its siblings, and the tree's edge holds what came after.
-        let tiles = self.tiles(from_size - 1)?;
-        ConsistencyProof::make(from_size, size, &tiles)
+        self.consistency_between(from_size, self.size())
     }
 
-    /// The tiles above an entry and those of the tree's edge, each checked against the one above.
-    fn tiles(&self, index: u64) -> Result<Tiles<'_>, AuditError> {
+    /// The proof that the tree of the first `to_size` entries only added to that of the first `from_size`.
+    ///
+    /// # Errors
+    /// `AUDIT_NO_SUCH_ENTRY` where the log is smaller than that; those of reading files that are gone or altered.
+    pub fn consistency_between(
+        &self,
+        from_size: u64,
+        to_size: u64,
+    ) -> Result<ConsistencyProof, AuditError> {
+        let size = self.size();
+        if from_size > to_size || to_size > size {
+            return Err(AuditError::NoSuchEntry {
+                index: from_size.max(to_size) - 1,
+                size: size.min(to_size),
+            });
+        }
+        if from_size == 0 || from_size == to_size {
+            return Ok(ConsistencyProof::default());
+        }
+        let tiles = self.tiles(&[from_size - 1, to_size - 1])?;
+        ConsistencyProof::make(from_size, to_size, &tiles)
+    }
+
+    /// The root of the tree of the first `size` entries.
+    pub(super) fn root_at(&self, size: u64) -> Result<Hash, AuditError> {
+        match size {
+            0 => Ok(EMPTY_HASH),
+            size => tree::root_at(size, &self.tiles(&[size - 1])?),
+        }
+    }
+
+    /// The tiles above some entries and those of the tree's edge, each checked against the one above. Those above the last
+    /// entry of an earlier tree hold all that the earlier tree's edge did.
+    pub(super) fn tiles(&self, indexes: &[u64]) -> Result<Tiles<'_>, AuditError> {
         let mut tiles = Tiles::default();
         tiles.add_edges(&self.frontier);
         let levels = (0..)
             .take_while(|level| Kind::Hashes(*level).count_in(self.size()) > 0)
             .collect::<Vec<_>>();
         for &level in levels.iter().rev() {
-            let slot = Kind::Hashes(level).edge(index);
-            if slot != Kind::Hashes(level).edge(self.size()) {
-                tiles.add(slot, self.full_tile(&tiles, slot, level)?);
+            for &index in indexes {
+                let slot = Kind::Hashes(level).edge(index);
+                if slot != Kind::Hashes(level).edge(self.size()) && !tiles.has(slot) {
+                    tiles.add(slot, self.full_tile(&tiles, slot, level)?);
+                }
             }
         }
         Ok(tiles)

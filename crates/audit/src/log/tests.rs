@@ -246,6 +246,45 @@ fn an_append_may_stop_anywhere() {
     assert!(crashes > 300, "only {crashes} crashes were tried");
 }
 
+/// What witnesses gave is kept or not; whatever was shown as cosigned before still is.
+#[test]
+fn keeping_a_cosigned_checkpoint_may_stop_anywhere() {
+    let place = Place::new();
+    let template = place.template(5);
+    let mut crashes = 0;
+    for (step, power) in ENDS {
+        for fail_at in 0.. {
+            let dir = place.copy(&template);
+            let mut log = place.open(&dir);
+            let first = log.checkpoint().clone();
+            log.keep_cosigned(first.clone()).unwrap();
+            log.append(&entries("new", 0..1)[0]).unwrap();
+            let second = log.checkpoint().clone();
+            let disk = FaultyDisk::failing(fail_at, step);
+            log.publisher = Publisher::new(&dir, Box::new(disk.clone()));
+            let kept = log.keep_cosigned(second.clone());
+            assert_eq!(kept.is_err(), disk.failed());
+            drop(log);
+            disk.crash(power);
+            let mut log = place.open(&dir);
+            let cosigned = log.cosigned().unwrap();
+            let what = format!("step {fail_at} {step:?}, power {power:?}");
+            assert!([&first, &second].contains(&cosigned), "{what}");
+            assert!(kept.is_err() || *cosigned == second, "{what}");
+            log.append(&entries("later", 0..1)[0]).unwrap();
+            assert_eq!(place.verify(&dir).entries, 7, "{what}");
+            if !disk.failed() {
+                break;
+            }
+            crashes += 1;
+        }
+    }
+    assert!(
+        crashes >= 3 * ENDS.len(),
+        "only {crashes} crashes were tried"
+    );
+}
+
 #[test]
 fn a_recovery_may_stop_anywhere() {
     let place = Place::new();

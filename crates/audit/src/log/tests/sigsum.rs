@@ -7,6 +7,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use super::*;
+use crate::cosignature::WitnessKey;
 
 /// A Sigsum log of ours.
 struct Sigsum {
@@ -131,4 +132,58 @@ fn sigsum_accepts_our_checkpoints_and_proofs() {
                 .contains("bad log signature")
         );
     }
+}
+
+#[test]
+fn sigsum_accepts_our_witnesses_cosignatures() {
+    let sigsum = Sigsum::new(3);
+    let witnesses = ["w1", "w2"].map(|name| WitnessKey::generate(name).unwrap());
+    let mut policy = PolicyBuilder::new();
+    policy.add_log(sigsum.log_key.into(), None).unwrap();
+    for witness in &witnesses {
+        policy
+            .add_witness(
+                witness.verifier().witness().to_owned(),
+                public(witness).into(),
+                None,
+            )
+            .unwrap();
+    }
+    policy
+        .add_group("both".to_owned(), 2, vec!["w1".to_owned(), "w2".to_owned()])
+        .unwrap();
+    policy.set_quorum("both".to_owned()).unwrap();
+    let policy = policy.build();
+    let lines = witnesses.each_ref().map(|witness| {
+        let text = sigsum.log.checkpoint().text().as_bytes();
+        let line = witness.cosign(text, 1_790_000_000).unwrap();
+        // `— name base64(number of the key, time, signature)`
+        let stamped = BASE64_STANDARD
+            .decode(line.trim_end().rsplit_once(' ').unwrap().1)
+            .unwrap();
+        format!(
+            "cosignature={:x} 1790000000 {}\n",
+            Hash::new(public(witness)),
+            hex::encode(&stamped[12..])
+        )
+    });
+    let good = sigsum.signature(1, &lines.concat());
+    sigsum.accepts(&good, 1, &policy).unwrap();
+    let one = sigsum.accepts(&sigsum.signature(1, &lines[0]), 1, &policy);
+    assert!(one.unwrap_err().contains("not enough valid cosignatures"));
+    let later = good.replacen("1790000000", "1790000001", 1);
+    assert!(
+        sigsum
+            .accepts(&later, 1, &policy)
+            .unwrap_err()
+            .contains("bad witness cosignature")
+    );
+}
+
+fn public(witness: &WitnessKey) -> [u8; 32] {
+    let text = witness.verifier().to_string();
+    let encoded = BASE64_STANDARD
+        .decode(text.splitn(3, '+').nth(2).unwrap())
+        .unwrap();
+    encoded[1..].try_into().unwrap()
 }
