@@ -426,7 +426,10 @@ async fn past_releases_are_judged_again_under_another_policy() {
         (String::new(), [2, 6, 0, 0])
     );
     let (told, numbers) = replayed(STRICT, "people", 1).await;
-    assert_eq!((told.as_str(), numbers), ("-town=\"East\" (units) + ", [1, 3, 1, 0]));
+    assert_eq!(
+        (told.as_str(), numbers),
+        ("-town=\"East\" (units) + ", [1, 3, 1, 0])
+    );
     let (told, numbers) = replayed(LOOSE, "", 1).await;
     assert_eq!(numbers, [1, 3, 0, 1]);
     assert!(told.starts_with("- +town=\"West\" (units"), "{told}");
