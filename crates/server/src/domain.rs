@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 use weir_audit::{Log, LogKey};
-use weir_gate::EvidenceKey;
 use weir_model::{Model, Runtime};
 use weir_registry::{ModelRecord, Registry};
 use weir_vault::Vault;
@@ -25,9 +24,6 @@ const MODELS_LOADED_MAX: usize = 64;
 /// What the key that authenticates compiled models is derived for.
 const MODEL_CACHE_KEY: &str = "weir compiled models v1";
 
-/// What the key that seals the evidence of releases is derived for.
-const EVIDENCE_KEY: &str = "weir release evidence v1";
-
 /// Registrations at work at once: each sorts a dataset in memory.
 const REGISTRATIONS_MAX: usize = 1;
 
@@ -41,7 +37,6 @@ pub struct Domain {
     pub(crate) vault: Arc<Vault>,
     pub(crate) record: Record,
     pub(crate) policies: Policies,
-    pub(crate) evidence_key: EvidenceKey,
     pub(crate) authority: Authority,
     pub(crate) log_key: String,
     pub(crate) runtime: Runtime,
@@ -65,7 +60,6 @@ impl Domain {
         let log = Log::open(&folder.log(), log_key)?;
         let vault = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
-        let evidence_key = EvidenceKey::new(*vault.derive_key(EVIDENCE_KEY)?);
         let registry = Registry::open(&folder.registry()).await?;
         snapshots::discard_orphans(&vault, &registry).await?;
         let record = Record::new(log);
@@ -78,7 +72,6 @@ impl Domain {
             vault: Arc::new(vault),
             record,
             policies,
-            evidence_key,
             authority,
             log_key: verifier,
             runtime: Runtime::with_cache(

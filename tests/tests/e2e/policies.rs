@@ -445,6 +445,16 @@ async fn past_releases_are_judged_again_under_another_policy() {
         [1, 3, 1, 0],
         "East is withheld by the dataset's policy"
     );
+    // What was made of a snapshot goes with it.
+    let destroy = weir_client::v1::DestroySnapshotRequest {
+        dataset: "people".to_owned(),
+        snapshot: String::new(),
+        reason: "a test".to_owned(),
+    };
+    domain.bureau.destroy_snapshot(destroy).await.unwrap();
+    let (told, numbers) = replayed(default, "", 1).await;
+    assert_eq!(numbers, [0, 0, 0, 0]);
+    assert!(told.ends_with("[SNAPSHOT_DESTROYED]"), "{told}");
     let error = domain
         .operator
         .replay_policy(ReplayPolicyRequest::default(), |_| {})

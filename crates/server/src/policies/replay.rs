@@ -10,7 +10,7 @@ use weir_api::v1::{
     ReplayedRelease,
 };
 use weir_audit::Event;
-use weir_gate::{GateError, Rejudged};
+use weir_gate::{EvidenceKey, GateError, Rejudged};
 use weir_policy::Policy;
 use weir_registry::EvidenceRecord;
 
@@ -26,12 +26,21 @@ const RELEASES_MAX: u32 = 10_000;
 /// Most cells of one release that are named, of each kind; the numbers are of all.
 const CELLS_NAMED_MAX: usize = 1_000;
 
+/// What the key that seals the evidence of releases is derived for.
+const EVIDENCE_KEY: &str = "weir release evidence v1";
+
+/// The key for the evidence of a run that reads these snapshots: with any one of them it is gone. Blocks.
+pub(crate) fn evidence_key(domain: &Domain, snapshots: &[String]) -> Result<EvidenceKey, Fault> {
+    let key = domain.vault.derive_key_of(snapshots, EVIDENCE_KEY)?;
+    Ok(EvidenceKey::new(*key))
+}
+
 /// Keeps what a release was judged on. Evidence that is larger than is kept is recorded as such.
 pub(crate) async fn keep_evidence(
     domain: &Domain,
     run: &str,
     policy: &Policy,
-    datasets: &str,
+    (datasets, snapshots): (&str, &[String]),
     sealed: Result<Vec<u8>, GateError>,
 ) -> Result<(), Fault> {
     let sealed = match sealed {
@@ -43,6 +52,7 @@ pub(crate) async fn keep_evidence(
         run: run.to_owned(),
         policy: policy.canonical(),
         datasets: datasets.to_owned(),
+        snapshots: snapshots.join(", "),
         kept_at: moment(Utc::now()),
         sealed,
     };
@@ -153,10 +163,12 @@ async fn one(
         .layers_with(scope, policy.clone(), &datasets)
         .policy()
         .clone();
+    let snapshots: Vec<String> = evidence.snapshots.split(", ").map(str::to_owned).collect();
     let opened = Arc::clone(domain);
     let judged = tokio::task::spawn_blocking(move || {
+        let key = evidence_key(&opened, &snapshots)?;
         let verdict = |policy: &Policy| {
-            let rejudged = weir_gate::rejudge(&sealed, &opened.evidence_key, policy)?;
+            let rejudged = weir_gate::rejudge(&sealed, &key, policy)?;
             Ok::<_, Fault>(Verdict::of(rejudged))
         };
         Ok::<_, Fault>((verdict(&then?)?, verdict(&now)?))
