@@ -95,6 +95,7 @@ async fn release(
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
     //    not delivered, which a retry with the same id computes and records again.
     stage("writing the decision to the log");
+    let snapshots = read.snapshots();
     let mut recorder = ReleaseRecorder {
         domain: Arc::clone(domain),
         caller: caller.clone(),
@@ -102,9 +103,15 @@ async fn release(
         request_digest: request.digest(),
         read,
     };
-    let (released, recorded) = tokio::task::spawn_blocking(move || judged.release(&mut recorder))
-        .await
-        .map_err(|_| panicked())??;
+    let (opened, read_from) = (Arc::clone(domain), snapshots.clone());
+    let (sealed, released) = tokio::task::spawn_blocking(move || {
+        let key = policies::evidence_key(&opened, &read_from)?;
+        let sealed = judged.sealed_evidence(&key);
+        Ok::<_, Fault>((sealed, judged.release(&mut recorder)?))
+    })
+    .await
+    .map_err(|_| panicked())??;
+    let (released, recorded) = released;
 
     // 7. Only the released table is left in reach; the rest of the query runs on it.
     stage("finishing outside");
@@ -118,7 +125,10 @@ async fn release(
         receipt_json: recorded.receipt.to_json()?,
     };
 
-    // 8. Kept for retries. If this fails the caller gets an error and asks again.
+    // 8. Kept: what it was judged on, sealed, for replays, and the answer, for retries. If this fails the caller gets an
+    //    error and asks again.
+    let of = (recorded.datasets.as_str(), snapshots.as_slice());
+    policies::keep_evidence(domain, &request.run, &policy, of, sealed).await?;
     store_answer(domain, caller, request, &recorded, &result).await?;
     Ok(result)
 }
@@ -158,6 +168,11 @@ impl Read {
     fn datasets(&self) -> Vec<String> {
         let datasets = self.datasets.iter();
         datasets.map(|read| read.name.clone()).collect()
+    }
+
+    fn snapshots(&self) -> Vec<String> {
+        let datasets = self.datasets.iter();
+        datasets.map(|read| read.snapshot.clone()).collect()
     }
 
     fn names(&self) -> String {

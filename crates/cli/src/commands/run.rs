@@ -8,7 +8,7 @@ use weir_client::v1::{EstimateRunRequest, RunRequest};
 use super::connect;
 use crate::args::RunArgs;
 use crate::error::CliError;
-use crate::output::{Table, print_batches};
+use crate::output::{Listing, print_batches};
 use crate::progress::Meter;
 
 pub(crate) async fn run(identity: Option<&Path>, args: &RunArgs) -> Result<(), CliError> {
@@ -53,22 +53,22 @@ async fn estimate(client: &Client, args: &RunArgs) -> Result<(), CliError> {
         None => "unknown: the values of a key are not declared".to_owned(),
     };
     let rows = [
-        ["cells that the declared values allow", &cells],
-        ["most cells of one table", &estimate.cells_max.to_string()],
-        ["fewest units of a cell", &estimate.units_min.to_string()],
-        [
+        ("cells that the declared values allow", cells),
+        ("most cells of one table", estimate.cells_max.to_string()),
+        ("fewest units of a cell", estimate.units_min.to_string()),
+        (
             "likely withheld, units spread evenly",
-            &share(estimate.withheld_share_even),
-        ],
-        [
+            share(estimate.withheld_share_even),
+        ),
+        (
             "likely withheld, units spread as sizes of towns",
-            &share(estimate.withheld_share_skewed),
-        ],
-        ["policy", &estimate.policy],
+            share(estimate.withheld_share_skewed),
+        ),
+        ("policy", estimate.policy),
     ];
-    let mut table = Table::new(&["what", "estimate"]);
-    for [what, told] in rows {
-        table = table.row(vec![what.into(), told.as_str().into()]);
+    let mut table = Listing::new(&["what", "estimate"]);
+    for (what, told) in rows {
+        table = table.row(vec![what.into(), told.into()]);
     }
     table.print(args.output.format)?;
     if estimate
