@@ -16,6 +16,7 @@ unit is that unit's value, however many units the cell has.
 import argparse
 import csv
 import io
+import itertools
 import pathlib
 import sys
 
@@ -32,6 +33,9 @@ ROWS_MIN = 10
 # without them is at least this part of the largest. A contribution is the absolute value of a unit's own sum.
 TOP2_SHARE_MAX = 0.90
 P_RATIO_MIN = 0.10
+# And in every margin of a cell (what is left when keys are dropped) the units with a row outside the cell are none or at
+# least so many: otherwise the margin minus the cell is about these few.
+COMPLEMENT_UNITS_MIN = 10
 
 # Rows without a unit belong to nobody and are left out before anything else.
 FLIGHTS_SQL = f"CREATE VIEW flights AS SELECT * FROM read_parquet('{FLIGHTS}') WHERE tailnum IS NOT NULL"
@@ -121,6 +125,21 @@ def dominated_sql(source, keys, column):
     """
 
 
+def near_margin_sql(source, keys):
+    """The cells that are nearly all of a margin: what the margin holds besides is of one to a few units."""
+    margins = []
+    for size in range(len(keys)):
+        for kept in itertools.combinations(keys, size):
+            same = lambda names: " AND ".join(f"one.{key} IS NOT DISTINCT FROM other.{key}" for key in names) or "true"
+            margins.append(f"""
+            SELECT {", ".join(f"one.{key}" for key in keys)}
+            FROM (SELECT DISTINCT {", ".join(keys)} FROM {source}) AS one
+            JOIN {source} AS other ON {same(kept)} AND NOT ({same(keys)})
+            GROUP BY ALL HAVING count(DISTINCT other.tailnum) < {COMPLEMENT_UNITS_MIN}
+            """)
+    return " UNION ".join(margins)
+
+
 def cells_sql(source, keys, aggregates):
     """Every cell of one table, released or not, with its evidence, sorted by key (nulls first)."""
     grouped = ", ".join(keys)
@@ -134,8 +153,10 @@ def cells_sql(source, keys, aggregates):
         f"OR EXISTS (SELECT 1 FROM ({dominated_sql(source, keys, column)}) AS dominated WHERE {same})"
         for column in columns
     )
+    same = " AND ".join(f"cells.{key} IS NOT DISTINCT FROM near.{key}" for key in keys)
+    near = f"EXISTS (SELECT 1 FROM ({near_margin_sql(source, keys)}) AS near WHERE {same})"
     return f"""
-    SELECT *, units >= {UNITS_MIN} AND "rows" >= {ROWS_MIN} AND NOT (false {dominated}) AS released
+    SELECT *, units >= {UNITS_MIN} AND "rows" >= {ROWS_MIN} AND NOT ({near} {dominated}) AS released
     FROM (
         SELECT {grouped}, {selected}, least({units}) AS units, least({rows}) AS "rows"
         FROM {source} GROUP BY {grouped}

@@ -31,9 +31,34 @@ pub struct TestDomain {
     _temporary: tempfile::TempDir,
 }
 
+/// The default policy without what changes numbers or asks for people: tests that compare numbers with those of another
+/// tool need every digit. Which cells are withheld is as by default, but for class disclosure.
+pub const EXACT_POLICY: &str = r#"
+name = "exact"
+[cell]
+class_disclosure = false
+[review]
+negative_contributions = false
+[rounding]
+count_base = 1
+significant_digits = 17
+[table]
+levels_max = 1000
+"#;
+
 impl TestDomain {
-    /// Makes and serves an empty domain.
+    /// Makes and serves an empty domain whose policy keeps every digit.
     pub async fn start() -> Self {
+        Self::start_under(EXACT_POLICY).await
+    }
+
+    /// Makes and serves an empty domain under a policy.
+    pub async fn start_under(policy: &str) -> Self {
+        Self::start_with(|folder| std::fs::write(folder.policy(), policy).unwrap()).await
+    }
+
+    /// Makes and serves an empty domain under the default policy, after something was done to its folder.
+    pub async fn start_with(prepare: impl FnOnce(&Folder)) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let root = temporary.path().join("domain");
         let inbox = temporary.path().join("inbox");
@@ -47,6 +72,7 @@ impl TestDomain {
             person: "wang".to_owned(),
         };
         let first = weir_server::init(&root, &options).await.unwrap();
+        prepare(&Folder::new(&root));
         let serving = weir_server::serve(Domain::open(&root).await.unwrap())
             .await
             .unwrap();
@@ -78,7 +104,12 @@ impl TestDomain {
 
     /// A domain with the flights registered and both example models approved.
     pub async fn with_flights() -> Self {
-        let domain = Self::start().await;
+        Self::with_flights_under(EXACT_POLICY).await
+    }
+
+    /// The same under a policy.
+    pub async fn with_flights_under(policy: &str) -> Self {
+        let domain = Self::start_under(policy).await;
         let manifest = std::fs::read_to_string(example("flights.toml")).unwrap();
         domain
             .register_file(&example("flights.parquet"), &manifest)

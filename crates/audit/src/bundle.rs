@@ -23,6 +23,26 @@ pub(crate) fn push(bundle: &mut Vec<u8>, entry: &[u8]) -> Option<()> {
     Some(())
 }
 
+/// Where each of the first `width` entries ends.
+pub(crate) fn ends(bytes: &[u8], width: u32) -> Result<Vec<usize>, EndsInside> {
+    let (entries, _) = split(bytes, width)?;
+    let mut end = 0;
+    let ends = entries.iter().map(|entry| {
+        end += LENGTH_BYTES + entry.len();
+        end
+    });
+    Ok(ends.collect())
+}
+
+/// The entry at a position of a bundle whose entries end there.
+pub(crate) fn entry_at<'a>(bytes: &'a [u8], ends: &[usize], position: usize) -> Option<&'a [u8]> {
+    let start = match position {
+        0 => 0,
+        _ => *ends.get(position - 1)?,
+    };
+    bytes.get(start + LENGTH_BYTES..*ends.get(position)?)
+}
+
 /// The first `width` entries, and the number of bytes they take.
 pub(crate) fn split(bytes: &[u8], width: u32) -> Result<(Vec<&[u8]>, usize), EndsInside> {
     let mut rest = bytes;
@@ -60,6 +80,11 @@ mod tests {
         );
         assert_eq!(split(&bundle, 1).unwrap(), (vec![b"one".as_slice()], 5));
         assert_eq!(split(&bundle, 4).unwrap_err(), EndsInside { position: 3 });
+        let ends = ends(&bundle, 3).unwrap();
+        for (position, entry) in [b"one".as_slice(), b"", &long].into_iter().enumerate() {
+            assert_eq!(entry_at(&bundle, &ends, position), Some(entry));
+        }
+        assert_eq!(entry_at(&bundle, &ends, 3), None);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use signed_note::{Note, NoteError, VerifierList};
+use signed_note::{Note, NoteError, Signature, Verifier, VerifierList};
 use tlog_tiles::{EMPTY_HASH, Hash};
 
-use crate::error::AuditError;
+use crate::cosignature::{Cosignature, WitnessVerifierKey};
+use crate::error::{AuditError, quoted};
 use crate::key::{LogKey, VerifierKey};
 use crate::layout::TREE_SIZE_MAX;
 
@@ -132,6 +133,113 @@ impl Checkpoint {
     #[must_use]
     pub fn note(&self) -> &str {
         &self.note
+    }
+
+    /// What is signed, without the signatures.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        let end = self.note.rfind("\n\n").unwrap_or_default();
+        self.note.get(..=end).unwrap_or_default()
+    }
+
+    /// The cosignatures by these witnesses. Each key counts once, however often and under however many names it is
+    /// given.
+    ///
+    /// # Errors
+    /// `AUDIT_COSIGNATURE_INVALID` where one of them is there and does not fit: such a note is not to be relied on.
+    pub fn cosignatures(
+        &self,
+        witnesses: &[WitnessVerifierKey],
+    ) -> Result<Vec<Cosignature>, AuditError> {
+        let mut known: Vec<&WitnessVerifierKey> = Vec::new();
+        for witness in witnesses {
+            if known
+                .iter()
+                .all(|other| other.encoded() != witness.encoded())
+            {
+                known.push(witness);
+            }
+        }
+        let verifiers = known.into_iter().cloned();
+        let verifiers = verifiers
+            .map(|key| Box::new(key) as Box<dyn Verifier>)
+            .collect();
+        let note = Note::from_bytes(self.note.as_bytes()).map_err(|_| AuditError::Bug {
+            what: "a verified checkpoint did not parse",
+        })?;
+        match note.verify(&VerifierList::new(verifiers)) {
+            Ok((signatures, _)) => Ok(signatures.iter().filter_map(Cosignature::of).collect()),
+            Err(NoteError::InvalidSignature { name, .. }) => {
+                Err(AuditError::CosignatureInvalid { witness: name })
+            }
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The cosignatures by these witnesses, of which there have to be at least `required`.
+    ///
+    /// # Errors
+    /// `AUDIT_WITNESSES_MISSING`; those of [`Checkpoint::cosignatures`].
+    pub fn require_witnesses(
+        &self,
+        witnesses: &[WitnessVerifierKey],
+        required: usize,
+    ) -> Result<Vec<Cosignature>, AuditError> {
+        let found = self.cosignatures(witnesses)?;
+        if found.len() < required {
+            return Err(AuditError::WitnessesMissing {
+                found: found.len(),
+                required,
+                size: self.size,
+            });
+        }
+        Ok(found)
+    }
+
+    /// This checkpoint with further signature lines, of which those by other keys than these are left out: whoever
+    /// answers could add any.
+    ///
+    /// # Errors
+    /// `AUDIT_COSIGNATURE_INVALID` where a line is none, or does not fit.
+    pub fn with_cosignatures(
+        &self,
+        lines: &str,
+        witnesses: &[WitnessVerifierKey],
+    ) -> Result<Self, AuditError> {
+        let invalid = |witness: &str| AuditError::CosignatureInvalid {
+            witness: quoted(witness),
+        };
+        let mut note = self.note.clone();
+        for line in lines.lines() {
+            let signature = Signature::from_bytes(line.as_bytes()).map_err(|_| invalid(line))?;
+            let by = |key: &&WitnessVerifierKey| {
+                key.name() == signature.name() && key.key_id() == signature.id()
+            };
+            let Some(key) = witnesses.iter().find(by) else {
+                continue;
+            };
+            if !key.verify(self.text().as_bytes(), signature.signature()) {
+                return Err(invalid(key.name()));
+            }
+            // One line for each witness: the newest says the most.
+            let prefix = format!("— {} ", key.name());
+            let is_of_key = |old: &str| {
+                Signature::from_bytes(old.as_bytes()).is_ok_and(|old| old.id() == key.key_id())
+            };
+            let kept = note
+                .lines()
+                .filter(|old| !(old.starts_with(&prefix) && is_of_key(old)));
+            note = kept.flat_map(|line| [line, "\n"]).collect();
+            note.push_str(line);
+            note.push('\n');
+        }
+        if note.len() > CHECKPOINT_BYTES_MAX {
+            return Err(invalid("too many witnesses"));
+        }
+        Ok(Self {
+            note,
+            ..self.clone()
+        })
     }
 
     pub(crate) fn root_hash(&self) -> Hash {

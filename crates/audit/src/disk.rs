@@ -2,12 +2,13 @@
 //! can stop after each.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::AuditError;
+use crate::layout::LOCK;
 
 /// The steps. An implementation does what the name says, or fails; a failed step may have happened all the same.
 pub(crate) trait Disk: Send + Sync {
@@ -173,6 +174,24 @@ impl Publisher {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(dir.to_owned());
         Ok(())
+    }
+}
+
+/// Takes the lock of a directory: it is held as long as the file is open, by one process.
+pub(crate) fn lock(dir: &Path) -> Result<File, AuditError> {
+    let path = dir.join(LOCK);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
+    let file = file.map_err(|error| AuditError::io("open the lock file", &path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(AuditError::Locked {
+            dir: dir.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(AuditError::io("lock", &path, error)),
     }
 }
 

@@ -162,5 +162,25 @@ impl Entry {
     }
 }
 
+/// An entry in the form the log stores: checked, and ready to be appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreparedEntry(Vec<u8>);
+
+impl PreparedEntry {
+    /// Encodes and checks an entry; no lock is needed for it, so it is done before waiting for one.
+    ///
+    /// # Errors
+    /// Those of [`Entry::to_canonical`].
+    pub fn new(entry: &Entry) -> Result<Self, AuditError> {
+        entry.to_canonical().map(Self)
+    }
+
+    /// The canonical bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! Messages name files and positions, never the content of an entry.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Who can do something about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +16,8 @@ pub enum Family {
     Bug,
 }
 
-/// Everything this crate refuses or fails at.
-#[derive(Debug, thiserror::Error)]
+/// Everything this crate refuses or fails at. It can be cloned: everybody who waited for an append learns how it ended.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the message says what each field is")]
 pub enum AuditError {
@@ -83,7 +84,7 @@ pub enum AuditError {
     Io {
         action: &'static str,
         file: PathBuf,
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// The log has a writer already.
     #[error("the log in `{}` is open in another process; a log has one writer: stop the other one first", dir.display())]
@@ -182,6 +183,45 @@ pub enum AuditError {
         size: u64,
     },
 
+    /// The log is smaller than it was.
+    #[error(
+        "the log has {size} entries, yet its checkpoint of {size_before} was signed before: an older state of it is shown; ask for the newest, and keep both checkpoints"
+    )]
+    Shrunk { size: u64, size_before: u64 },
+    /// Two signed checkpoints of one size have different roots.
+    #[error(
+        "two checkpoints of {size} entries are signed with different roots: the log's key has shown two histories; keep both, they are the evidence"
+    )]
+    SplitView { size: u64 },
+    /// A later tree is not shown to extend an earlier one.
+    #[error(
+        "the log of {size} entries is not shown to continue the one of {size_before} that was signed before: its past was changed, or the proof is wrong; keep both checkpoints"
+    )]
+    Inconsistent { size: u64, size_before: u64 },
+    /// Text is not a consistency proof.
+    #[error(
+        "this is not a consistency proof: {reason}; give its hashes in base64 as they were received"
+    )]
+    ProofMalformed { reason: &'static str },
+
+    /// A witness's line is not a cosignature of this checkpoint.
+    #[error(
+        "the cosignature by `{witness}` does not fit the checkpoint; do not rely on either before the witness has been asked"
+    )]
+    CosignatureInvalid { witness: String },
+    /// Fewer witnesses than asked for.
+    #[error(
+        "{found} of the witnesses have cosigned the checkpoint of {size} entries and {required} are required; ask for a later receipt, or ask the witnesses why they do not cosign"
+    )]
+    WitnessesMissing {
+        found: usize,
+        required: usize,
+        size: u64,
+    },
+    /// Evidence that does not show what evidence has to show.
+    #[error("this is no evidence against a log: {reason}; keep it, but accuse nobody with it")]
+    EvidenceUnproven { reason: &'static str },
+
     /// A receipt does not parse.
     #[error("this is not a receipt: {reason}; give the receipt file as it was received")]
     ReceiptMalformed { reason: &'static str },
@@ -231,6 +271,13 @@ impl AuditError {
             Self::ObsoleteMismatch { .. } => "AUDIT_OBSOLETE_MISMATCH",
             Self::RootMismatch { .. } => "AUDIT_ROOT_MISMATCH",
             Self::RolledBack { .. } => "AUDIT_ROLLED_BACK",
+            Self::Shrunk { .. } => "AUDIT_SHRUNK",
+            Self::SplitView { .. } => "AUDIT_SPLIT_VIEW",
+            Self::Inconsistent { .. } => "AUDIT_INCONSISTENT",
+            Self::ProofMalformed { .. } => "AUDIT_PROOF_MALFORMED",
+            Self::CosignatureInvalid { .. } => "AUDIT_COSIGNATURE_INVALID",
+            Self::WitnessesMissing { .. } => "AUDIT_WITNESSES_MISSING",
+            Self::EvidenceUnproven { .. } => "AUDIT_EVIDENCE_UNPROVEN",
             Self::ReceiptMalformed { .. } => "AUDIT_RECEIPT_MALFORMED",
             Self::ReceiptUnproven { .. } => "AUDIT_RECEIPT_UNPROVEN",
             Self::Bug { .. } => "AUDIT_BUG",
@@ -252,6 +299,8 @@ impl AuditError {
             | Self::BatchTooLarge { .. }
             | Self::NoSuchEntry { .. }
             | Self::LogExists { .. }
+            | Self::ProofMalformed { .. }
+            | Self::EvidenceUnproven { .. }
             | Self::ReceiptMalformed { .. }
             | Self::ReceiptUnproven { .. } => Family::Caller,
             Self::Bug { .. } => Family::Bug,
@@ -263,7 +312,7 @@ impl AuditError {
         Self::Io {
             action,
             file: file.to_owned(),
-            source,
+            source: Arc::new(source),
         }
     }
 }

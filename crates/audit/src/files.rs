@@ -10,7 +10,7 @@ use crate::bundle::{self, BUNDLE_BYTES_MAX};
 use crate::checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
 use crate::error::AuditError;
 use crate::key::VerifierKey;
-use crate::layout::{CHECKPOINT, Slot, TILE_WIDTH};
+use crate::layout::{CHECKPOINT, COSIGNED, Slot, TILE_WIDTH};
 use crate::tree::TILE_BYTES;
 
 /// A file of the log, as it was found.
@@ -73,6 +73,14 @@ impl Files {
                 dir: self.root.clone(),
             })?;
         Checkpoint::read(CHECKPOINT, &bytes, key)
+    }
+
+    /// The newest checkpoint that witnesses have cosigned, verified.
+    pub(crate) fn cosigned(&self, key: &VerifierKey) -> Result<Option<Checkpoint>, AuditError> {
+        let bytes = self.read(COSIGNED, CHECKPOINT_BYTES_MAX)?;
+        bytes
+            .map(|bytes| Checkpoint::read(COSIGNED, &bytes, key))
+            .transpose()
     }
 
     /// The first `width` hashes of a slot: from its partial file, or else from its full one. A log drops partial files

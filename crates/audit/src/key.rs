@@ -174,7 +174,7 @@ fn public_key(seed: &[u8]) -> Option<Vec<u8>> {
     Some([[ALGORITHM_ED25519].as_slice(), pair.public_key().as_ref()].concat())
 }
 
-fn check_origin(origin: &str) -> Result<(), &'static str> {
+pub(crate) fn check_origin(origin: &str) -> Result<(), &'static str> {
     if origin.len() > ORIGIN_BYTES_MAX {
         return Err("it is longer than 255 bytes");
     }
@@ -199,6 +199,16 @@ impl VerifierKey {
     #[must_use]
     pub fn origin(&self) -> &str {
         self.verifier.name()
+    }
+}
+
+impl VerifierKey {
+    /// The 32 bytes of the Ed25519 key.
+    pub(crate) fn public_bytes(&self) -> Vec<u8> {
+        let encoded = self.text.splitn(3, '+').nth(2).unwrap_or_default();
+        // It was decoded before, or there would be no such key.
+        let encoded = BASE64_STANDARD.decode(encoded).unwrap_or_default();
+        encoded.get(1..).unwrap_or_default().to_vec()
     }
 }
 

@@ -16,6 +16,10 @@ pub(crate) const LEVEL_MAX: u8 = 5;
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 /// The next checkpoint, before it takes the place of the last.
 pub(crate) const CHECKPOINT_TMP: &str = "checkpoint.tmp";
+/// The newest checkpoint that witnesses have cosigned, with their cosignatures.
+pub(crate) const COSIGNED: &str = "cosigned";
+/// The next one, before it takes the place of the last.
+pub(crate) const COSIGNED_TMP: &str = "cosigned.tmp";
 /// Any other file on its way to its place.
 pub(crate) const WRITE_TMP: &str = "write.tmp";
 /// The writer's lock.

@@ -2,8 +2,9 @@
 
 mod page;
 mod recover;
+mod witnessed;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
@@ -12,13 +13,13 @@ use tlog_tiles::{check_record, record_hash};
 use self::page::Page;
 use crate::bundle;
 use crate::checkpoint::Checkpoint;
-use crate::disk::{Disk, OsDisk, Publisher, make_dir_all};
-use crate::entry::Entry;
+use crate::disk::{Disk, OsDisk, Publisher, lock, make_dir_all};
+use crate::entry::{Entry, PreparedEntry};
 use crate::error::AuditError;
 use crate::files::Files;
 use crate::key::LogKey;
 use crate::layout::{
-    CHECKPOINT, CHECKPOINT_TMP, Kind, LOCK, Slot, TILE_WIDTH, TILES, TREE_SIZE_MAX, WRITE_TMP,
+    CHECKPOINT, CHECKPOINT_TMP, Kind, Slot, TILE_WIDTH, TILES, TREE_SIZE_MAX, WRITE_TMP,
 };
 use crate::receipt::Receipt;
 use crate::tree::Frontier;
@@ -33,6 +34,8 @@ pub struct Log {
     publisher: Publisher,
     key: LogKey,
     checkpoint: Checkpoint,
+    /// The newest checkpoint that witnesses have cosigned.
+    cosigned: Option<Checkpoint>,
     frontier: Frontier,
     /// The entries of the bundle that is not full yet.
     bundle: Vec<u8>,
@@ -96,6 +99,7 @@ impl Log {
             publisher,
             key,
             checkpoint,
+            cosigned: None,
             frontier,
             bundle,
             interrupted: false,
@@ -126,16 +130,19 @@ impl Log {
         let publisher = Publisher::new(dir, disk);
         let (checkpoint, edge) = recover::recover(&files, &publisher, key.verifier())?;
         let recover::Edge { frontier, bundle } = edge;
-        Ok(Self {
+        let mut log = Self {
             files,
             publisher,
             key,
             checkpoint,
+            cosigned: None,
             frontier,
             bundle,
             interrupted: false,
             _lock: lock,
-        })
+        };
+        log.cosigned = log.load_cosigned()?;
+        Ok(log)
     }
 
     /// Appends one entry; durable when this returns.
@@ -152,10 +159,26 @@ impl Log {
     /// Appends entries under one checkpoint, all or none; durable when this returns. The receipts come in order.
     ///
     /// # Errors
-    /// Before anything is written: those of [`Entry::to_canonical`], `AUDIT_BATCH_TOO_LARGE`, `AUDIT_LOG_FULL`,
-    /// `AUDIT_INTERRUPTED`. Half-way: `AUDIT_IO`; the entries may or may not be in the log, and nothing can be appended
-    /// until it is opened again.
+    /// Those of [`Entry::to_canonical`] and [`Log::append_prepared`].
     pub fn append_all(&mut self, entries: &[Entry]) -> Result<Vec<Receipt>, AuditError> {
+        let prepared = entries
+            .iter()
+            .map(PreparedEntry::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        let indexes = self.append_prepared(&prepared.iter().collect::<Vec<_>>())?;
+        self.receipts(indexes)
+    }
+
+    /// Appends entries under one checkpoint, all or none; durable when this returns. Answers with their numbers; a
+    /// receipt for any of them comes from [`Log::receipts`].
+    ///
+    /// # Errors
+    /// Before anything is written: `AUDIT_BATCH_TOO_LARGE`, `AUDIT_LOG_FULL`, `AUDIT_INTERRUPTED`. Half-way: `AUDIT_IO`;
+    /// the entries may or may not be in the log, and nothing can be appended until it is opened again.
+    pub fn append_prepared(
+        &mut self,
+        entries: &[&PreparedEntry],
+    ) -> Result<Range<u64>, AuditError> {
         if self.interrupted {
             return Err(AuditError::Interrupted {
                 dir: self.files.root().to_owned(),
@@ -174,17 +197,20 @@ impl Log {
                 size_max: TREE_SIZE_MAX,
             });
         }
-        let canonical = entries
-            .iter()
-            .map(Entry::to_canonical)
-            .collect::<Result<Vec<_>, _>>()?;
-        if !canonical.is_empty() {
+        if !entries.is_empty() {
+            let canonical: Vec<_> = entries.iter().map(|entry| entry.as_bytes()).collect();
             let next = self.plan(&canonical)?;
             self.interrupted = true;
             self.commit(next)?;
             self.interrupted = false;
         }
-        self.receipts(old_size..self.size())
+        Ok(old_size..self.size())
+    }
+
+    /// The directory it lies in.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.files.root()
     }
 
     /// The number of entries.
@@ -220,7 +246,16 @@ impl Log {
         Entry::from_canonical(page.entry(index)?)
     }
 
-    fn plan(&self, canonical: &[Vec<u8>]) -> Result<Next, AuditError> {
+    /// What is published of it: the checkpoint in force, with cosignatures where witnesses have given them.
+    #[must_use]
+    pub fn published(&self) -> &Checkpoint {
+        match &self.cosigned {
+            Some(cosigned) if cosigned.text() == self.checkpoint.text() => cosigned,
+            _ => &self.checkpoint,
+        }
+    }
+
+    fn plan(&self, canonical: &[&[u8]]) -> Result<Next, AuditError> {
         let mut frontier = self.frontier.clone();
         let mut bundle = self.bundle.clone();
         let (mut bundles, mut tiles, mut filled) = (Vec::new(), Vec::new(), Vec::new());
@@ -285,7 +320,11 @@ impl Log {
         Ok(())
     }
 
-    fn receipts(&self, indexes: Range<u64>) -> Result<Vec<Receipt>, AuditError> {
+    /// The receipts of some entries, in order, under the checkpoint in force.
+    ///
+    /// # Errors
+    /// As [`Log::receipt`].
+    pub fn receipts(&self, indexes: Range<u64>) -> Result<Vec<Receipt>, AuditError> {
         let mut receipts = Vec::new();
         let mut page: Option<Page<'_>> = None;
         for index in indexes {
@@ -309,23 +348,6 @@ impl Log {
             page = Some(current);
         }
         Ok(receipts)
-    }
-}
-
-fn lock(dir: &Path) -> Result<File, AuditError> {
-    let path = dir.join(LOCK);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path);
-    let file = file.map_err(|error| AuditError::io("open the lock file", &path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(AuditError::Locked {
-            dir: dir.to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(AuditError::io("lock", &path, error)),
     }
 }
 

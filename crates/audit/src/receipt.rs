@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tlog_tiles::{Hash, check_record, record_hash};
 
 use crate::checkpoint::{Checkpoint, RootHash};
+use crate::cosignature::{Cosignature, WitnessVerifierKey};
 use crate::entry::Entry;
 use crate::error::AuditError;
 use crate::key::VerifierKey;
@@ -137,6 +138,21 @@ impl Receipt {
             index: self.index,
             checkpoint,
         })
+    }
+
+    /// As [`Receipt::verify`], and at least `required` of these witnesses have cosigned the checkpoint.
+    ///
+    /// # Errors
+    /// Those of [`Receipt::verify`] and [`Checkpoint::require_witnesses`].
+    pub fn verify_witnessed(
+        &self,
+        key: &VerifierKey,
+        witnesses: &[WitnessVerifierKey],
+        required: usize,
+    ) -> Result<(VerifiedEntry, Vec<Cosignature>), AuditError> {
+        let entry = self.verify(key)?;
+        let cosignatures = entry.checkpoint.require_witnesses(witnesses, required)?;
+        Ok((entry, cosignatures))
     }
 
     fn proof_hashes(&self) -> Result<Vec<Hash>, AuditError> {

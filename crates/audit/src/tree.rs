@@ -82,6 +82,10 @@ impl<'a> Tiles<'a> {
         self.0.insert(slot, Cow::Owned(bytes));
     }
 
+    pub(crate) fn has(&self, slot: Slot) -> bool {
+        self.0.contains_key(&slot)
+    }
+
     /// The hash at `position` of a tile, if both are there.
     pub(crate) fn hash(&self, slot: Slot, position: usize) -> Option<Hash> {
         hash_at(self.0.get(&slot)?, position)
@@ -93,6 +97,13 @@ impl<'a> Tiles<'a> {
             what: "the tiles of an entry do not suffice for its proof",
         })
     }
+}
+
+/// The root of the first `size` entries, from tiles that hold the siblings of the last of them.
+pub(crate) fn root_at(size: u64, hashes: &impl HashReader) -> Result<Hash, AuditError> {
+    tlog_tiles::tree_hash(size, hashes).map_err(|_| AuditError::Bug {
+        what: "the tiles of an entry do not suffice for a root",
+    })
 }
 
 impl HashReader for Tiles<'_> {

@@ -12,7 +12,8 @@ use crate::entry::Entry;
 use crate::error::AuditError;
 use crate::files::Files;
 use crate::key::VerifierKey;
-use crate::layout::{CHECKPOINT, Kind, Slot, TILE_WIDTH};
+use crate::layout::{CHECKPOINT, COSIGNED, Kind, Slot, TILE_WIDTH};
+use crate::log::BATCH_ENTRIES_MAX;
 use crate::tree::{Frontier, hash_at};
 
 pub use stray::STRAY_FILES_MAX;
@@ -34,6 +35,8 @@ pub struct LogReport {
     pub beyond_checkpoint: Vec<String>,
     /// Files below `tile/` that no log writes, the first [`STRAY_FILES_MAX`] of them.
     pub unexpected: Vec<String>,
+    /// The newest checkpoint that witnesses have cosigned, if any have; the log continues it.
+    pub cosigned: Option<Checkpoint>,
 }
 
 /// Reads every byte of the log in `dir` and checks it: the checkpoint's signature; that every entry is in canonical form;
@@ -46,55 +49,134 @@ pub struct LogReport {
 /// The first fault found, with the file it is in: `AUDIT_NO_LOG`, `AUDIT_CHECKPOINT_MALFORMED`,
 /// `AUDIT_CHECKPOINT_UNSIGNED`, `AUDIT_FILE_MISSING`, `AUDIT_FILE_LENGTH`, `AUDIT_NOT_A_FILE`, `AUDIT_BUNDLE_CUT`,
 /// `AUDIT_BUNDLE_ENTRY`, `AUDIT_ENTRY_MISMATCH`, `AUDIT_TILE_MISMATCH`, `AUDIT_OBSOLETE_MISMATCH`,
-/// `AUDIT_ENTRIES_REPLACED`, `AUDIT_ROOT_MISMATCH`; `AUDIT_IO`.
+/// `AUDIT_ENTRIES_REPLACED`, `AUDIT_ROOT_MISMATCH`, `AUDIT_ROLLED_BACK`; `AUDIT_IO`.
 pub fn verify_log(
     dir: &Path,
     key: &VerifierKey,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<LogReport, AuditError> {
-    let files = Files::new(dir);
-    let checkpoint = files.checkpoint(key)?;
-    verify_files(&files, &checkpoint, progress)
+    verify_dir(dir, key, &[], progress)
 }
 
-/// As [`verify_log`], under a checkpoint that is verified already.
+/// As [`verify_log`], and checks besides that the log continues the one that `before` was signed for: that nothing it
+/// covers was changed, dropped or put in another order.
+///
+/// # Errors
+/// Those of [`verify_log`]; `AUDIT_SHRUNK`, `AUDIT_SPLIT_VIEW`, `AUDIT_INCONSISTENT`.
+pub fn verify_log_since(
+    dir: &Path,
+    key: &VerifierKey,
+    before: &Checkpoint,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<LogReport, AuditError> {
+    verify_dir(dir, key, &[before], progress)
+}
+
+fn verify_dir(
+    dir: &Path,
+    key: &VerifierKey,
+    before: &[&Checkpoint],
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<LogReport, AuditError> {
+    let files = Files::new(dir);
+    // Read before the checkpoint, which only grows: what witnesses have seen is never larger than what comes after it.
+    let cosigned = files.cosigned(key)?;
+    let checkpoint = files.checkpoint(key)?;
+    if let Some(cosigned) = &cosigned
+        && cosigned.size() > checkpoint.size()
+    {
+        return Err(AuditError::RolledBack {
+            file: COSIGNED.to_owned(),
+            size_found: cosigned.size(),
+            size: checkpoint.size(),
+        });
+    }
+    let before: Vec<_> = before.iter().copied().chain(&cosigned).collect();
+    let (mut report, furthest) = verify_files(&files, &checkpoint, &before, progress)?;
+    report.cosigned = cosigned;
+    let Some((file, size_found)) = furthest else {
+        return Ok(report);
+    };
+    // The log may have grown while it was read. What not even the newest checkpoint covers is left by one append at most.
+    let size = files.checkpoint(key)?.size();
+    if size_found > size + BATCH_ENTRIES_MAX as u64 {
+        return Err(AuditError::RolledBack {
+            file,
+            size_found,
+            size,
+        });
+    }
+    Ok(report)
+}
+
+/// As [`verify_log_since`], under checkpoints that are verified already; and the file furthest beyond the checkpoint, with
+/// the size of the least tree it can belong to.
 pub(crate) fn verify_files(
     files: &Files,
     checkpoint: &Checkpoint,
+    before: &[&Checkpoint],
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<LogReport, AuditError> {
+) -> Result<(LogReport, Option<(String, u64)>), AuditError> {
     let size = checkpoint.size();
+    for before in before {
+        not_smaller(before, checkpoint)?;
+    }
     let mut walk = Walk {
         files,
         size,
+        before,
         frontier: Frontier::default(),
         upper_fault: None,
+        changed: None,
     };
     progress(0, size);
     for index in 0..size.div_ceil(u64::from(TILE_WIDTH)) {
         walk.bundle(index)?;
         progress(walk.frontier.size(), size);
     }
+    let changed = walk.changed.take();
     walk.finish(checkpoint)?;
+    // Said last: where a file was altered, that file is the news.
+    if let Some(size_before) = changed {
+        return Err(AuditError::Inconsistent { size, size_before });
+    }
     let stray = stray::inspect(files, size)?;
-    Ok(LogReport {
+    let report = LogReport {
         origin: checkpoint.origin().to_owned(),
         entries: size,
         root: checkpoint.root(),
         checkpoint: checkpoint.note().to_owned(),
         beyond_checkpoint: stray.beyond_checkpoint,
         unexpected: stray.unexpected,
-    })
+        cosigned: None,
+    };
+    Ok((report, stray.furthest))
+}
+
+/// What two checkpoints of one log say without its entries.
+fn not_smaller(before: &Checkpoint, now: &Checkpoint) -> Result<(), AuditError> {
+    let (size, size_before) = (now.size(), before.size());
+    if size < size_before {
+        return Err(AuditError::Shrunk { size, size_before });
+    }
+    if size == size_before && now.root() != before.root() {
+        return Err(AuditError::SplitView { size });
+    }
+    Ok(())
 }
 
 /// Rebuilds the tree from the entries and compares every tile on the way.
 struct Walk<'a> {
     files: &'a Files,
     size: u64,
+    /// What the log has to continue.
+    before: &'a [&'a Checkpoint],
     frontier: Frontier,
     /// The first hash above the leaves that differs from the one computed: tile, number of hashes, position. Kept until
     /// the root tells whether the tile or the entries were altered.
     upper_fault: Option<(Slot, u32, usize)>,
+    /// The size of an earlier tree that this log does not continue.
+    changed: Option<u64>,
 }
 
 impl Walk<'_> {
@@ -127,6 +209,7 @@ impl Walk<'_> {
             })?;
             self.frontier
                 .push(leaf, |slot, bytes| filled.push((slot, bytes)));
+            self.hold_against_before()?;
         }
         // The leaf tile was just compared, hash by hash.
         for (slot, bytes) in filled
@@ -134,6 +217,17 @@ impl Walk<'_> {
             .filter(|(slot, _)| slot.kind != Kind::Hashes(0))
         {
             self.compare(slot, TILE_WIDTH, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Where an earlier checkpoint was signed for as many entries as have been read, it has to be about these.
+    fn hold_against_before(&mut self) -> Result<(), AuditError> {
+        let size = self.frontier.size();
+        for before in self.before.iter().filter(|before| before.size() == size) {
+            if self.frontier.root()? != before.root_hash() {
+                self.changed.get_or_insert(size);
+            }
         }
         Ok(())
     }

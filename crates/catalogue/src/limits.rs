@@ -18,6 +18,8 @@ pub const NULL_VALUES_MAX: usize = 64;
 pub const TAGS_MAX: usize = 64;
 /// Most rules of a dataset.
 pub const RULES_MAX: usize = 64;
+/// Most structural combinations of a dataset.
+pub const STRUCTURAL_MAX: usize = 64;
 /// Longest period of retention, in its own unit.
 pub const RETENTION_MAX: u32 = 36_525;
 /// Most values of a declared domain.

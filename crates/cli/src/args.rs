@@ -1,9 +1,13 @@
 //! The arguments. Names are stable: scripts depend on them.
 
+mod policy;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub(crate) use policy::{CheckPolicyArgs, PolicyCommand};
 
 /// Public data, usable but not visible: run models and SQL inside a data domain; only releasable aggregates leave.
 #[derive(Debug, Parser)]
@@ -53,6 +57,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  weir run \"SELECT carrier, COUNT(*) AS flights FROM flights GROUP BY carrier\"\n  weir run --receipt run.json \"SELECT band, AVG(score) FROM disruption(flights) GROUP BY band\""
     )]
     Run(RunArgs),
+    /// Policies: check, change, look at what is in force, replay
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Releases: what left the domain (bureau and auditor only)
     #[command(subcommand)]
     Release(ReleaseCommand),
@@ -450,12 +457,22 @@ pub(crate) enum AuditCommand {
         /// The log's folder
         #[arg(long, value_name = "DIR")]
         log: Option<PathBuf>,
+        /// A checkpoint seen before: the log must continue it
+        #[arg(long, value_name = "FILE", requires = "log")]
+        since: Option<PathBuf>,
         /// File with the log's public key [default: the identity's]
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
     },
     /// Print the server's newest signed checkpoint
-    Checkpoint,
+    #[command(
+        after_help = "Keep each checkpoint you see; the next must continue it:\n  weir audit checkpoint > monday.txt\n  weir audit checkpoint --since monday.txt > tuesday.txt"
+    )]
+    Checkpoint {
+        /// A checkpoint seen before: the newest must continue it
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ClapArgs)]

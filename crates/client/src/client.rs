@@ -15,7 +15,7 @@ use weir_api::v1::run_service_client::RunServiceClient;
 use weir_api::v1::{
     self, register_dataset_response, run_response, submit_model_request, submit_model_response,
 };
-use weir_audit::VerifierKey;
+use weir_audit::{AuditError, Checkpoint, ConsistencyProof, VerifierKey};
 
 use crate::error::{ClientError, innermost};
 use crate::identity::IdentityFolder;
@@ -63,16 +63,13 @@ impl Client {
             .connect()
             .await
             .map_err(connection)?;
-        let log_key =
-            identity
-                .log_key
-                .trim()
-                .parse()
-                .map_err(|error: weir_audit::AuditError| {
-                    ClientError::Untrusted(format!(
-                        "the log key of the identity is malformed: {error}"
-                    ))
-                })?;
+        let log_key = identity
+            .log_key
+            .trim()
+            .parse()
+            .map_err(|error: AuditError| {
+                ClientError::Untrusted(format!("the log key of the identity is malformed: {error}"))
+            })?;
         Ok(Self {
             channel,
             server,
@@ -402,6 +399,29 @@ impl Client {
         answer
             .map(|answer| answer.into_inner().checkpoint)
             .map_err(|status| self.refused(&status))
+    }
+
+    /// The newest checkpoint, verified to continue an earlier one.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`ClientError::Untrusted`] where it does not.
+    pub async fn checkpoint_since(&self, before: &Checkpoint) -> Result<Checkpoint, ClientError> {
+        let mut service = AuditServiceClient::new(self.channel());
+        let request = v1::GetConsistencyProofRequest {
+            from_size: before.size(),
+        };
+        let answer = service
+            .get_consistency_proof(request)
+            .await
+            .map_err(|status| self.refused(&status))?
+            .into_inner();
+        let untrusted = |error: AuditError| ClientError::Untrusted(error.to_string());
+        let now =
+            Checkpoint::verify(answer.checkpoint.as_bytes(), &self.log_key).map_err(untrusted)?;
+        ConsistencyProof::from_base64(answer.hashes.iter().map(String::as_str))
+            .and_then(|proof| proof.verify(before, &now))
+            .map_err(untrusted)?;
+        Ok(now)
     }
 
     /// The receipt of one entry of the log, as JSON. Bureau and auditor only.

@@ -12,7 +12,7 @@ pub const COLUMNS_MAX: usize = 256;
 pub const COLUMN_NAME_BYTES_MAX: usize = 256;
 
 /// Checks number, names and kinds of the columns. None of them depends on the data: they follow from the query.
-pub(crate) fn check_columns(schema: &Schema, key_columns: usize) -> Result<(), GateError> {
+pub(crate) fn check_columns(schema: &Schema) -> Result<(), GateError> {
     let columns = schema.fields().len();
     if columns == 0 {
         return Err(GateError::NoColumn);
@@ -21,9 +21,6 @@ pub(crate) fn check_columns(schema: &Schema, key_columns: usize) -> Result<(), G
         return Err(GateError::TooManyColumns {
             columns_max: COLUMNS_MAX,
         });
-    }
-    if key_columns > columns {
-        return Err(GateError::KeyColumns);
     }
     let mut names = HashSet::new();
     for field in schema.fields() {
@@ -97,13 +94,40 @@ pub(crate) fn released_type(held: &DataType) -> Result<DataType, &'static str> {
     }
 }
 
+/// Whether a value column holds whole numbers.
+pub(crate) fn is_integer(held: &DataType) -> bool {
+    matches!(
+        held,
+        DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::UInt32
+            | DataType::UInt64
+    )
+}
+
+/// Whether a value column holds numbers, which alone can be rounded.
+pub(crate) fn is_number(held: &DataType) -> bool {
+    is_integer(held)
+        || matches!(
+            held,
+            DataType::Float32
+                | DataType::Float64
+                | DataType::Decimal128(_, _)
+                | DataType::Decimal256(_, _)
+        )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use arrow::datatypes::Field;
 
-    fn check(fields: Vec<Field>, key_columns: usize) -> Result<(), GateError> {
-        check_columns(&Schema::new(fields), key_columns)
+    fn check(fields: Vec<Field>) -> Result<(), GateError> {
+        check_columns(&Schema::new(fields))
     }
 
     fn number(name: &str) -> Field {
@@ -112,11 +136,10 @@ mod tests {
 
     #[test]
     fn shapes_that_no_table_has_are_refused() {
-        assert_eq!(check(vec![], 0), Err(GateError::NoColumn));
-        assert_eq!(check(vec![number("a")], 2), Err(GateError::KeyColumns));
-        assert_eq!(check(vec![number("a")], 1), Ok(()));
+        assert_eq!(check(vec![]), Err(GateError::NoColumn));
+        assert_eq!(check(vec![number("a")]), Ok(()));
         assert_eq!(
-            check(vec![number("a"), number("a")], 1),
+            check(vec![number("a"), number("a")]),
             Err(GateError::ColumnTwice {
                 column: "a".to_owned()
             })
@@ -126,16 +149,16 @@ mod tests {
     #[test]
     fn columns_and_names_are_bounded() {
         let fields = |count: usize| (0..count).map(|i| number(&i.to_string())).collect();
-        assert_eq!(check(fields(COLUMNS_MAX), 1), Ok(()));
+        assert_eq!(check(fields(COLUMNS_MAX)), Ok(()));
         assert_eq!(
-            check(fields(COLUMNS_MAX + 1), 1),
+            check(fields(COLUMNS_MAX + 1)),
             Err(GateError::TooManyColumns {
                 columns_max: COLUMNS_MAX
             })
         );
         let long = number(&"n".repeat(COLUMN_NAME_BYTES_MAX + 1));
         assert_eq!(
-            check(vec![long], 0),
+            check(vec![long]),
             Err(GateError::ColumnNameTooLong {
                 bytes_max: COLUMN_NAME_BYTES_MAX
             })
@@ -153,7 +176,7 @@ mod tests {
             DataType::Null,
             DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Int64)),
         ] {
-            let error = check(vec![Field::new("col", held, true)], 0)
+            let error = check(vec![Field::new("col", held, true)])
                 .err()
                 .map(|error| error.to_string());
             assert!(error.is_some_and(|message| message.starts_with("column `col` holds ")));

@@ -45,6 +45,15 @@ pub enum GateError {
         /// What it holds, in words.
         kind: &'static str,
     },
+    /// A statistic that is no number.
+    #[error(
+        "the statistic `{column}` is no number, and nothing else can be rounded; aggregate a number instead"
+    )]
+    #[non_exhaustive]
+    StatisticKind {
+        /// The column's name.
+        column: String,
+    },
     /// More groups than the gate judges.
     #[error("the query makes more than {cells_max} groups; group by fewer or coarser keys")]
     #[non_exhaustive]
@@ -63,34 +72,58 @@ pub enum GateError {
     },
     /// More releasable cells than the policy allows in one table.
     #[error(
-        "the table would have up to {cells_at_most} cells, but the policy in force allows {cells_max}; group by fewer or \
-         coarser keys"
+        "the table would have more cells than the {cells_max} that the policy in force allows; group by fewer or coarser \
+         keys"
     )]
     #[non_exhaustive]
     TooManyCells {
         /// The policy's `table.cells_max`.
         cells_max: u64,
-        /// The table's cells, rounded up coarsely.
-        cells_at_most: u64,
     },
     /// A larger table than the policy allows.
     #[error(
-        "the table would have up to {bytes_at_most} bytes, but the policy in force allows {bytes_max}; select fewer \
-         columns or coarser keys"
+        "the table would have more bytes than the {bytes_max} that the policy in force allows; select fewer columns or \
+         coarser keys"
     )]
     #[non_exhaustive]
     TooManyBytes {
         /// The policy's `table.bytes_max`.
         bytes_max: u64,
-        /// The table's bytes as an Arrow stream, rounded up coarsely.
-        bytes_at_most: u64,
     },
+    /// More values of a key without a declared domain than the policy allows.
+    #[error(
+        "the key `{column}` has more values than the {levels_max} that the policy in force allows for a column without a \
+         declared domain; group by a coarser expression, or ask the bureau to declare the column's domain"
+    )]
+    #[non_exhaustive]
+    TooManyLevels {
+        /// The key's name.
+        column: String,
+        /// The policy's `table.levels_max`.
+        levels_max: u64,
+    },
+    /// More combinations of keys than the complement can be looked at for.
+    #[error(
+        "the query groups by too many keys at once for its margins to be judged; group by fewer keys"
+    )]
+    TooManyMargins,
+    /// A table that people have to look at first.
+    #[error(
+        "the table has to be reviewed by people before it can be released; ask for statistics of values that are not \
+         negative, or ask the bureau for a review"
+    )]
+    Review,
+    /// An approval that is none.
+    #[error(
+        "a reviewed table is released by two people of two organisations, and these are not; name two reviewers"
+    )]
+    Reviewers,
     /// A table without a column.
     #[error("the table handed to the gate has no column; report this as a defect")]
     NoColumn,
-    /// More key columns announced than there are columns.
-    #[error("the table handed to the gate has fewer columns than keys; report this as a defect")]
-    KeyColumns,
+    /// A table that is not what its shape says.
+    #[error("the table handed to the gate does not fit its description; report this as a defect")]
+    Shape,
     /// Two columns of one name.
     #[error(
         "the table handed to the gate has two columns named `{column}`; report this as a defect"
@@ -109,6 +142,19 @@ pub enum GateError {
     /// Evidence that no data can have, such as more units than rows, or a largest contribution without a total.
     #[error("the evidence of a cell contradicts itself; report this as a defect")]
     EvidenceContradiction,
+    /// Evidence that was not kept, because there is too much of it.
+    #[error("what the table was judged on was not kept, because it is more than {bytes_max} bytes")]
+    #[non_exhaustive]
+    EvidenceNotKept {
+        /// [`crate::EVIDENCE_BYTES_MAX`].
+        bytes_max: usize,
+    },
+    /// Sealed evidence that does not open.
+    #[error(
+        "the kept evidence of a run does not open: it was changed, is of another version, or was sealed under another \
+         key; restore it from a backup, or leave the run out"
+    )]
+    EvidenceClosed,
     /// The same keys twice. Two halves of a cell would be judged apart.
     #[error("the table handed to the gate has the same cell twice; report this as a defect")]
     CellTwice,
@@ -128,16 +174,23 @@ impl GateError {
             GateError::TooManyColumns { .. } => "GATE_TOO_MANY_COLUMNS",
             GateError::ColumnNameTooLong { .. } => "GATE_COLUMN_NAME_TOO_LONG",
             GateError::ColumnKind { .. } => "GATE_COLUMN_KIND",
+            GateError::StatisticKind { .. } => "GATE_STATISTIC_KIND",
             GateError::TooManyGroups { .. } => "GATE_TOO_MANY_GROUPS",
             GateError::TooMuchText { .. } => "GATE_TOO_MUCH_TEXT",
             GateError::TooManyCells { .. } => "GATE_TOO_MANY_CELLS",
             GateError::TooManyBytes { .. } => "GATE_TOO_MANY_BYTES",
+            GateError::TooManyLevels { .. } => "GATE_TOO_MANY_LEVELS",
+            GateError::TooManyMargins => "GATE_TOO_MANY_MARGINS",
+            GateError::Review => "GATE_REVIEW",
+            GateError::Reviewers => "GATE_REVIEWERS",
             GateError::NoColumn => "GATE_NO_COLUMN",
-            GateError::KeyColumns => "GATE_KEY_COLUMNS",
+            GateError::Shape => "GATE_SHAPE",
             GateError::ColumnTwice { .. } => "GATE_COLUMN_TWICE",
             GateError::EvidenceLength => "GATE_EVIDENCE_LENGTH",
             GateError::EvidenceMissing => "GATE_EVIDENCE_MISSING",
             GateError::EvidenceContradiction => "GATE_EVIDENCE_CONTRADICTION",
+            GateError::EvidenceNotKept { .. } => "GATE_EVIDENCE_NOT_KEPT",
+            GateError::EvidenceClosed => "GATE_EVIDENCE_CLOSED",
             GateError::CellTwice => "GATE_CELL_TWICE",
             GateError::Step { .. } => "GATE_STEP",
         }
@@ -148,17 +201,24 @@ impl GateError {
         match self {
             GateError::TooManyColumns { .. }
             | GateError::ColumnNameTooLong { .. }
-            | GateError::ColumnKind { .. } => Family::Caller,
+            | GateError::ColumnKind { .. }
+            | GateError::StatisticKind { .. }
+            | GateError::Reviewers
+            | GateError::EvidenceNotKept { .. } => Family::Caller,
             GateError::TooManyGroups { .. }
             | GateError::TooMuchText { .. }
             | GateError::TooManyCells { .. }
-            | GateError::TooManyBytes { .. } => Family::Policy,
+            | GateError::TooManyBytes { .. }
+            | GateError::TooManyLevels { .. }
+            | GateError::TooManyMargins
+            | GateError::Review => Family::Policy,
             GateError::NoColumn
-            | GateError::KeyColumns
+            | GateError::Shape
             | GateError::ColumnTwice { .. }
             | GateError::EvidenceLength
             | GateError::EvidenceMissing
             | GateError::EvidenceContradiction
+            | GateError::EvidenceClosed
             | GateError::CellTwice
             | GateError::Step { .. } => Family::Bug,
         }

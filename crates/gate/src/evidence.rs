@@ -3,6 +3,7 @@
 use arrow::array::{Array, BooleanArray, Float64Array, UInt64Array};
 
 use crate::error::GateError;
+use crate::first_units::FirstUnits;
 
 /// How many of the largest contributions to a cell are handed over.
 pub const TOP_UNITS: usize = weir_policy::TOP_UNITS_MAX;
@@ -19,8 +20,15 @@ pub struct EvidenceColumns {
     pub rows: UInt64Array,
     /// One per nullable argument that is counted and not summed, such as `x` in `COUNT(x)`.
     pub counted: Vec<Contributors>,
-    /// One per argument that a sum or a mean is made of, nullable or not.
+    /// One per argument that a number is made of (a sum, a mean, a variance, a quantile …), nullable or not.
     pub contributions: Vec<Contributions>,
+    /// The first units of each cell, by name: what the complement is counted from.
+    pub first_units: FirstUnits,
+    /// One per sensitive column that the query aggregates: its distinct values in the cell, counted up to a cap that is
+    /// no smaller than `cell.sensitive_values_min`.
+    pub sensitive: Vec<UInt64Array>,
+    /// One per fitted model: the units that entered it.
+    pub fits: Vec<UInt64Array>,
 }
 
 /// Who has a value in a counted argument.
@@ -58,12 +66,19 @@ pub(crate) struct Contribution {
 
 impl EvidenceColumns {
     /// Evidence of a table that shows counts of rows and units, and nothing that depends on a nullable argument.
-    pub fn of_counts(units: UInt64Array, rows: UInt64Array) -> EvidenceColumns {
+    pub fn of_counts(
+        units: UInt64Array,
+        rows: UInt64Array,
+        first_units: FirstUnits,
+    ) -> EvidenceColumns {
         EvidenceColumns {
             units,
             rows,
             counted: Vec::new(),
             contributions: Vec::new(),
+            first_units,
+            sensitive: Vec::new(),
+            fits: Vec::new(),
         }
     }
 
@@ -99,12 +114,14 @@ impl EvidenceColumns {
                 return Err(GateError::EvidenceMissing);
             }
         }
+        self.first_units.check(&self.units)?;
         let sound = |cell: &usize| {
             let (units, rows) = (self.units.value(*cell), self.rows.value(*cell));
             // Each unit that contributes does so with at least one row of the cell.
             self.contributors(*cell)
                 .all(|of| of.0 <= of.1 && of.0 <= units && of.1 <= rows)
                 && self.contributions(*cell).all(|of| of.is_sound())
+                && self.fits.iter().all(|fitted| fitted.value(*cell) <= units)
         };
         if (0..cells).all(|cell| sound(&cell)) {
             Ok(())
@@ -123,7 +140,10 @@ impl EvidenceColumns {
                 .map(|column| column as &dyn Array)
                 .chain([&of.negative as &dyn Array])
         });
-        counts.chain(amounts)
+        let others = self.sensitive.iter().chain(&self.fits);
+        counts
+            .chain(amounts)
+            .chain(others.map(|column| column as &dyn Array))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use arrow::array::RecordBatch;
 
-use crate::judge::DecisionRecord;
+use crate::record::DecisionRecord;
 
 /// Whoever writes decisions down, in practice the audit log.
 pub trait Recorder {

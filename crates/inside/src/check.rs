@@ -2,13 +2,15 @@
 //! parser learns does not compile until someone has decided about it.
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, GroupByExpr, LimitClause, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
+    Distinct, Expr, Function, GroupByExpr, LimitClause, OrderBy, OrderByKind, Query, Select,
+    SelectItem, SetExpr,
 };
 
 use crate::error::{Place, SqlError};
 use crate::expression;
 use crate::names::{fragment, place};
 use crate::relations::{Relation, relations};
+use crate::rewrite;
 
 const ONE_SELECT: &str =
     "A run is one SELECT … FROM … WHERE … GROUP BY … HAVING … ORDER BY … LIMIT";
@@ -169,7 +171,10 @@ fn check_select(select: &Select) -> Result<Vec<Relation>, SqlError> {
 fn check_item(item: &SelectItem, select: &Select) -> Result<(), SqlError> {
     match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, alias: _ } => {
-            expression::check(expr)
+            match rewrite::fit(expr) {
+                Some((_, call)) => check_fit(expr, call),
+                None => expression::check(expr),
+            }
         }
         SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
             Err(SqlError::NotAnAggregate {
@@ -184,6 +189,20 @@ fn check_item(item: &SelectItem, select: &Select) -> Result<(), SqlError> {
     }
 }
 
+/// A regression: the fitted number and the regressors, and nothing else in the call.
+fn check_fit(expr: &Expr, call: &Function) -> Result<(), SqlError> {
+    let terms = rewrite::arguments(call);
+    let plain = terms.iter().map(|term| (*term).clone()).collect();
+    if rewrite::call(&call.name.to_string(), plain) != *expr || terms.len() < 2 {
+        return Err(SqlError::Expression {
+            fragment: fragment(expr),
+            place: place(expr),
+            help: "Write LINEAR_REGRESSION(y, x, …) or LOGISTIC_REGRESSION(y, x, …)",
+        });
+    }
+    terms.into_iter().try_for_each(expression::check)
+}
+
 fn check_group_by(group_by: &GroupByExpr, here: Place) -> Result<(), SqlError> {
     match group_by {
         GroupByExpr::Expressions(expressions, modifiers) => {
@@ -191,11 +210,20 @@ fn check_group_by(group_by: &GroupByExpr, here: Place) -> Result<(), SqlError> {
                 !modifiers.is_empty(),
                 "a modifier of GROUP BY",
                 here,
-                "Send each level as a run of its own",
+                "Write GROUP BY ROLLUP (…), CUBE (…) or GROUPING SETS (…)",
             )?;
-            expressions.iter().try_for_each(expression::check)
+            expressions.iter().try_for_each(check_key)
         }
         GroupByExpr::All(_) => Err(clause("GROUP BY ALL", here, "Name the keys")),
+    }
+}
+
+fn check_key(key: &Expr) -> Result<(), SqlError> {
+    match key {
+        Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => {
+            sets.iter().flatten().try_for_each(expression::check)
+        }
+        _ => expression::check(key),
     }
 }
 

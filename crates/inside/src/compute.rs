@@ -15,7 +15,7 @@ use futures::StreamExt;
 use weir_gate::Unreleased;
 
 use crate::error::ComputeError;
-use crate::evidence::OutOfOrder;
+use crate::evidence::{OutOfOrder, TooManyGroups};
 use crate::split::Plan;
 
 /// Most groups a run may make before the gate looks at them. Above it a table is useless to everyone but an attacker,
@@ -51,8 +51,7 @@ impl Plan {
             .map_err(|_| ComputeError::Time {
                 limit_s: limits.duration_max.as_secs(),
             })??;
-        let (cells, evidence) = self.evidence.take(&table)?;
-        Ok(Unreleased::new(cells, self.keys, evidence)?)
+        self.cells(&table)
     }
 
     /// The running update where rows come in the order of units, and the exact table where they turn out not to.
@@ -110,6 +109,9 @@ fn session(limits: Limits) -> Result<SessionContext, DataFusionError> {
 fn classify(error: &DataFusionError) -> ComputeError {
     match error.find_root() {
         DataFusionError::External(inner) if inner.is::<OutOfOrder>() => ComputeError::Order,
+        DataFusionError::External(inner) if inner.is::<TooManyGroups>() => {
+            ComputeError::Groups { limit: GROUPS_MAX }
+        }
         DataFusionError::ResourcesExhausted(_) => ComputeError::Memory,
         DataFusionError::Internal(_) => ComputeError::Bug,
         _ => ComputeError::Failed,

@@ -186,8 +186,8 @@ pub enum SqlError {
     },
     /// A join on something else than the unit.
     #[error(
-        "`{condition}` does not join on the unit. Write ON with one column of the joined dataset and one of a dataset \
-         before it, out of: {identifiers}"
+        "`{condition}` joins neither on the unit nor on a public column. Write ON with one column of the joined dataset and \
+         one of a dataset before it: both out of {identifiers}, or one whose role is public in its manifest"
     )]
     JoinNotOnUnit {
         /// The condition, shortened.

@@ -3,16 +3,20 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, Query, Statement, UnaryOperator, Value, Visit, Visitor,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, OrderByExpr, Query, Statement, UnaryOperator, Value, Visit, Visitor,
 };
 
 use crate::error::SqlError;
 use crate::functions;
+use crate::histogram::{self, Bins};
 use crate::names::{RESERVED_PREFIX, fragment, normalise, place, place_of, simple};
+use crate::statistics::Kind;
 
 const ROWWISE: &str =
     "Use columns, literals, arithmetic, comparisons, CASE, CAST and the listed functions";
+pub(crate) const DISTINCT: &str =
+    "COUNT(DISTINCT identifier) counts units; for other columns group by the value";
 const SUBQUERY: &str = "Subqueries are not read: send them as runs of their own";
 
 /// Checks an expression and everything in it.
@@ -116,7 +120,7 @@ fn one(expr: &Expr) -> Result<(), SqlError> {
         Expr::Cube(_) | Expr::Rollup(_) | Expr::GroupingSets(_) => Err(SqlError::Expression {
             fragment: fragment(expr),
             place: place(expr),
-            help: "Send each level as a run of its own",
+            help: "Write it in GROUP BY",
         }),
         _ => Err(SqlError::Expression {
             fragment: fragment(expr),
@@ -195,15 +199,24 @@ fn call(function: &Function, expr: &Expr) -> Result<(), SqlError> {
             "Put the condition into WHERE, so that the whole cell is judged",
         );
     }
-    if null_treatment.is_some()
-        || !within_group.is_empty()
-        || *parameters != FunctionArguments::None
-    {
-        return refuse("this form of a function call", "Write name(arguments)");
-    }
     let known = simple(name).map(normalise);
     let known = known.as_deref().unwrap_or_default();
-    if functions::scalar(known).is_none() && functions::aggregate(known).is_none() {
+    if null_treatment.is_some() || *parameters != FunctionArguments::None {
+        return refuse("this form of a function call", "Write name(arguments)");
+    }
+    if !is_ordered_as(known, within_group) {
+        return refuse(
+            "WITHIN GROUP",
+            "Write PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY x), or QUANTILE_CONT(x, 0.9)",
+        );
+    }
+    if Kind::named(known).is_some() {
+        return refuse(
+            "a regression inside an expression",
+            "Make it an item of its own in the SELECT; each of its numbers becomes a column",
+        );
+    }
+    if !functions::is_allowed(known) {
         return Err(SqlError::Function {
             name: fragment(name),
             place: place(name),
@@ -212,10 +225,13 @@ fn call(function: &Function, expr: &Expr) -> Result<(), SqlError> {
     }
     check_literal_arguments(known, args, expr)?;
     match args {
-        FunctionArguments::List(list) if list.duplicate_treatment.is_some() => refuse(
-            "DISTINCT in an aggregate",
-            "Group by the value, or count rows with COUNT(*)",
-        ),
+        FunctionArguments::List(list) if list.duplicate_treatment.is_some() => {
+            if known == "count" && is_column(list) {
+                // Whether the column identifies a unit is known when the dataset is (`join.rs`).
+                return Ok(());
+            }
+            refuse("DISTINCT in an aggregate", DISTINCT)
+        }
         FunctionArguments::List(list) if list.clauses.is_empty() => {
             list.args.iter().try_for_each(|arg| match arg {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(_)) => Ok(()),
@@ -225,6 +241,29 @@ fn call(function: &Function, expr: &Expr) -> Result<(), SqlError> {
         }
         _ => refuse("this form of a function call", "Write name(arguments)"),
     }
+}
+
+/// Whether a call has the `WITHIN GROUP` that its function takes: one ascending key, or none at all.
+fn is_ordered_as(function: &str, keys: &[OrderByExpr]) -> bool {
+    match keys {
+        [] => function != "percentile_cont",
+        [key] => {
+            function == "percentile_cont"
+                && key.options.asc != Some(false)
+                && key.options.nulls_first.is_none()
+                && key.with_fill.is_none()
+        }
+        _ => false,
+    }
+}
+
+fn is_column(list: &FunctionArgumentList) -> bool {
+    matches!(
+        list.args.as_slice(),
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_)
+        ))]
+    )
 }
 
 fn check_literal_arguments(
@@ -248,7 +287,24 @@ fn check_literal_arguments(
             });
         }
     }
+    if function == histogram::NAME && !makes_bins(list) {
+        return Err(SqlError::Expression {
+            fragment: fragment(expr),
+            place: place(expr),
+            help: "Write HISTOGRAM(x, low, high, bins) with low below high and 1 to 1,000 bins",
+        });
+    }
     Ok(())
+}
+
+fn makes_bins(list: &FunctionArgumentList) -> bool {
+    let numbers: Option<Vec<f64>> = list
+        .args
+        .iter()
+        .skip(1)
+        .map(|argument| argument.to_string().parse().ok())
+        .collect();
+    matches!(numbers.as_deref(), Some([low, high, bins]) if Bins::new(*low, *high, *bins).is_some())
 }
 
 fn is_literal(argument: &FunctionArg) -> bool {

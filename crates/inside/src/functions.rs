@@ -6,14 +6,49 @@
 
 use std::sync::Arc;
 
-use datafusion::functions_aggregate::{average, count, sum};
+use datafusion::functions_aggregate::{
+    average, correlation, count, covariance, grouping, regr, stddev, sum, variance,
+};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+use crate::histogram;
+use crate::statistics::{Kind, LINEAR, LOGISTIC, QUANTILE, quantile_udaf};
+use crate::units;
+
 /// Aggregates a query may ask for.
-pub(crate) const AGGREGATES: [&str; 3] = ["avg", "count", "sum"];
+pub(crate) const AGGREGATES: [&str; 28] = [
+    "avg",
+    "corr",
+    "count",
+    "covar_pop",
+    "covar_samp",
+    "grouping",
+    "linear_regression",
+    "logistic_regression",
+    "median",
+    "percentile_cont",
+    "quantile_cont",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_count",
+    "regr_intercept",
+    "regr_r2",
+    "regr_slope",
+    "regr_sxx",
+    "regr_sxy",
+    "regr_syy",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "sum",
+    "var",
+    "var_pop",
+    "var_samp",
+    "variance",
+];
 
 /// Scalar functions a query may call, by the name the planner resolves.
-pub(crate) const SCALARS: [&str; 29] = [
+pub(crate) const SCALARS: [&str; 30] = [
     "abs",
     "btrim",
     "ceil",
@@ -26,6 +61,7 @@ pub(crate) const SCALARS: [&str; 29] = [
     "exp",
     "floor",
     "greatest",
+    "histogram",
     "least",
     "left",
     "length",
@@ -46,9 +82,14 @@ pub(crate) const SCALARS: [&str; 29] = [
 ];
 
 /// Arguments that must be literals, by function and position from 0: another value there could make it fail for a row.
-pub(crate) const LITERAL_ARGUMENTS: [(&str, usize); 6] = [
+pub(crate) const LITERAL_ARGUMENTS: [(&str, usize); 11] = [
     ("date_part", 0),
     ("date_trunc", 0),
+    ("histogram", 1),
+    ("histogram", 2),
+    ("histogram", 3),
+    ("percentile_cont", 0),
+    ("quantile_cont", 1),
     ("left", 1),
     ("right", 1),
     ("round", 1),
@@ -58,6 +99,9 @@ pub(crate) const LITERAL_ARGUMENTS: [(&str, usize); 6] = [
 /// Functions that the parser turns from syntax (`EXTRACT`, `CEIL`) into calls of the ones above never appear by
 /// another name, so one look-up serves both.
 pub(crate) fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
+    if name == histogram::NAME {
+        return Some(histogram::histogram());
+    }
     if !SCALARS.contains(&name) {
         return None;
     }
@@ -66,14 +110,40 @@ pub(crate) fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
         .find(|function| function.name() == name || function.aliases().iter().any(|a| a == name))
 }
 
-/// An aggregate on the allow-list.
+/// Whether a query may call a function of this name.
+pub(crate) fn is_allowed(name: &str) -> bool {
+    AGGREGATES.contains(&name) || scalar(name).is_some()
+}
+
+/// The aggregate that the planner knows by this name, after `rewrite.rs`.
 pub(crate) fn aggregate(name: &str) -> Option<Arc<AggregateUDF>> {
-    match name {
-        "avg" => Some(average::avg_udaf()),
-        "count" => Some(count::count_udaf()),
-        "sum" => Some(sum::sum_udaf()),
-        _ => None,
-    }
+    Some(match name {
+        "avg" => average::avg_udaf(),
+        "corr" => correlation::corr_udaf(),
+        "count" => count::count_udaf(),
+        "covar_pop" => covariance::covar_pop_udaf(),
+        "covar_samp" => covariance::covar_samp_udaf(),
+        "grouping" => grouping::grouping_udaf(),
+        "regr_avgx" => regr::regr_avgx_udaf(),
+        "regr_avgy" => regr::regr_avgy_udaf(),
+        "regr_count" => regr::regr_count_udaf(),
+        "regr_intercept" => regr::regr_intercept_udaf(),
+        "regr_r2" => regr::regr_r2_udaf(),
+        "regr_slope" => regr::regr_slope_udaf(),
+        "regr_sxx" => regr::regr_sxx_udaf(),
+        "regr_sxy" => regr::regr_sxy_udaf(),
+        "regr_syy" => regr::regr_syy_udaf(),
+        "stddev" | "stddev_samp" => stddev::stddev_udaf(),
+        "stddev_pop" => stddev::stddev_pop_udaf(),
+        "sum" => sum::sum_udaf(),
+        "var" | "var_samp" | "variance" => variance::var_samp_udaf(),
+        "var_pop" => variance::var_pop_udaf(),
+        LINEAR => Kind::Linear.udaf(),
+        LOGISTIC => Kind::Logistic.udaf(),
+        QUANTILE => quantile_udaf(),
+        units::NAME => units::units_udaf(),
+        _ => return None,
+    })
 }
 
 /// What to do instead of calling `name`.
@@ -110,7 +180,23 @@ mod tests {
             assert_eq!(function, Some(Volatility::Immutable), "{name}");
         }
         for name in AGGREGATES {
-            assert!(aggregate(name).is_some(), "{name}");
+            let is_rewritten = matches!(name, "median" | "percentile_cont" | "quantile_cont")
+                || Kind::named(name).is_some();
+            assert_eq!(aggregate(name).is_none(), is_rewritten, "{name}");
+        }
+    }
+
+    #[test]
+    fn internal_functions_cannot_be_called_by_name() {
+        for name in [
+            LINEAR,
+            LOGISTIC,
+            QUANTILE,
+            units::NAME,
+            "weir_tag",
+            "weir_evidence",
+        ] {
+            assert!(!is_allowed(name), "{name}");
         }
     }
 
@@ -125,8 +211,10 @@ mod tests {
             "arrow_cast",
             "max",
             "array_agg",
+            "approx_distinct",
+            "get_field",
         ] {
-            assert!(scalar(name).is_none(), "{name}");
+            assert!(!is_allowed(name), "{name}");
             assert!(aggregate(name).is_none(), "{name}");
         }
     }

@@ -17,28 +17,39 @@
 //! - Expressions are total: no value of a row makes a run fail (`total.rs`).
 //! - The unit column can be named by no query.
 
+mod cells;
 mod check;
 mod compute;
 mod error;
 mod evidence;
 mod expression;
 mod functions;
+mod grouping;
+mod histogram;
 mod join;
+mod keys;
 mod model_call;
 mod names;
 mod planner;
 mod query;
 mod relations;
+mod rewrite;
 mod rights;
 mod split;
+mod statistics;
 mod total;
 mod unit_model;
+mod units;
 
 pub use compute::{GROUPS_MAX, Limits};
 pub use error::{ComputeError, Family, Place, SqlError};
+pub use evidence::Depth;
 pub use expression::DEPTH_MAX;
+pub use grouping::GROUPING_SETS_MAX;
+pub use histogram::BINS_MAX;
 pub use planner::{ModelSource, RelationSource, Sources, UnitSource};
 pub use query::{Query, SQL_BYTES_MAX, TOKENS_MAX};
 pub use relations::{RELATIONS_MAX, Reading};
-pub use rights::ColumnRights;
+pub use rights::{ColumnRights, Declared};
 pub use split::Plan;
+pub use statistics::REGRESSORS_MAX;

@@ -18,6 +18,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use weir_model::Model;
 
 use crate::error::SqlError;
+use crate::evidence::Rows;
 use crate::functions;
 use crate::join::{self, Joined};
 use crate::model_call;
@@ -52,6 +53,8 @@ pub struct RelationSource {
     pub units: Vec<UnitSource>,
     /// What may be done with each of its columns. A column that is not here may not be read.
     pub rights: Vec<ColumnRights>,
+    /// Columns of which it is public which combinations of values there are, such as carriers and their airports.
+    pub structural: Vec<Vec<String>>,
     /// The model it is read through, if the query calls one.
     pub model: Option<ModelSource>,
 }
@@ -70,16 +73,27 @@ pub(crate) struct Resolved {
     pub(crate) plan: LogicalPlan,
     /// The unit columns of a row, see `join.rs`.
     pub(crate) units: Vec<Expr>,
+    /// How rows come, as far as is known before they do.
+    pub(crate) rows: Rows,
 }
 
 /// Resolves all names of a query.
 pub(crate) fn resolve(query: &Query, sources: &Sources) -> Result<Resolved, SqlError> {
     let context = Context::new(sources)?;
-    let Joined { statement, units } = join::join(query, sources)?;
+    let Joined {
+        statement,
+        units,
+        first_leads,
+    } = join::join(query, sources)?;
     let plan = SqlToRel::new(&context)
         .sql_statement_to_plan(Statement::Query(Box::new(statement)))
         .map_err(|error| not_shared(&error, sources).unwrap_or_else(|| planning_error(&error)))?;
-    Ok(Resolved { plan, units })
+    let rows = if first_leads {
+        Rows::ByUnit
+    } else {
+        Rows::InAnyOrder
+    };
+    Ok(Resolved { plan, units, rows })
 }
 
 /// What the planner may see: the query's own tables and the listed functions. Everything else does not exist for it.
@@ -145,7 +159,11 @@ impl ContextProvider for Context {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        functions::scalar(name)
+        match name {
+            // Written by `rewrite.rs` and by no caller.
+            "get_field" => Some(datafusion::functions::core::get_field()),
+            _ => functions::scalar(name),
+        }
     }
 
     fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
@@ -205,7 +223,7 @@ fn not_shared(error: &DataFusionError, sources: &Sources) -> Option<SqlError> {
 
 /// Turns a planner's error into one of ours. The planner has seen the SQL and the schema and no data, so its words may
 /// be passed on; only the reserved columns are left out of the list of columns.
-fn planning_error(error: &DataFusionError) -> SqlError {
+pub(crate) fn planning_error(error: &DataFusionError) -> SqlError {
     match error.find_root() {
         DataFusionError::SchemaError(schema_error, _) => match schema_error.as_ref() {
             SchemaError::FieldNotFound {
@@ -224,8 +242,17 @@ fn planning_error(error: &DataFusionError) -> SqlError {
                 message: other.to_string(),
             },
         },
-        other => SqlError::Planning {
-            message: other.strip_backtrace(),
-        },
+        other => {
+            let message = other.strip_backtrace();
+            // Which stage of the engine refused is nothing to a caller.
+            let message = message
+                .strip_prefix(PLANNING)
+                .unwrap_or(&message)
+                .to_owned();
+            SqlError::Planning { message }
+        }
     }
 }
+
+/// How the engine begins what its planner says.
+const PLANNING: &str = "Error during planning: ";

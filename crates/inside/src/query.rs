@@ -10,6 +10,7 @@ use crate::error::SqlError;
 use crate::expression;
 use crate::names::fragment;
 use crate::relations::{Reading, Relation};
+use crate::rewrite;
 
 /// Longest SQL text that is read, in bytes.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
@@ -40,8 +41,9 @@ impl Query {
                 limit: SQL_BYTES_MAX,
             });
         }
-        let statement = one_select(sql)?;
+        let mut statement = one_select(sql)?;
         let relations = check::query(&statement)?;
+        rewrite::rewrite(&mut statement);
         Ok(Self {
             statement,
             relations,

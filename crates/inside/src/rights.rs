@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
@@ -24,7 +25,7 @@ use crate::planner::{RelationSource, Sources};
 use crate::query::Query;
 
 /// What a query may do with one column of a dataset.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ColumnRights {
     /// The column's name.
     pub name: String,
@@ -34,6 +35,23 @@ pub struct ColumnRights {
     pub group: bool,
     /// Whether it may meet a literal.
     pub compare: bool,
+    /// Whether anybody knows its value of any unit.
+    pub is_public: bool,
+    /// Whether it says what must not become known about a unit.
+    pub is_sensitive: bool,
+    /// The values that the manifest declares.
+    pub declared: Declared,
+}
+
+/// What a manifest declares of a column's values.
+#[derive(Debug, Clone)]
+pub enum Declared {
+    /// Nothing.
+    Nothing,
+    /// Bounds.
+    Bounds,
+    /// Each value.
+    Values(ArrayRef),
 }
 
 /// The table as a query may see it: without the columns that may not be read. A column nobody spoke of is one of them.
@@ -78,6 +96,13 @@ impl RelationSource {
         self.rights
             .iter()
             .any(|rights| rights.name == column && right(rights))
+    }
+
+    /// Whether any of its columns says something about its units that not everybody knows.
+    pub(crate) fn protects(&self) -> bool {
+        self.rights
+            .iter()
+            .any(|rights| rights.read && !rights.is_public)
     }
 
     /// Whether a right to the column is denied by name. Outputs of a model are not the dataset's columns.

@@ -1,64 +1,118 @@
 //! The split: everything up to the aggregate runs inside, everything above it outside.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, JoinType, Result};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, JoinType, Result};
 use datafusion::logical_expr::{
-    Aggregate, EmptyRelation, Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator,
+    Aggregate, EmptyRelation, Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator, cast,
 };
+use weir_gate::Shape;
 use weir_vault::UNIT_COLUMN;
 
 use crate::error::SqlError;
-use crate::evidence::{EvidencePlan, Rows};
+use crate::evidence::{Depth, EvidencePlan, Rows};
+use crate::grouping::Grouping;
+use crate::join::may_meet;
+use crate::keys::Meanings;
 use crate::names::fragment;
-use crate::planner::{Resolved, Sources, resolve};
+use crate::planner::{Resolved, Sources, planning_error, resolve};
 use crate::query::Query;
 use crate::rights;
-use crate::total::{one_nan, total};
+use crate::statistics::{SET_COLUMN, StatisticColumn, Statistics, column_name, statistics};
+use crate::total::total;
 
 /// A query split in two.
 pub struct Plan {
     /// The aggregate over raw data, with the evidence beside each cell.
     pub(crate) below: LogicalPlan,
     /// What `below` was made of, to make it once more where rows do not come in the order of units.
-    aggregate: Aggregate,
+    input: Arc<LogicalPlan>,
     units: Vec<Expr>,
+    depth: Depth,
     /// How to tell the evidence from the cells.
     pub(crate) evidence: EvidencePlan,
-    /// How many of the cells' columns are keys.
-    pub(crate) keys: usize,
+    pub(crate) grouping: Grouping,
+    pub(crate) statistics: Statistics,
+    shape: Shape,
     above: LogicalPlan,
 }
 
 impl Plan {
-    /// Resolves and splits a query over what it may read.
+    /// Resolves and splits a query over what it may read. `depth` is how much the gate will want to know of each cell.
     ///
     /// # Errors
     /// [`SqlError`]: a column that does not exist, types that do not fit, a query for rows.
-    pub fn new(query: &Query, sources: &Sources) -> Result<Self, SqlError> {
-        let Resolved { plan: whole, units } = resolve(query, sources)?;
+    pub fn new(query: &Query, sources: &Sources, depth: Depth) -> Result<Self, SqlError> {
+        let Resolved {
+            plan: whole,
+            units,
+            rows,
+        } = resolve(query, sources)?;
         let aggregate = find_aggregate(&whole).ok_or_else(|| SqlError::NotAnAggregate {
             fragment: fragment(&query.statement),
         })?;
-        check_below(&aggregate.input)?;
+        check_below(&aggregate.input, sources)?;
         rights::check(&aggregate, query, sources)?;
-        let (below, evidence) =
-            with_evidence(&aggregate, &units, Rows::ByUnit).map_err(|error| planning(&error))?;
-        let above = with_hole(whole).map_err(|error| planning(&error))?;
+        let meanings = Meanings { query, sources };
+        Self::split(whole, &aggregate, units, rows, depth, meanings)
+            .map_err(|error| planning_error(&error))
+    }
+
+    fn split(
+        whole: LogicalPlan,
+        aggregate: &Aggregate,
+        units: Vec<Expr>,
+        rows: Rows,
+        depth: Depth,
+        meanings: Meanings<'_>,
+    ) -> Result<Self> {
+        let input = Arc::clone(&aggregate.input);
+        let grouping = Grouping::new(aggregate)?;
+        let statistics = statistics(
+            &aggregate.aggr_expr,
+            input.schema(),
+            &units,
+            &grouping,
+            depth,
+            &|expression| meanings.is_sensitive(expression),
+        )?;
+        let of = |column: &StatisticColumn| column.statistic.clone();
+        let shape = Shape {
+            keys: meanings.keys(&grouping.keys, &input),
+            sets: grouping.sets.clone(),
+            statistics: statistics.columns.iter().map(of).collect(),
+            structural: meanings.structural(&grouping.keys),
+            quantiles: statistics.quantiles.clone(),
+            fits: statistics.fits.clone(),
+        };
+        let evidence = EvidencePlan::new(&statistics.arguments, &units, rows, depth);
         Ok(Self {
-            keys: aggregate.group_expr.len(),
-            below,
-            aggregate,
+            below: below(&input, &grouping, &statistics, &evidence)?,
+            above: with_hole(whole, aggregate, &grouping, &statistics)?,
+            input,
             units,
+            depth,
             evidence,
-            above,
+            grouping,
+            statistics,
+            shape,
         })
     }
 
     /// The part below with evidence that needs no order. Its columns are those of `below`.
     pub(crate) fn below_in_any_order(&self) -> Result<LogicalPlan> {
-        with_evidence(&self.aggregate, &self.units, Rows::InAnyOrder).map(|(below, _)| below)
+        let arguments = &self.statistics.arguments;
+        let evidence = EvidencePlan::new(arguments, &self.units, Rows::InAnyOrder, self.depth);
+        below(&self.input, &self.grouping, &self.statistics, &evidence)
+    }
+
+    /// What is known of the table before data is read.
+    #[must_use]
+    pub const fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// What is left to do on released cells: a plan whose only source is one empty relation with the cells' schema,
@@ -69,27 +123,21 @@ impl Plan {
     }
 }
 
-fn planning(error: &DataFusionError) -> SqlError {
-    SqlError::Planning {
-        message: error.strip_backtrace(),
-    }
-}
-
-/// The aggregate with the evidence beside each cell, its expressions total.
-fn with_evidence(
-    aggregate: &Aggregate,
-    units: &[Expr],
-    rows: Rows,
-) -> Result<(LogicalPlan, EvidencePlan)> {
-    let input = aggregate.input.schema();
-    let evidence = EvidencePlan::new(&aggregate.aggr_expr, units, rows, input)?;
-    let keys = aggregate.group_expr.iter().map(|key| one_nan(key, input));
-    let keys = keys.collect::<Result<Vec<_>>>()?;
-    let values = aggregate.aggr_expr.iter().chain(&evidence.aggregates);
-    let below = LogicalPlanBuilder::new_from_arc(Arc::clone(&aggregate.input))
-        .aggregate(keys, values.cloned().collect::<Vec<_>>())?
+/// The statistics with the evidence beside each cell, all expressions total.
+fn below(
+    input: &Arc<LogicalPlan>,
+    grouping: &Grouping,
+    statistics: &Statistics,
+    evidence: &EvidencePlan,
+) -> Result<LogicalPlan> {
+    let keys = grouping.expressions(input.schema())?;
+    let values = statistics
+        .named()
+        .chain(evidence.aggregates.iter().cloned());
+    let below = LogicalPlanBuilder::new_from_arc(Arc::clone(input))
+        .aggregate(keys, values.collect::<Vec<_>>())?
         .build()?;
-    Ok((total(below)?, evidence))
+    total(below)
 }
 
 /// The aggregate nearest to the top, reached only through nodes that work on whole tables of cells.
@@ -109,16 +157,18 @@ fn find_aggregate(plan: &LogicalPlan) -> Option<Aggregate> {
     }
 }
 
-/// Below the aggregate stand scans, row-wise nodes and joins on units, nothing else: the clause check says so already,
-/// and this is the second wall.
-fn check_below(plan: &LogicalPlan) -> Result<(), SqlError> {
+/// Below the aggregate stand scans, row-wise nodes and joins on units or public columns, nothing else: the clause check
+/// says so already, and this is the second wall.
+fn check_below(plan: &LogicalPlan, sources: &Sources) -> Result<(), SqlError> {
+    let inputs = || {
+        let mut inputs = plan.inputs().into_iter();
+        inputs.try_for_each(|input| check_below(input, sources))
+    };
     match plan {
         LogicalPlan::TableScan(_) => Ok(()),
-        LogicalPlan::Join(join) if is_on_unit(join) => {
-            plan.inputs().into_iter().try_for_each(check_below)
-        }
+        LogicalPlan::Join(join) if is_allowed(join, sources) => inputs(),
         LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
-            plan.inputs().into_iter().try_for_each(check_below)
+            inputs()
         }
         other => Err(SqlError::Planning {
             message: format!("{} is not computed inside the domain", other.display()),
@@ -126,35 +176,97 @@ fn check_below(plan: &LogicalPlan) -> Result<(), SqlError> {
     }
 }
 
-/// Whether rows are joined where a unit id of one side equals one of the other, and on no other condition.
-fn is_on_unit(join: &Join) -> bool {
+/// Whether rows are joined where a unit id of one side equals one of the other, or a public column one of the other, and
+/// on no other condition.
+fn is_allowed(join: &Join, sources: &Sources) -> bool {
     let is_unit = |side: &Expr| {
         side.try_as_col()
             .is_some_and(|column| column.name.starts_with(UNIT_COLUMN))
     };
+    let named = |side: &Expr| {
+        let name = side
+            .try_as_col()
+            .map_or("", |column| &column.name)
+            .to_owned();
+        let rights = sources.relations.iter().flat_map(|source| &source.rights);
+        rights.filter(move |rights| rights.name == name)
+    };
+    let meet = |left: &Expr, right: &Expr| {
+        named(left).any(|one| named(right).any(|other| may_meet(one, other)))
+    };
+    let sides = |left: &Expr, right: &Expr| (is_unit(left) && is_unit(right)) || meet(left, right);
     let condition = match (join.on.as_slice(), &join.filter) {
-        ([(left, right)], None) => is_unit(left) && is_unit(right),
+        ([(left, right)], None) => sides(left, right),
         ([], Some(Expr::BinaryExpr(equality))) => {
-            equality.op == Operator::Eq && is_unit(&equality.left) && is_unit(&equality.right)
+            equality.op == Operator::Eq && sides(&equality.left, &equality.right)
         }
         _ => false,
     };
     condition && matches!(join.join_type, JoinType::Inner | JoinType::Left)
 }
 
-/// Replaces the aggregate by a hole of the same schema.
-fn with_hole(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let plan = plan.transform_down(|node| {
+/// Replaces the aggregate by what its columns are of the released ones, over a hole for these.
+fn with_hole(
+    plan: LogicalPlan,
+    aggregate: &Aggregate,
+    grouping: &Grouping,
+    statistics: &Statistics,
+) -> Result<LogicalPlan> {
+    let rebuilt = rebuilt(aggregate, grouping, statistics)?;
+    let plan = plan.transform_up(|node| {
         Ok(match node {
-            LogicalPlan::Aggregate(aggregate) => {
-                let hole = LogicalPlan::EmptyRelation(EmptyRelation {
-                    produce_one_row: false,
-                    schema: aggregate.schema,
-                });
-                Transformed::new(hole, true, TreeNodeRecursion::Stop)
-            }
-            other => Transformed::no(other),
+            LogicalPlan::Aggregate(_) => Transformed::yes(rebuilt.clone()),
+            // The columns may be null now: cells of a closed domain that are withheld.
+            other => Transformed::yes(other.recompute_schema()?),
         })
     })?;
     Ok(plan.data)
+}
+
+/// The aggregate's columns, of the hole's.
+fn rebuilt(
+    aggregate: &Aggregate,
+    grouping: &Grouping,
+    statistics: &Statistics,
+) -> Result<LogicalPlan> {
+    let schema = &aggregate.schema;
+    let keys = grouping.keys.len();
+    let mut fields: Vec<_> = schema
+        .iter()
+        .take(keys)
+        .map(|(qualifier, field)| {
+            let nullable = field.as_ref().clone().with_nullable(true);
+            (qualifier.cloned(), Arc::new(nullable))
+        })
+        .collect();
+    if grouping.sets.len() > 1 {
+        let set = Field::new(SET_COLUMN, DataType::UInt32, false);
+        fields.push((None, Arc::new(set)));
+    }
+    for (at, column) in statistics.columns.iter().enumerate() {
+        let field = Field::new(column_name(at), column.data_type.clone(), true);
+        fields.push((None, Arc::new(field)));
+    }
+    let hole = DFSchema::new_with_metadata(fields, HashMap::new())?;
+    let hole = LogicalPlan::EmptyRelation(EmptyRelation {
+        produce_one_row: false,
+        schema: Arc::new(hole),
+    });
+
+    let mut columns: Vec<Expr> = schema
+        .iter()
+        .take(keys)
+        .map(|(qualifier, field)| {
+            Expr::Column(Column::new(qualifier.cloned(), field.name().clone()))
+        })
+        .collect();
+    if grouping.is_of_sets {
+        let id = schema.field(keys);
+        columns.push(grouping.id_column(id.data_type())?.alias(id.name()));
+    }
+    let values = schema.fields().iter().skip(grouping.columns());
+    for (field, value) in values.zip(&statistics.rebuilt) {
+        columns.push(cast(value.clone(), field.data_type().clone()).alias(field.name()));
+    }
+    LogicalPlanBuilder::new(hole).project(columns)?.build()
 }

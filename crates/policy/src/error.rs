@@ -140,6 +140,19 @@ pub enum PolicyError {
         /// Why.
         reason: &'static str,
     },
+    /// A multiple that counts are not rounded to.
+    #[error("{place}: `{key}` is `{value}`, but counts are rounded to one of {bases}")]
+    #[non_exhaustive]
+    NotABase {
+        /// Where the value is.
+        place: Place,
+        /// The key, with its table.
+        key: String,
+        /// The value as written.
+        value: String,
+        /// [`crate::COUNT_BASES`].
+        bases: String,
+    },
     /// A number with more decimals than a policy holds.
     #[error(
         "{place}: `{key}` is `{value}`, but a policy holds {decimals_max} decimals. Write `{nearest}` or another number \
@@ -192,6 +205,7 @@ impl PolicyError {
             PolicyError::WrongType { .. } => "POLICY_WRONG_TYPE",
             PolicyError::BelowFloor { .. } => "POLICY_BELOW_FLOOR",
             PolicyError::AboveCeiling { .. } => "POLICY_ABOVE_CEILING",
+            PolicyError::NotABase { .. } => "POLICY_NOT_A_BASE",
             PolicyError::TooPrecise { .. } => "POLICY_TOO_PRECISE",
             PolicyError::NameMissing { .. } => "POLICY_NAME_MISSING",
             PolicyError::NameInvalid { .. } => "POLICY_NAME_INVALID",

@@ -14,6 +14,8 @@ const REST_MIN: f64 = 1e-6;
 pub(crate) enum Form {
     /// A whole number, held as it is.
     Whole,
+    /// One of [`crate::COUNT_BASES`], held as it is.
+    Base,
     /// A number with up to [`DECIMALS_MAX`] decimals, held in [`PARTS`].
     Fraction,
     /// `true` or `false`, held as 1 or 0.
@@ -25,6 +27,7 @@ impl Form {
     pub(crate) fn expected(self) -> &'static str {
         match self {
             Form::Whole => "a whole number, such as `10`",
+            Form::Base => "a whole number, such as `5`",
             Form::Fraction => "a number, such as `0.90`",
             Form::Switch => "`true` or `false`",
         }
@@ -33,7 +36,7 @@ impl Form {
     /// The value as a policy file would have it.
     pub(crate) fn write(self, value: u64) -> String {
         match self {
-            Form::Whole => value.to_string(),
+            Form::Whole | Form::Base => value.to_string(),
             // Two decimals as people write shares, four where they are needed.
             Form::Fraction if value.is_multiple_of(100) => {
                 format!("{}.{:02}", value / PARTS, value % PARTS / 100)

@@ -1,22 +1,32 @@
 //! The keys a policy has, and what is done with each of them alike.
 
-use crate::spec::{self, Spec};
+use crate::spec::{self, OFF, Spec};
 
 /// How many limits a policy holds.
-pub(crate) const KEYS: usize = 9;
+pub(crate) const KEYS: usize = 19;
 
 /// One limit of a policy. The discriminant is its place in the policy's array of values.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Key {
     UnitsMin = 0,
     RowsMin = 1,
-    Top1ShareMax = 2,
-    Top2ShareMax = 3,
-    Top3ShareMax = 4,
-    RatioMin = 5,
-    ZerosAreDisclosive = 6,
-    CellsMax = 7,
-    BytesMax = 8,
+    ComplementUnitsMin = 2,
+    ClassDisclosure = 3,
+    SensitiveValuesMin = 4,
+    Top1ShareMax = 5,
+    Top2ShareMax = 6,
+    Top3ShareMax = 7,
+    RatioMin = 8,
+    ZerosAreDisclosive = 9,
+    ResidualDofMin = 10,
+    ParametersShareMax = 11,
+    QuantileUnitsMin = 12,
+    NegativeContributions = 13,
+    CountBase = 14,
+    SignificantDigits = 15,
+    CellsMax = 16,
+    BytesMax = 17,
+    LevelsMax = 18,
 }
 
 impl Key {
@@ -24,26 +34,46 @@ impl Key {
     pub(crate) const ALL: [Key; KEYS] = [
         Key::UnitsMin,
         Key::RowsMin,
+        Key::ComplementUnitsMin,
+        Key::ClassDisclosure,
+        Key::SensitiveValuesMin,
         Key::Top1ShareMax,
         Key::Top2ShareMax,
         Key::Top3ShareMax,
         Key::RatioMin,
         Key::ZerosAreDisclosive,
+        Key::ResidualDofMin,
+        Key::ParametersShareMax,
+        Key::QuantileUnitsMin,
+        Key::NegativeContributions,
+        Key::CountBase,
+        Key::SignificantDigits,
         Key::CellsMax,
         Key::BytesMax,
+        Key::LevelsMax,
     ];
 
     pub(crate) fn spec(self) -> &'static Spec {
         match self {
             Key::UnitsMin => &spec::UNITS_MIN,
             Key::RowsMin => &spec::ROWS_MIN,
+            Key::ComplementUnitsMin => &spec::COMPLEMENT_UNITS_MIN,
+            Key::ClassDisclosure => &spec::CLASS_DISCLOSURE,
+            Key::SensitiveValuesMin => &spec::SENSITIVE_VALUES_MIN,
             Key::Top1ShareMax => &spec::TOP1_SHARE_MAX,
             Key::Top2ShareMax => &spec::TOP2_SHARE_MAX,
             Key::Top3ShareMax => &spec::TOP3_SHARE_MAX,
             Key::RatioMin => &spec::RATIO_MIN,
             Key::ZerosAreDisclosive => &spec::ZEROS_ARE_DISCLOSIVE,
+            Key::ResidualDofMin => &spec::RESIDUAL_DOF_MIN,
+            Key::ParametersShareMax => &spec::PARAMETERS_SHARE_MAX,
+            Key::QuantileUnitsMin => &spec::QUANTILE_UNITS_MIN,
+            Key::NegativeContributions => &spec::NEGATIVE_CONTRIBUTIONS,
+            Key::CountBase => &spec::COUNT_BASE,
+            Key::SignificantDigits => &spec::SIGNIFICANT_DIGITS,
             Key::CellsMax => &spec::CELLS_MAX,
             Key::BytesMax => &spec::BYTES_MAX,
+            Key::LevelsMax => &spec::LEVELS_MAX,
         }
     }
 
@@ -60,6 +90,23 @@ impl Key {
         format!("{}.{}", spec.table, spec.name)
     }
 
+    /// The laxest value that a policy can have: the floor, or not set where that is allowed.
+    pub(crate) fn laxest(self) -> u64 {
+        let spec = self.spec();
+        if spec.larger_is_stricter {
+            spec.floor
+        } else if spec.default == OFF {
+            OFF
+        } else {
+            spec.ceiling
+        }
+    }
+
+    /// The value as a file would have it, unless it is not set.
+    pub(crate) fn write(self, value: u64) -> Option<String> {
+        (value != OFF).then(|| self.spec().form.write(value))
+    }
+
     /// The stricter of two values.
     pub(crate) fn stricter(self, left: u64, right: u64) -> u64 {
         if self.spec().larger_is_stricter {
@@ -72,9 +119,8 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
-    use super::Key;
+    use super::{Key, OFF};
     use crate::form::Form;
-    use crate::spec::OFF;
 
     #[test]
     fn every_default_lies_between_floor_and_ceiling() {

@@ -1,6 +1,6 @@
 //! From text to policy. The text is untrusted: it is bounded, every key must be known, every value is checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
@@ -9,8 +9,9 @@ use crate::error::{Place, PolicyError};
 use crate::form::{self, Form};
 use crate::key::{KEYS, Key};
 use crate::policy::Policy;
+use crate::spec::COUNT_BASES;
 
-/// Most bytes of a policy text. A fully commented policy has about 4 KiB.
+/// Most bytes of a policy text. A fully commented policy has about 12 KiB.
 pub const POLICY_BYTES_MAX: usize = 64 * 1024;
 /// Most characters of one policy's name.
 pub const NAME_CHARS_MAX: usize = 64;
@@ -24,7 +25,17 @@ const SIMILARITY_MIN: f64 = 0.5;
 /// Joins the layer names of a folded policy.
 const NAME_SEPARATOR: char = '+';
 
-pub(crate) fn parse(text: &str, source: &str) -> Result<Policy, PolicyError> {
+/// What a text says: the policy, and where in the text each key stands that is there.
+pub(crate) struct Parsed {
+    pub(crate) policy: Policy,
+    pub(crate) written: Written,
+}
+
+/// The keys of a text, with the places of their values.
+pub(crate) type Written = BTreeMap<Key, Place>;
+
+/// Reads a text. A key left out has its value in `base`.
+pub(crate) fn parse(text: &str, source: &str, base: [u64; KEYS]) -> Result<Parsed, PolicyError> {
     if text.len() > POLICY_BYTES_MAX {
         return Err(PolicyError::TooLarge {
             source_name: source.to_owned(),
@@ -34,12 +45,13 @@ pub(crate) fn parse(text: &str, source: &str) -> Result<Policy, PolicyError> {
     let reader = Reader { text, source };
     let root = DeTable::parse(text).map_err(|error| reader.syntax(&error))?;
     let mut names = None;
-    let mut values = Policy::default_values();
+    let mut values = base;
+    let mut written = Written::new();
     for (key, value) in root.get_ref() {
         match (key.get_ref().as_ref(), value.get_ref()) {
             ("name", _) => names = Some(reader.names(value)?),
             (table, DeValue::Table(entries)) if is_table(table) => {
-                reader.table(table, entries, &mut values)?
+                reader.table(table, entries, &mut values, &mut written)?
             }
             (table, found) if is_table(table) => {
                 let place = reader.place(value.span().start);
@@ -56,7 +68,10 @@ pub(crate) fn parse(text: &str, source: &str) -> Result<Policy, PolicyError> {
     let names = names.ok_or_else(|| PolicyError::NameMissing {
         source_name: source.to_owned(),
     })?;
-    Ok(Policy::new(names, values))
+    Ok(Parsed {
+        policy: Policy::new(names, values),
+        written,
+    })
 }
 
 fn is_table(name: &str) -> bool {
@@ -86,12 +101,14 @@ impl Reader<'_> {
         table: &str,
         entries: &DeTable<'_>,
         values: &mut [u64; KEYS],
+        written: &mut Written,
     ) -> Result<(), PolicyError> {
         for (name, value) in entries {
             let key = Key::find(table, name.get_ref()).ok_or_else(|| {
                 self.unknown(name.span().start, &format!("{table}.{}", name.get_ref()))
             })?;
             values[key as usize] = self.limit(key, value)?;
+            written.insert(key, self.place(value.span().start));
         }
         Ok(())
     }
@@ -100,6 +117,7 @@ impl Reader<'_> {
         let place = self.place(value.span().start);
         match (key.spec().form, value.get_ref()) {
             (Form::Whole, DeValue::Integer(integer)) => in_range(key, integer, place),
+            (Form::Base, DeValue::Integer(integer)) => base(key, integer, place),
             (Form::Fraction, DeValue::Integer(integer)) => {
                 // Converting rounds only what is beyond every ceiling.
                 fraction(key, whole(integer) as f64, &integer.to_string(), place)
@@ -182,6 +200,20 @@ fn in_range(key: Key, written: &DeInteger<'_>, place: Place) -> Result<u64, Poli
         .ok_or_else(|| above_ceiling(key, &written.to_string(), place))
 }
 
+/// In range, and one of the bases: only then is a rounded number read without a calculator.
+fn base(key: Key, written: &DeInteger<'_>, place: Place) -> Result<u64, PolicyError> {
+    let number = in_range(key, written, place.clone())?;
+    if COUNT_BASES.contains(&number) {
+        return Ok(number);
+    }
+    Err(PolicyError::NotABase {
+        place,
+        key: key.path(),
+        value: quote(&written.to_string()),
+        bases: COUNT_BASES.map(|base| base.to_string()).join(", "),
+    })
+}
+
 fn fraction(key: Key, number: f64, written: &str, place: Place) -> Result<u64, PolicyError> {
     let spec = key.spec();
     if number.is_nan() {
@@ -241,19 +273,24 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The known key most like the unknown one, compared in full and by its last part, since forgetting the table is as
-/// common as misspelling the key. All known keys where none is like it.
+/// common as misspelling the key. Two keys where both are as like it; all known keys where none is.
 fn hint(unknown: &str) -> String {
     let known: Vec<String> = std::iter::once("name".to_owned())
         .chain(Key::ALL.map(Key::path))
         .collect();
     let nearest = known
         .iter()
-        .map(|path| (similarity(unknown, path), path))
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN);
-    match nearest {
-        Some((_, path)) => format!("did you mean `{path}`?"),
-        None => format!("the keys are `{}`", known.join("`, `")),
+        .map(|path| similarity(unknown, path))
+        .fold(SIMILARITY_MIN, f64::max);
+    let alike: Vec<&str> = known
+        .iter()
+        .filter(|path| similarity(unknown, path) >= nearest)
+        .map(String::as_str)
+        .collect();
+    if alike.is_empty() {
+        format!("the keys are `{}`", known.join("`, `"))
+    } else {
+        format!("did you mean `{}`?", alike.join("` or `"))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::spec::{OFF, TOP_UNITS_MAX};
 pub const DEFAULT_TOML: &str = include_str!("../../../policies/default.toml");
 
 /// First line of the canonical form. A change of that form changes the number, so that old digests stay checkable.
-const CANONICAL_HEADER: &str = "# weir policy, canonical form 2";
+const CANONICAL_HEADER: &str = "# weir policy, canonical form 3";
 
 /// The limits a release is judged by. Every value lies between its compiled-in floor and ceiling, or is not set.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,7 +34,16 @@ impl Policy {
     /// # Errors
     /// Text that is not TOML, unknown keys, wrong types, and values outside floor and ceiling, each with its place.
     pub fn from_toml(text: &str, source_name: &str) -> Result<Policy, PolicyError> {
-        parse(text, source_name)
+        Ok(parse(text, source_name, Policy::default_values())?.policy)
+    }
+
+    /// Reads a policy for a layer below the domain's: a dataset's or a grant's. It differs from [`Policy::from_toml`] in
+    /// one thing: a key left out asks for nothing beyond the floor, so that what the domain says holds.
+    ///
+    /// # Errors
+    /// Those of [`Policy::from_toml`].
+    pub fn layer_from_toml(text: &str, source_name: &str) -> Result<Policy, PolicyError> {
+        Ok(parse(text, source_name, Policy::laxest_values())?.policy)
     }
 
     /// The policy of [`DEFAULT_TOML`], from the compiled-in defaults, which a test holds equal to that file.
@@ -45,8 +54,20 @@ impl Policy {
         }
     }
 
+    /// A layer that asks for nothing: under it, what the other layers say holds.
+    pub fn silent() -> Policy {
+        Policy {
+            names: BTreeSet::from(["none".to_owned()]),
+            values: Policy::laxest_values(),
+        }
+    }
+
     pub(crate) fn new(names: BTreeSet<String>, values: [u64; KEYS]) -> Policy {
         Policy { names, values }
+    }
+
+    pub(crate) fn laxest_values() -> [u64; KEYS] {
+        Key::ALL.map(Key::laxest)
     }
 
     pub(crate) fn default_values() -> [u64; KEYS] {
@@ -88,6 +109,22 @@ impl Policy {
         self.get(Key::RowsMin)
     }
 
+    /// Fewest distinct units of a margin that are outside a released cell, unless there are none.
+    pub fn complement_units_min(&self) -> u64 {
+        self.get(Key::ComplementUnitsMin)
+    }
+
+    /// Whether a cell is withheld that holds all of a margin: whoever is known to be in the margin is known to be in
+    /// the cell.
+    pub fn class_disclosure(&self) -> bool {
+        self.get(Key::ClassDisclosure) != 0
+    }
+
+    /// Fewest distinct values of each sensitive column in a released cell; at most [`crate::SENSITIVE_VALUES_MIN_CEILING`].
+    pub fn sensitive_values_min(&self) -> u64 {
+        self.get(Key::SensitiveValuesMin)
+    }
+
     /// The (n,k) rules of dominance: at index n − 1 the share of the cell's total from which on the n largest units
     /// dominate it, if there is a rule for n. A share equal to it dominates.
     pub fn top_share_max(&self) -> [Option<f64>; TOP_UNITS_MAX] {
@@ -108,6 +145,36 @@ impl Policy {
         self.get(Key::ZerosAreDisclosive) != 0
     }
 
+    /// Fewest residual degrees of freedom of a fitted model: the units that entered it less its parameters.
+    pub fn residual_dof_min(&self) -> u64 {
+        self.get(Key::ResidualDofMin)
+    }
+
+    /// Most parameters of a fitted model as a share of the units that entered it. A share equal to it suffices.
+    pub fn parameters_share_max(&self) -> f64 {
+        number(self.get(Key::ParametersShareMax))
+    }
+
+    /// What the units of an argument, divided by the number of distinct quantiles asked of it, must be more than.
+    pub fn quantile_units_min(&self) -> u64 {
+        self.get(Key::QuantileUnitsMin)
+    }
+
+    /// Whether people look at a table, before it leaves, in which a unit contributes less than zero.
+    pub fn negatives_are_reviewed(&self) -> bool {
+        self.get(Key::NegativeContributions) != 0
+    }
+
+    /// The multiple that counts are rounded to: one of [`crate::COUNT_BASES`]; 1 is no rounding.
+    pub fn count_base(&self) -> u64 {
+        self.get(Key::CountBase)
+    }
+
+    /// How many significant digits sums and other real numbers keep: 1 to 17; 17 is no rounding.
+    pub fn significant_digits(&self) -> u64 {
+        self.get(Key::SignificantDigits)
+    }
+
     /// Most cells of one released table.
     pub fn cells_max(&self) -> u64 {
         self.get(Key::CellsMax)
@@ -118,7 +185,12 @@ impl Policy {
         self.get(Key::BytesMax)
     }
 
-    fn get(&self, key: Key) -> u64 {
+    /// Most distinct values of a group column whose domain is not declared.
+    pub fn levels_max(&self) -> u64 {
+        self.get(Key::LevelsMax)
+    }
+
+    pub(crate) fn get(&self, key: Key) -> u64 {
         self.values[key as usize]
     }
 

@@ -1,4 +1,21 @@
-//! What is known of each key at compile time: its floor, ceiling, default and the reasons for them.
+//! What is known of each key at compile time: its floor, ceiling, default, meaning and the reasons for them.
+
+mod cell;
+mod contributions;
+mod model;
+mod rounding;
+mod table;
+
+pub(crate) use cell::{
+    CLASS_DISCLOSURE, COMPLEMENT_UNITS_MIN, ROWS_MIN, SENSITIVE_VALUES_MIN, UNITS_MIN,
+};
+pub(crate) use contributions::{
+    NEGATIVE_CONTRIBUTIONS, RATIO_MIN, TOP1_SHARE_MAX, TOP2_SHARE_MAX, TOP3_SHARE_MAX,
+    ZEROS_ARE_DISCLOSIVE,
+};
+pub(crate) use model::{PARAMETERS_SHARE_MAX, QUANTILE_UNITS_MIN, RESIDUAL_DOF_MIN};
+pub(crate) use rounding::{COUNT_BASE, SIGNIFICANT_DIGITS};
+pub(crate) use table::{BYTES_MAX, CELLS_MAX, LEVELS_MAX};
 
 use crate::form::{Form, PARTS};
 
@@ -6,6 +23,13 @@ use crate::form::{Form, PARTS};
 pub const UNITS_MIN_FLOOR: u64 = 3;
 /// Fewest rows a policy may ask for per cell. Set equal to [`UNITS_MIN_FLOOR`], because each unit has a row.
 pub const ROWS_MIN_FLOOR: u64 = 3;
+/// Fewest units that a policy may ask of what is left of a margin outside a cell. Source: the same reason as
+/// [`UNITS_MIN_FLOOR`], because margin and cell together show what is left.
+pub const COMPLEMENT_UNITS_MIN_FLOOR: u64 = 3;
+/// Fewest distinct values of a sensitive column a policy may ask for: 1 asks for nothing.
+pub const SENSITIVE_VALUES_MIN_FLOOR: u64 = 1;
+/// Most distinct values of a sensitive column a policy may ask for. The gate is told of this many and no more.
+pub const SENSITIVE_VALUES_MIN_CEILING: u64 = 100;
 /// Largest threshold a policy may name, in units or rows. More than that releases nothing and is a typing error.
 pub const THRESHOLD_CEILING: u64 = 1_000_000_000;
 /// The most units whose joint share a policy may bound: the gate is told of this many contributions and no more.
@@ -20,6 +44,24 @@ pub const SHARE_MAX_CEILING_PARTS: u64 = 9_500;
 pub const RATIO_MIN_FLOOR_PARTS: u64 = 500;
 /// Largest ratio the p-ratio rule may ask for, in parts per 10,000: 1.00, the p % rule at 100 %.
 pub const RATIO_MIN_CEILING_PARTS: u64 = PARTS;
+/// Fewest residual degrees of freedom a policy may ask of a fitted model: with fewer the model repeats the data.
+pub const RESIDUAL_DOF_MIN_FLOOR: u64 = 3;
+/// Smallest share of parameters in units a policy may name, in parts per 10,000: 0.01.
+pub const PARAMETERS_SHARE_MAX_FLOOR_PARTS: u64 = 100;
+/// Largest share of parameters in units a policy may name, in parts per 10,000: 0.50, two units for each parameter.
+pub const PARAMETERS_SHARE_MAX_CEILING_PARTS: u64 = 5_000;
+/// Fewest units for each quantile a policy may name. Set equal to [`UNITS_MIN_FLOOR`]; more than this many are needed.
+pub const QUANTILE_UNITS_MIN_FLOOR: u64 = 3;
+/// The multiples counts may be rounded to.
+pub const COUNT_BASES: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
+/// Fewest significant digits a policy may leave to sums and other real numbers.
+pub const SIGNIFICANT_DIGITS_FLOOR: u64 = 1;
+/// Most significant digits a policy may leave: as many as tell any two 64-bit floats apart, so that nothing is rounded.
+pub const SIGNIFICANT_DIGITS_CEILING: u64 = 17;
+/// Fewest values a policy may allow in a group column without a declared domain.
+pub const LEVELS_MAX_FLOOR: u64 = 1;
+/// Most values a policy may allow in a group column without a declared domain: as many as a table has cells at most.
+pub const LEVELS_MAX_CEILING: u64 = CELLS_MAX_CEILING;
 /// Fewest cells a policy may allow per table: a grand total.
 pub const CELLS_MAX_FLOOR: u64 = 1;
 /// Most cells a policy may allow per table: ten times the default of OpenSAFELY's job-runner (5,000).
@@ -44,6 +86,10 @@ pub(crate) struct Spec {
     pub(crate) ceiling: u64,
     /// What holds when the key is left out; [`OFF`] where then nothing does.
     pub(crate) default: u64,
+    /// What the key asks for, as a reader of a policy would say it.
+    pub(crate) meaning: &'static str,
+    /// Where the default comes from.
+    pub(crate) source: &'static str,
     /// Whether the larger of two values is the stricter one.
     pub(crate) larger_is_stricter: bool,
     /// Why nothing below the floor is accepted; completes "the floor is N: …".
@@ -51,101 +97,3 @@ pub(crate) struct Spec {
     /// Why nothing above the ceiling is accepted; completes "the ceiling is N: …".
     pub(crate) ceiling_reason: &'static str,
 }
-
-pub(crate) const UNITS_MIN: Spec = Spec {
-    table: "cell",
-    name: "units_min",
-    form: Form::Whole,
-    floor: UNITS_MIN_FLOOR,
-    ceiling: THRESHOLD_CEILING,
-    default: 10,
-    larger_is_stricter: true,
-    floor_reason: "a cell of 1–2 units shows one unit's value to the other",
-    ceiling_reason: "a larger threshold releases nothing",
-};
-
-pub(crate) const ROWS_MIN: Spec = Spec {
-    table: "cell",
-    name: "rows_min",
-    form: Form::Whole,
-    floor: ROWS_MIN_FLOOR,
-    ceiling: THRESHOLD_CEILING,
-    default: 10,
-    larger_is_stricter: true,
-    floor_reason: "a cell of 1–2 rows shows a record",
-    ceiling_reason: "a larger threshold releases nothing",
-};
-
-pub(crate) const TOP1_SHARE_MAX: Spec = Spec {
-    name: "top1_share_max",
-    default: OFF,
-    ceiling_reason: "above it a cell is the value of its largest unit to within a twentieth",
-    ..TOP2_SHARE_MAX
-};
-
-pub(crate) const TOP2_SHARE_MAX: Spec = Spec {
-    table: "dominance",
-    name: "top2_share_max",
-    form: Form::Fraction,
-    floor: SHARE_MAX_FLOOR_PARTS,
-    ceiling: SHARE_MAX_CEILING_PARTS,
-    default: 9_000,
-    larger_is_stricter: false,
-    floor_reason: "a smaller share releases nothing; to release nothing, suspend the grant",
-    ceiling_reason: "above it the second largest unit knows the largest one's value to within about a tenth",
-};
-
-pub(crate) const TOP3_SHARE_MAX: Spec = Spec {
-    name: "top3_share_max",
-    default: OFF,
-    ceiling_reason: "above it two of the three largest units together know the third one's value closely",
-    ..TOP2_SHARE_MAX
-};
-
-pub(crate) const RATIO_MIN: Spec = Spec {
-    table: "p_ratio",
-    name: "ratio_min",
-    form: Form::Fraction,
-    floor: RATIO_MIN_FLOOR_PARTS,
-    ceiling: RATIO_MIN_CEILING_PARTS,
-    default: 1_000,
-    larger_is_stricter: true,
-    floor_reason: "below it the second largest unit knows the largest one's value to within a twentieth",
-    ceiling_reason: "a larger ratio releases next to nothing",
-};
-
-pub(crate) const ZEROS_ARE_DISCLOSIVE: Spec = Spec {
-    table: "p_ratio",
-    name: "zeros_are_disclosive",
-    form: Form::Switch,
-    floor: 0,
-    ceiling: 1,
-    default: 1,
-    larger_is_stricter: true,
-    floor_reason: "a switch is on or off",
-    ceiling_reason: "a switch is on or off",
-};
-
-pub(crate) const CELLS_MAX: Spec = Spec {
-    table: "table",
-    name: "cells_max",
-    form: Form::Whole,
-    floor: CELLS_MAX_FLOOR,
-    ceiling: CELLS_MAX_CEILING,
-    default: 5_000,
-    larger_is_stricter: false,
-    floor_reason: "a table needs a cell; to release nothing, suspend the grant",
-    ceiling_reason: "a table nearly as fine as the data is the data",
-};
-
-pub(crate) const BYTES_MAX: Spec = Spec {
-    table: "table",
-    name: "bytes_max",
-    form: Form::Whole,
-    floor: BYTES_MAX_FLOOR,
-    ceiling: BYTES_MAX_CEILING,
-    default: 16 * 1024 * 1024,
-    larger_is_stricter: false,
-    floor_reason: "a table needs room for its schema; to release nothing, suspend the grant",
-    ceiling_reason: "a release is a table of aggregates, not an export",
-};

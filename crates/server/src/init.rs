@@ -14,7 +14,9 @@ use crate::authority::{self, Authority, Subject, VALID_DAYS_DEFAULT, file_fault,
 use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
+use crate::log_settings::LogConfig;
 use crate::vault_settings::VaultConfig;
+use crate::wait::Wait;
 
 /// What a new domain is to be.
 #[derive(Debug, Clone)]
@@ -70,7 +72,9 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         listen: options.listen,
         server_names: vec!["localhost".to_owned(), options.listen.ip().to_string()],
         inboxes: inboxes(&folder, &options.inboxes)?,
+        policy_loosening_wait: Wait::default(),
         vault: options.vault.clone(),
+        log: LogConfig::default(),
     };
     write_new(&folder.config(), &config.to_toml()?)?;
     write_new(&folder.policy(), weir_policy::DEFAULT_TOML)?;

@@ -1,24 +1,25 @@
 //! The log, shared by everything that writes to it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::Utc;
-use weir_audit::{Actor, Entry, Event, Log, Receipt, Timestamp};
+use weir_audit::{Actor, Entry, Event, Log, Receipt, SharedLog, Timestamp};
 
 use crate::fault::{Fault, panicked};
 
-/// The domain's log. One writer; entries are appended one after the other.
+/// The domain's log. Entries that come at once are made durable together, under one checkpoint.
 #[derive(Clone)]
-pub(crate) struct Record(Arc<Mutex<Log>>);
+pub(crate) struct Record(Arc<SharedLog>);
 
 impl Record {
     pub(crate) fn new(log: Log) -> Self {
-        Self(Arc::new(Mutex::new(log)))
+        Self(Arc::new(SharedLog::new(log)))
     }
 
     /// Appends an entry; when this returns it is durable. Blocks on the disk.
     pub(crate) fn append(&self, actor: Actor, event: Event) -> Result<Receipt, Fault> {
-        self.with(|log| Ok(log.append(&Entry::new(Timestamp::from(Utc::now()), actor, event))?))
+        let entry = Entry::new(Timestamp::from(Utc::now()), actor, event);
+        Ok(self.0.append(&entry)?)
     }
 
     /// Appends an entry without blocking the thread that serves.
@@ -29,13 +30,11 @@ impl Record {
             .map_err(|_| panicked())?
     }
 
-    /// Works on the log while nobody else does. Blocks.
+    /// Works on the log while nobody appends. Blocks.
     pub(crate) fn with<T>(
         &self,
         work: impl FnOnce(&mut Log) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        // A panic while appending leaves the log's files in a state that reopening would complete; the log itself
-        // refuses to go on after a failed write, so a poisoned lock hides nothing.
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        self.0.with(work)
     }
 }

@@ -16,13 +16,16 @@ use weir_api::v1::catalogue_service_server::CatalogueServiceServer;
 use weir_api::v1::dataset_service_server::DatasetServiceServer;
 use weir_api::v1::identity_service_server::IdentityServiceServer;
 use weir_api::v1::model_service_server::ModelServiceServer;
+use weir_api::v1::policy_service_server::PolicyServiceServer;
 use weir_api::v1::release_service_server::ReleaseServiceServer;
 use weir_api::v1::run_service_server::RunServiceServer;
 
 use crate::authority::file_fault;
 use crate::domain::Domain;
 use crate::fault::Fault;
-use crate::services::{Audit, Catalogue, Datasets, Identities, Models, Releases, Runs};
+use crate::http::HttpServing;
+use crate::log_http::serve_log;
+use crate::services::{Audit, Catalogue, Datasets, Identities, Models, Policies, Releases, Runs};
 
 /// Largest message that is read, in bytes: a chunk of a model and its frame, or a manifest.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -45,6 +48,7 @@ pub struct Serving {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), tonic::transport::Error>>,
     domain: Arc<Domain>,
+    log_http: Option<HttpServing>,
 }
 
 /// Serves a domain on the address of its settings; port 0 picks a free one.
@@ -69,6 +73,13 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         .identity(Identity::from_pem(certificate, key))
         .client_ca_root(Certificate::from_pem(domain.authority.pem()))
         .timeout(HANDSHAKE_TIMEOUT);
+    let log_http = match domain.config.log.http_listen {
+        Some(listen) => {
+            let dir = domain.record.with(|log| Ok(log.dir().to_owned()))?;
+            Some(serve_log(listen, &dir).await?)
+        }
+        None => None,
+    };
     let domain = Arc::new(domain);
     let (stop, stopped) = oneshot::channel();
     let router = router(&domain, tls).await?;
@@ -84,6 +95,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         stop: Some(stop),
         task,
         domain,
+        log_http,
     })
 }
 
@@ -129,6 +141,9 @@ async fn router(
         )
         .add_service(ModelServiceServer::new(Models(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
+            PolicyServiceServer::new(Policies(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
             ReleaseServiceServer::new(Releases(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
@@ -140,6 +155,12 @@ impl Serving {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the log's files are served, if they are.
+    #[must_use]
+    pub fn log_address(&self) -> Option<SocketAddr> {
+        self.log_http.as_ref().map(HttpServing::address)
     }
 
     /// Stops taking calls, lets those under way finish, and closes the domain.

@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod aggregates;
 mod authority;
 mod bad_data;
 mod catalogue;
 mod expected;
 mod joins;
+mod log_http;
 mod models;
 mod numbers;
+mod policies;
 mod record;
 mod refusals;
 mod rights;

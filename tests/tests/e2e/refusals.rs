@@ -3,7 +3,7 @@
 use weir_tests::TestDomain;
 
 /// Every query here is refused. The snapshot below is what operators read.
-const REFUSED: [&str; 47] = [
+const REFUSED: [&str; 58] = [
     // Rows.
     "SELECT * FROM flights",
     "SELECT carrier, distance FROM flights",
@@ -26,6 +26,18 @@ const REFUSED: [&str; 47] = [
     "SELECT COUNT(*) FILTER (WHERE flight = 1545) FROM flights",
     "SELECT COUNT(DISTINCT flight) FROM flights",
     "SELECT SUM(distance ORDER BY flight) FROM flights",
+    "SELECT AVG(LINEAR_REGRESSION(distance, hour)) FROM flights",
+    "SELECT LINEAR_REGRESSION(distance) FROM flights",
+    "SELECT PERCENTILE_CONT(0.5) FROM flights",
+    "SELECT QUANTILE_CONT(distance, 2) FROM flights",
+    "SELECT QUANTILE_CONT(distance, hour) FROM flights",
+    "SELECT COUNT(DISTINCT tailnum, flight) FROM flights",
+    "SELECT HISTOGRAM(distance, 0, 10, 2000) AS bin, COUNT(*) FROM flights GROUP BY bin",
+    "SELECT carrier, COUNT(*) FROM flights GROUP BY GROUPING SETS ((carrier), (carrier))",
+    // Internal functions.
+    "SELECT weir_quantile(distance, 0.5) FROM flights",
+    "SELECT weir_units(flight) FROM flights",
+    "SELECT get_field(named_struct('a', SUM(distance)), 'a') FROM flights",
     // Subqueries and set operations.
     "SELECT COUNT(*) FROM (SELECT * FROM flights)",
     "SELECT COUNT(*) FROM flights WHERE flight IN (SELECT flight FROM flights)",
@@ -35,7 +47,7 @@ const REFUSED: [&str; 47] = [
     "SELECT COUNT(*) FROM flights UNION ALL SELECT distance FROM flights",
     "SELECT COUNT(*) FROM flights a JOIN flights b ON a.flight = b.flight",
     "SELECT COUNT(*) FROM flights, flights b",
-    "SELECT carrier, COUNT(*) FROM flights GROUP BY ROLLUP (carrier)",
+    "SELECT carrier, COUNT(*) FROM flights GROUP BY carrier WITH ROLLUP",
     // Statements that are not a SELECT.
     "EXPLAIN SELECT COUNT(*) FROM flights",
     "EXPLAIN ANALYZE SELECT COUNT(*) FROM flights",

@@ -15,7 +15,7 @@ use crate::disk::Publisher;
 use crate::error::AuditError;
 use crate::files::Files;
 use crate::key::VerifierKey;
-use crate::layout::{CHECKPOINT, CHECKPOINT_TMP, Kind, Slot, TILE_WIDTH, WRITE_TMP};
+use crate::layout::{CHECKPOINT, CHECKPOINT_TMP, COSIGNED, Kind, Slot, TILE_WIDTH, WRITE_TMP};
 use crate::tree::{Frontier, hash_at};
 use crate::verify::verify_files;
 
@@ -37,6 +37,9 @@ pub(super) fn recover(
     let pending =
         pending_checkpoint(files, key)?.filter(|pending| pending.size() > published.size());
     let checkpoint = pending.as_ref().unwrap_or(&published).clone();
+    // Witnesses have seen more than this checkpoint covers: what lies beyond it was no interrupted append, and is not to
+    // be cleared away.
+    refuse_less_than_cosigned(files, key, checkpoint.size())?;
     let edge = load_edge(files, &checkpoint)?;
     // Found before anything is changed: a checkpoint that was put back must not cost the log its later entries.
     let remains = Slot::kinds().map(|kind| Remains::find(files, kind, checkpoint.size()));
@@ -54,6 +57,21 @@ pub(super) fn recover(
         remains.remove(files, publisher, checkpoint.size())?;
     }
     Ok((checkpoint, edge))
+}
+
+fn refuse_less_than_cosigned(
+    files: &Files,
+    key: &VerifierKey,
+    size: u64,
+) -> Result<(), AuditError> {
+    match files.cosigned(key)? {
+        Some(cosigned) if cosigned.size() > size => Err(AuditError::RolledBack {
+            file: COSIGNED.to_owned(),
+            size_found: cosigned.size(),
+            size,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The checkpoint of an append that was interrupted after signing. One that is cut short does not verify: it is none.
@@ -76,7 +94,7 @@ fn load_edge(files: &Files, checkpoint: &Checkpoint) -> Result<Edge, AuditError>
     let frontier = Frontier::new(size, edges);
     if frontier.root()? != checkpoint.root_hash() {
         // Rare, so it may be slow: reading everything finds the file to blame.
-        verify_files(files, checkpoint, &mut |_, _| {})?;
+        verify_files(files, checkpoint, &[], &mut |_, _| {})?;
         return Err(AuditError::RootMismatch {
             file: CHECKPOINT.to_owned(),
             size,

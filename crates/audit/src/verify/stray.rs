@@ -18,6 +18,8 @@ const DEPTH_MAX: usize = 7;
 pub(super) struct Stray {
     pub(super) beyond_checkpoint: Vec<String>,
     pub(super) unexpected: Vec<String>,
+    /// The file that belongs to the largest tree beyond the checkpoint, and the least size of that tree.
+    pub(super) furthest: Option<(String, u64)>,
 }
 
 /// Looks at every file below `tile/` of a log whose tree of `size` was verified.
@@ -69,6 +71,7 @@ impl Search<'_> {
             Some((slot, width)) if is_regular => {
                 let width_now = slot.width_in(self.size);
                 if width > width_now {
+                    self.reaches(&name, slot.tree_size_at(width));
                     list(&mut self.stray.beyond_checkpoint, name);
                 } else if width < width_now {
                     return self.obsolete(&name, slot, width, width_now);
@@ -77,6 +80,13 @@ impl Search<'_> {
             _ => list(&mut self.stray.unexpected, name),
         }
         Ok(())
+    }
+
+    fn reaches(&mut self, name: &str, tree_size: u64) {
+        let furthest = self.stray.furthest.as_ref().map(|(_, size)| *size);
+        if furthest.is_none_or(|size| tree_size > size) {
+            self.stray.furthest = Some((name.to_owned(), tree_size));
+        }
     }
 
     /// An outdated partial file is what its successor starts with.

@@ -1,10 +1,15 @@
 //! The log from outside: random histories against a second, naive implementation of RFC 6962; every way to tamper with
 //! the files; limits; and that cost does not grow with the log.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod consistency;
 mod naive;
+mod others;
 mod place;
+mod shared;
+mod table;
 mod tampering;
+mod witness;
 
 use std::collections::BTreeSet;
 use std::fs;

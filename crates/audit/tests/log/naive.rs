@@ -48,3 +48,25 @@ pub(crate) fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
     path.push(sibling);
     path
 }
+
+/// Section 2.1.2: PROOF.
+pub(crate) fn consistency(from_size: usize, leaves: &[Hash]) -> Vec<Hash> {
+    fn subproof(from_size: usize, leaves: &[Hash], is_whole: bool) -> Vec<Hash> {
+        if from_size == leaves.len() {
+            return if is_whole {
+                Vec::new()
+            } else {
+                vec![root(leaves)]
+            };
+        }
+        let (left, right) = leaves.split_at(split(leaves.len()));
+        let (mut proof, other) = if from_size <= left.len() {
+            (subproof(from_size, left, is_whole), root(right))
+        } else {
+            (subproof(from_size - left.len(), right, false), root(left))
+        };
+        proof.push(other);
+        proof
+    }
+    subproof(from_size, leaves, true)
+}

@@ -22,6 +22,20 @@ impl Place {
         Self { home, verifier }
     }
 
+    /// A place for another log under the same key.
+    pub(crate) fn with_key_of(other: &Self) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        fs::copy(
+            other.home.path().join("log.key"),
+            home.path().join("log.key"),
+        )
+        .unwrap();
+        Self {
+            home,
+            verifier: other.verifier.clone(),
+        }
+    }
+
     pub(crate) fn key(&self) -> LogKey {
         LogKey::load(&self.home.path().join("log.key")).unwrap()
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use weir_audit::Log;
+use weir_audit::{Log, PreparedEntry};
 
 use crate::place::{Place, entries, files, sample};
 
@@ -177,4 +177,35 @@ fn opening_notices_a_tampered_edge_and_reading_a_tampered_page() {
         fs::write(&path, good).unwrap();
     }
     log.receipt(0).unwrap();
+}
+
+/// Deeper trees have tiles of tiles of tiles: 65,540 entries reach the third level.
+#[test]
+fn tampering_high_up_in_a_deep_tree_is_detected_and_the_file_named() {
+    let place = Place::new();
+    let mut log = place.create();
+    let prepared: Vec<_> = entries(0..1_024)
+        .iter()
+        .map(|entry| PreparedEntry::new(entry).unwrap())
+        .collect();
+    let batch: Vec<_> = prepared.iter().collect();
+    for _ in 0..64 {
+        log.append_prepared(&batch).unwrap();
+    }
+    log.append_prepared(&batch[..4]).unwrap();
+    assert_eq!(log.size(), 65_540);
+    for index in [0, 40_000, 65_535, 65_536, 65_539] {
+        log.receipt(index).unwrap().verify(&place.verifier).unwrap();
+    }
+    drop(log);
+    for name in ["tile/2/000.p/1", "tile/1/000"] {
+        let mut bytes = fs::read(place.dir().join(name)).unwrap();
+        bytes[20] ^= 1;
+        expect_named(&place, &format!("{name}: a bit"), &[name], |dir| {
+            fs::write(dir.join(name), bytes).unwrap();
+        });
+        expect_named(&place, &format!("{name}: removed"), &[name], |dir| {
+            fs::remove_file(dir.join(name)).unwrap();
+        });
+    }
 }

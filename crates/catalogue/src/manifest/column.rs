@@ -1,9 +1,11 @@
 //! What a column is.
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-use super::value::Content;
+use super::value::{Content, Value};
+use crate::sample::from_domain;
 
 /// One column of a dataset.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +50,15 @@ impl Column {
     /// Whether the column may be, or be part of, a key of a group. Implies [`Column::is_readable`].
     pub fn may_group(&self) -> bool {
         self.rights.read && self.rights.group
+    }
+
+    /// The values that the manifest lists, as a column of its type in their order; none where it lists none.
+    pub fn domain_values(&self) -> Option<ArrayRef> {
+        let Some(Content::Domain(listed)) = &self.content else {
+            return None;
+        };
+        let values: Vec<&Value> = listed.iter().map(|listed| &listed.value).collect();
+        Some(from_domain(self, &values, &vec![true; values.len()]))
     }
 
     /// Whether the column may be compared with a literal. Implies [`Column::is_readable`].

@@ -61,6 +61,7 @@ pub struct Manifest {
     null_values: Vec<String>,
     terms: Terms,
     rules: Vec<Rule>,
+    structural: Vec<Vec<String>>,
     columns: Vec<Column>,
 }
 
@@ -130,6 +131,12 @@ impl Manifest {
     /// What must hold between two columns of a row.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Combinations of columns, by name, of which it is public which values occur together, such as carriers and the
+    /// airports they fly from: that some do not occur says nothing about a unit.
+    pub fn structural(&self) -> &[Vec<String>] {
+        &self.structural
     }
 
     /// The column of this name.

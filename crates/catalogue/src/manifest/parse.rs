@@ -41,6 +41,7 @@ pub(super) struct RawManifest {
     pub(super) retention: Option<Spanned<RawRetention>>,
     pub(super) contact: Option<RawContact>,
     rule: Option<Spanned<Vec<RawRule>>>,
+    structural: Option<Spanned<Vec<Spanned<Vec<Spanned<String>>>>>>,
     pub(super) column: Spanned<Vec<RawColumn>>,
 }
 
@@ -164,6 +165,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Manifest> {
     }
     let terms = text.terms(&raw, &columns)?;
     let rules = text.rules(raw.rule.as_ref(), &columns)?;
+    let structural = text.structural(raw.structural.as_ref(), &columns)?;
     if matches!(terms.sharing, Sharing::NotShared(_)) {
         for column in &mut columns {
             column.rights.read = false;
@@ -178,6 +180,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Manifest> {
         null_values: text.null_values(&raw)?,
         terms,
         rules,
+        structural,
         columns,
     })
 }

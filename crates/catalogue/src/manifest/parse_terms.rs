@@ -9,7 +9,7 @@ use super::{
     Rule, Sharing, Terms,
 };
 use crate::Result;
-use crate::limits::{RETENTION_MAX, RULES_MAX, TAGS_MAX};
+use crate::limits::{RETENTION_MAX, RULES_MAX, STRUCTURAL_MAX, TAGS_MAX};
 
 /// `sharing = { type = "…", … }` and `opening = { type = "…", … }` as written.
 #[derive(Deserialize)]
@@ -310,6 +310,35 @@ impl Text<'_> {
             right,
             description,
         })
+    }
+
+    pub(super) fn structural(
+        &self,
+        raw: Option<&Spanned<Vec<Spanned<Vec<Spanned<String>>>>>>,
+        columns: &[Column],
+    ) -> Result<Vec<Vec<String>>> {
+        let Some(raw) = raw else {
+            return Ok(Vec::new());
+        };
+        if raw.get_ref().len() > STRUCTURAL_MAX {
+            let problem = format!(
+                "structural has {} combinations; a dataset has at most {STRUCTURAL_MAX}",
+                raw.get_ref().len()
+            );
+            return Err(self.error(raw.span(), problem));
+        }
+        let combination = |names: &Spanned<Vec<Spanned<String>>>| {
+            if names.get_ref().is_empty() {
+                let problem = "structural: a combination names one column or more";
+                return Err(self.error(names.span(), problem));
+            }
+            let named = names.get_ref().iter().map(|name| {
+                let column = self.stored_column("structural", name, columns)?;
+                Ok(columns[column].name.clone())
+            });
+            named.collect()
+        };
+        raw.get_ref().iter().map(combination).collect()
     }
 
     fn stored_column(

@@ -117,7 +117,7 @@ pub(super) fn values(column: &Column, rows: usize, dice: &mut Dice) -> ArrayRef 
     }
 }
 
-fn from_domain(column: &Column, drawn: &[&Value], present: &[bool]) -> ArrayRef {
+pub(crate) fn from_domain(column: &Column, drawn: &[&Value], present: &[bool]) -> ArrayRef {
     let values = || {
         drawn
             .iter()

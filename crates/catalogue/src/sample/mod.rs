@@ -13,6 +13,8 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use draw::from_domain;
+
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use weir_audit::{Certificate, Receipt, VerifierKey, verify_log};
+use weir_audit::{Certificate, Checkpoint, Receipt, VerifierKey, verify_log, verify_log_since};
 use weir_client::v1::Progress;
 
 use super::{connect, load_identity, read_text};
@@ -12,7 +12,12 @@ use crate::progress::Meter;
 
 pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Result<(), CliError> {
     match command {
-        AuditCommand::Verify { receipt, log, key } => {
+        AuditCommand::Verify {
+            receipt,
+            log,
+            since,
+            key,
+        } => {
             let key = match key {
                 Some(file) => read_text(&file)?,
                 None => load_identity(identity)?.log_key,
@@ -26,13 +31,34 @@ pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Resul
             receipt
                 .iter()
                 .try_for_each(|file| verify_receipt(file, &key))?;
-            log.iter().try_for_each(|dir| verify_whole(dir, &key))
+            let since = since.map(|file| read_checkpoint(&file, &key)).transpose()?;
+            log.iter()
+                .try_for_each(|dir| verify_whole(dir, &key, since.as_ref()))
         }
-        AuditCommand::Checkpoint => {
-            print!("{}", connect(identity).await?.checkpoint().await?);
+        AuditCommand::Checkpoint { since } => {
+            let client = connect(identity).await?;
+            let note = match since {
+                Some(file) => {
+                    let before = read_checkpoint(&file, client.log_key())?;
+                    let now = client.checkpoint_since(&before).await?;
+                    eprintln!(
+                        "The log of {} entries continues that of {}.",
+                        now.size(),
+                        before.size()
+                    );
+                    now.note().to_owned()
+                }
+                None => client.checkpoint().await?,
+            };
+            print!("{note}");
             Ok(())
         }
     }
+}
+
+/// A checkpoint in a file, by the log's key.
+fn read_checkpoint(file: &Path, key: &VerifierKey) -> Result<Checkpoint, CliError> {
+    Ok(Checkpoint::verify(read_text(file)?.as_bytes(), key)?)
 }
 
 /// A receipt, or a certificate with its receipt: only the latter is an object with that key.
@@ -61,16 +87,24 @@ fn verify_receipt(file: &Path, key: &VerifierKey) -> Result<(), CliError> {
 }
 
 /// Verifies every byte of a log and says what was found.
-pub(crate) fn verify_whole(dir: &Path, key: &VerifierKey) -> Result<(), CliError> {
+pub(crate) fn verify_whole(
+    dir: &Path,
+    key: &VerifierKey,
+    since: Option<&Checkpoint>,
+) -> Result<(), CliError> {
     let mut meter = Meter::start();
-    let report = verify_log(dir, key, &mut |done, total| {
+    let mut progress = |done: u64, total: u64| {
         let percent = done.saturating_mul(100).checked_div(total).unwrap_or(100);
         meter.step(&Progress {
             stage: "verifying the log".to_owned(),
             percent: u32::try_from(percent).ok(),
             rows: None,
         });
-    });
+    };
+    let report = match since {
+        Some(before) => verify_log_since(dir, key, before, &mut progress),
+        None => verify_log(dir, key, &mut progress),
+    };
     meter.finish();
     let report = report?;
     println!(
@@ -80,6 +114,12 @@ pub(crate) fn verify_whole(dir: &Path, key: &VerifierKey) -> Result<(), CliError
         report.origin,
         report.root,
     );
+    if let Some(before) = since {
+        println!(
+            "They continue the log of {} entries that was signed before.",
+            before.size()
+        );
+    }
     let strange = [
         (
             "beyond the checkpoint (an append under way, or a checkpoint that was put back)",

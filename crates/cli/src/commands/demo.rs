@@ -157,7 +157,7 @@ async fn story(folder: &Folder, administrator: &IdentityFolder) -> Result<(), Cl
         entry.origin(),
         entry.root()
     ));
-    verify_whole(&folder.log(), &key)
+    verify_whole(&folder.log(), &key, None)
 }
 
 async fn register(bureau: &Client, folder: &Folder) -> Result<(), CliError> {

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Int8Type, Schema, TimeUnit};
 use weir_gate::{Released, Unreleased, judge};
 use weir_policy::Policy;
 
-use crate::table::{by_region, evidence, region, release};
+use crate::table::{approved, by_region, evidence, fixed, region, release};
 
 const CANARY: &str = "canary-7f3a-secret-region";
 
@@ -99,10 +99,13 @@ fn pass(column: ArrayRef) -> Released {
     ];
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![ids, column]).unwrap();
     let cells = [region("", 0, 10), region("", 0, 10), region("", 0, 2)];
-    let unreleased = Unreleased::new(batch, 1, vec![evidence(&cells)])
+    let unreleased = Unreleased::new(batch, fixed(2, 0), vec![evidence(&cells)])
         .ok()
         .unwrap();
-    release(judge(unreleased, &Policy::built_in_default()).ok().unwrap()).0
+    release(approved(
+        judge(unreleased, &Policy::built_in_default()).ok().unwrap(),
+    ))
+    .0
 }
 
 fn bytes_of(column: ArrayRef) -> Vec<u8> {
@@ -275,10 +278,13 @@ fn metadata_stays_inside() {
     )
     .unwrap();
     let through = |batch: RecordBatch| {
-        let unreleased = Unreleased::new(batch, 1, vec![evidence(&[region("a", 1, 10)])])
+        let unreleased = Unreleased::new(batch, fixed(1, 1), vec![evidence(&[region("a", 1, 10)])])
             .ok()
             .unwrap();
-        release(judge(unreleased, &Policy::built_in_default()).ok().unwrap()).0
+        release(approved(
+            judge(unreleased, &Policy::built_in_default()).ok().unwrap(),
+        ))
+        .0
     };
     let (noted, plain) = (through(noted), through(plain));
     assert!(!holds(noted.arrow_ipc(), CANARY.as_bytes()));

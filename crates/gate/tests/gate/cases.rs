@@ -9,12 +9,14 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::ipc::reader::StreamReader;
 use weir_gate::{
-    CELLS_JUDGED_MAX, COLUMNS_MAX, DecisionRecord, EvidenceColumns, Family, GateError, Recorder,
-    TEXT_BYTES_MAX, Unreleased, judge,
+    CELLS_JUDGED_MAX, COLUMNS_MAX, DecisionRecord, Family, GateError, Recorder, TEXT_BYTES_MAX,
+    Unreleased, judge,
 };
 use weir_policy::Policy;
 
-use crate::table::{Cell, Shape, Value, by_region, policy, region, release, rows};
+use crate::table::{
+    Cell, Shape, Value, approved, by_region, fixed, of_counts, policy, region, release, rows,
+};
 
 fn ids(count: usize) -> RecordBatch {
     let schema = Schema::new(vec![Field::new("id", DataType::Int64, false)]);
@@ -159,7 +161,7 @@ fn the_same_cell_twice_is_a_bug_even_where_both_halves_are_withheld() {
 #[test]
 fn evidence_must_cover_the_table() {
     let refused = |units: UInt64Array, rows: UInt64Array| {
-        let error = Unreleased::new(ids(2), 1, vec![EvidenceColumns::of_counts(units, rows)])
+        let error = Unreleased::new(ids(2), fixed(1, 0), vec![of_counts(units, rows)])
             .err()
             .unwrap();
         assert_eq!(error.family(), Family::Bug);
@@ -184,8 +186,8 @@ fn columns_off_the_list_are_refused_before_any_cell_is_judged() {
     let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(list)]).unwrap();
     let error = Unreleased::new(
         batch,
-        0,
-        vec![EvidenceColumns::of_counts(same(1, 99), same(1, 99))],
+        fixed(0, 1),
+        vec![of_counts(same(1, 99), same(1, 99))],
     )
     .err()
     .unwrap();
@@ -208,8 +210,8 @@ fn more_columns_than_allowed_are_refused() {
     let batch = RecordBatch::new_empty(Arc::new(Schema::new(fields)));
     let error = Unreleased::new(
         batch,
-        0,
-        vec![EvidenceColumns::of_counts(same(0, 0), same(0, 0))],
+        fixed(0, COLUMNS_MAX + 1),
+        vec![of_counts(same(0, 0), same(0, 0))],
     )
     .err()
     .unwrap();
@@ -220,17 +222,15 @@ fn more_columns_than_allowed_are_refused() {
 }
 
 #[test]
-fn a_table_over_the_limits_is_refused_with_a_coarse_number() {
+fn a_table_over_the_limits_is_refused_without_a_number_of_the_data() {
     let limits = |cells, bytes| {
         let text = format!("name = \"x\"\n[table]\ncells_max = {cells}\nbytes_max = {bytes}\n");
         Policy::from_toml(&text, "x").unwrap()
     };
     let judged = |count, policy: &Policy| {
-        let evidence = EvidenceColumns::of_counts(same(count, 10), same(count, 10));
-        judge(
-            Unreleased::new(ids(count), 1, vec![evidence]).ok().unwrap(),
-            policy,
-        )
+        let evidence = of_counts(same(count, 10), same(count, 10));
+        let table = Unreleased::new(ids(count), fixed(1, 0), vec![evidence]);
+        judge(table.ok().unwrap(), policy).map(approved)
     };
     assert!(judged(1_234, &limits(1_234, 65_536)).is_ok());
     let error = judged(1_235, &limits(1_234, 65_536)).err().unwrap();
@@ -240,7 +240,7 @@ fn a_table_over_the_limits_is_refused_with_a_coarse_number() {
     );
     assert_eq!(
         error.to_string(),
-        "the table would have up to 2000 cells, but the policy in force allows 1234; group by fewer or coarser keys"
+        "the table would have more cells than the 1234 that the policy in force allows; group by fewer or coarser keys"
     );
 
     let bytes = release(judged(1_000, &limits(1_000, 65_536)).ok().unwrap())
@@ -253,14 +253,18 @@ fn a_table_over_the_limits_is_refused_with_a_coarse_number() {
         (error.code(), error.family()),
         ("GATE_TOO_MANY_BYTES", Family::Policy)
     );
-    assert!(error.to_string().contains("up to 10000 bytes"), "{error}");
+    let expected = format!(
+        "the table would have more bytes than the {} that the policy in force allows; select fewer columns or coarser keys",
+        bytes - 1
+    );
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
 fn more_groups_than_the_gate_judges_are_refused() {
     let count = CELLS_JUDGED_MAX + 1;
-    let evidence = EvidenceColumns::of_counts(same(count, 1), same(count, 1));
-    let error = Unreleased::new(ids(count), 1, vec![evidence])
+    let evidence = of_counts(same(count, 1), same(count, 1));
+    let error = Unreleased::new(ids(count), fixed(1, 0), vec![evidence])
         .err()
         .unwrap();
     assert_eq!(
@@ -278,9 +282,11 @@ fn a_dictionary_that_stands_for_too_much_text_is_refused_before_it_is_unpacked()
     let column = DictionaryArray::new(keys, Arc::new(StringArray::from(vec![text])));
     let schema = Schema::new(vec![Field::new("x", column.data_type().clone(), false)]);
     let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(column)]).unwrap();
-    let evidence = EvidenceColumns::of_counts(same(count, 10), same(count, 10));
+    let evidence = of_counts(same(count, 10), same(count, 10));
     let error = judge(
-        Unreleased::new(batch, 1, vec![evidence]).ok().unwrap(),
+        Unreleased::new(batch, fixed(1, 0), vec![evidence])
+            .ok()
+            .unwrap(),
         &Policy::built_in_default(),
     )
     .err()
@@ -330,7 +336,9 @@ fn the_decision_is_recorded_as_a_stable_json_object() {
     );
     let expected = format!(
         "{{\"cells_released\":1,\"cells_withheld\":1,\"cells_withheld_at_most\":10,\"withheld_by\":{{\"units\":1,\"rows\":1,\
-         \"not_finite\":0,\"dominance\":0,\"p_ratio\":0}},\"cells_negative\":0,\"policy_digest\":\"{}\",\"table_digest\":\"{}\"}}",
+         \"not_finite\":0,\"dominance\":0,\"p_ratio\":0,\"homogeneity\":0,\"fit\":0,\"quantile\":0,\"off_domain\":0,\
+         \"complement\":0,\"class_disclosure\":0}},\"cells_negative\":0,\"review\":[],\"approved_by\":[],\
+         \"evidence_kept\":true,\"policy_digest\":\"{}\",\"table_digest\":\"{}\"}}",
         Policy::built_in_default().digest(),
         released.digest()
     );

@@ -6,7 +6,7 @@ use weir_gate::{
 };
 use weir_policy::Policy;
 
-use crate::table::{Cell, Measure, by_region, region};
+use crate::table::{Cell, Measure, approved, by_region, fixed, of_counts, region, strangers};
 
 fn policy(limits: &str) -> Policy {
     Policy::from_toml(&format!("name = \"x\"\n{limits}"), "x").unwrap()
@@ -179,8 +179,15 @@ fn handed_over(units: u64, rows: u64, total: f64, top: [f64; 3]) -> Result<Unrel
             top: top.map(number),
             negative: BooleanArray::from(vec![false]),
         }],
+        first_units: strangers([20]),
+        sensitive: vec![],
+        fits: vec![],
     };
-    Unreleased::new(by_region().batch(&[region("a", 0, 0)]), 1, vec![evidence])
+    Unreleased::new(
+        by_region().batch(&[region("a", 0, 0)]),
+        fixed(1, 1),
+        vec![evidence],
+    )
 }
 
 #[test]
@@ -215,7 +222,7 @@ fn contributions_that_no_data_can_have_are_a_bug() {
 #[test]
 fn every_column_of_the_evidence_must_cover_the_table() {
     let refused = |change: &dyn Fn(&mut EvidenceColumns)| {
-        let mut evidence = EvidenceColumns::of_counts(vec![9].into(), vec![9].into());
+        let mut evidence = of_counts(vec![9].into(), vec![9].into());
         evidence.counted.push(Contributors {
             units: vec![9].into(),
             rows: vec![9].into(),
@@ -229,7 +236,7 @@ fn every_column_of_the_evidence_must_cover_the_table() {
         });
         change(&mut evidence);
         let batch = by_region().batch(&[region("a", 0, 0)]);
-        Unreleased::new(batch, 1, vec![evidence]).err()
+        Unreleased::new(batch, fixed(1, 1), vec![evidence]).err()
     };
     assert_eq!(refused(&|_| ()), None);
     let length = Some(GateError::EvidenceLength);
@@ -263,11 +270,10 @@ fn every_column_of_the_evidence_must_cover_the_table() {
 
 #[test]
 fn a_cell_passes_for_every_kind_of_unit_or_not_at_all() {
-    let counts = |units: u64| EvidenceColumns::of_counts(vec![units].into(), vec![99].into());
+    let counts = |units: u64| of_counts(vec![units].into(), vec![99].into());
     let released = |kinds: Vec<EvidenceColumns>| {
-        let table = Unreleased::new(by_region().batch(&[region("a", 0, 0)]), 1, kinds);
-        judge(table.ok().unwrap(), &Policy::built_in_default())
-            .unwrap()
+        let table = Unreleased::new(by_region().batch(&[region("a", 0, 0)]), fixed(1, 1), kinds);
+        approved(judge(table.ok().unwrap(), &Policy::built_in_default()).unwrap())
             .record()
             .cells_released
     };
@@ -277,7 +283,7 @@ fn a_cell_passes_for_every_kind_of_unit_or_not_at_all() {
         assert_eq!(released(vec![counts(few), counts(50)]), 0, "{few}");
     }
     assert_eq!(
-        Unreleased::new(by_region().batch(&[region("a", 0, 0)]), 1, vec![]).err(),
+        Unreleased::new(by_region().batch(&[region("a", 0, 0)]), fixed(1, 1), vec![]).err(),
         Some(GateError::EvidenceMissing)
     );
 }

@@ -130,13 +130,24 @@ fn contribution() -> impl Strategy<Value = f64> {
     ]
 }
 
-/// Up to three keys and two values of any kind, and cells with distinct keys.
+fn number() -> impl Strategy<Value = DataType> {
+    prop_oneof![Just(DataType::Int64), Just(DataType::Float64)]
+}
+
+fn columns(
+    names: &'static [&'static str],
+    kind: BoxedStrategy<DataType>,
+) -> impl Strategy<Value = Vec<(&'static str, DataType)>> {
+    proptest::collection::vec(kind, 0..=names.len())
+        .prop_map(|kinds| names.iter().copied().zip(kinds).collect())
+}
+
+/// Up to three keys of any kind, up to two sums, and cells with distinct keys.
 fn table() -> impl Strategy<Value = (Shape, Vec<Cell>)> {
-    let columns = |names: &'static [&'static str]| {
-        proptest::collection::vec(kind(), 0..=names.len())
-            .prop_map(|kinds| names.iter().copied().zip(kinds).collect::<Vec<_>>())
-    };
-    (columns(&["k1", "k2", "k3"]), columns(&["v1", "v2"]))
+    (
+        columns(&["k1", "k2", "k3"], kind().boxed()),
+        columns(&["v1", "v2"], number().boxed()),
+    )
         .prop_filter("a table has a column", |(keys, values)| {
             !keys.is_empty() || !values.is_empty()
         })
@@ -174,7 +185,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
                 .collect();
             let text = format!(
                 "name = \"x\"\n[cell]\nunits_min = {units}\nrows_min = {rows}\n[dominance]\n{shares}[p_ratio]\n\
-                 ratio_min = 0.{ratio:04}\nzeros_are_disclosive = {zeros}\n"
+                 ratio_min = 0.{ratio:04}\nzeros_are_disclosive = {zeros}\n[rounding]\ncount_base = 1\nsignificant_digits = 17\n"
             );
             Policy::from_toml(&text, "random").unwrap()
         },

@@ -28,6 +28,7 @@ pub(crate) fn evidence_of(layout: Layout, rows: Rows) -> Arc<AggregateUDF> {
     let arguments = std::iter::once(DataType::UInt32)
         .chain(std::iter::repeat_n(DataType::Boolean, layout.counts))
         .chain(std::iter::repeat_n(DataType::Float64, layout.sums))
+        .chain(std::iter::repeat_n(DataType::UInt64, layout.values))
         .collect();
     Arc::new(AggregateUDF::new_from_impl(EvidenceFunction {
         layout,

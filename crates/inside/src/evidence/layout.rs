@@ -5,25 +5,43 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, BooleanArray, Float64Array, StructArray, UInt32Array, UInt64Array,
 };
-use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, UInt32Type};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, UInt32Type, UInt64Type};
 use datafusion::common::{Result, internal_err};
 use weir_gate::TOP_UNITS;
 
-/// What is computed of each group: the cell itself, then each counted argument, then each summed one.
+use super::kept::{FirstUnits, Values};
+
+/// What is computed of each group: the cell itself, then each counted argument, each summed one, and each one whose
+/// distinct values are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Layout {
     /// Arguments whose values are counted.
     pub(crate) counts: usize,
     /// Arguments whose values are summed.
     pub(crate) sums: usize,
+    /// Arguments whose distinct values are counted.
+    pub(crate) values: usize,
+    /// How many of a group's first units are kept.
+    pub(crate) units_kept: usize,
+    /// How far distinct values are counted.
+    pub(crate) values_kept: usize,
 }
 
 impl Layout {
+    /// Bytes that are kept of the units and values of one group.
+    pub(super) const fn kept_bytes(self) -> usize {
+        self.units_kept * size_of::<u32>() + self.values * self.values_kept * size_of::<u64>()
+    }
+
     /// Names and types of what a group ends in.
     pub(crate) fn fields(self) -> Fields {
         let count = |name: String| Field::new(name, DataType::UInt64, false);
         let float = |name: String| Field::new(name, DataType::Float64, false);
-        let mut fields = vec![count("rows".to_owned()), count("units".to_owned())];
+        let mut fields = vec![
+            count("rows".to_owned()),
+            count("units".to_owned()),
+            Field::new("first_units", FirstUnits::data_type(), false),
+        ];
         for index in 0..self.counts {
             fields.extend(["rows", "units"].map(|what| count(format!("count_{index}_{what}"))));
         }
@@ -37,6 +55,7 @@ impl Layout {
                 false,
             ));
         }
+        fields.extend((0..self.values).map(|index| count(format!("value_{index}"))));
         fields.into()
     }
 }
@@ -58,7 +77,7 @@ impl<'a> Arguments<'a> {
         let units = values
             .first()
             .and_then(|units| units.as_primitive_opt::<UInt32Type>());
-        let arguments = values.get(1..1 + layout.counts + layout.sums);
+        let arguments = values.get(1..1 + layout.counts + layout.sums + layout.values);
         match (units, arguments, filter) {
             (Some(units), Some(arguments), None) => Ok(Self {
                 units,
@@ -78,9 +97,17 @@ impl<'a> Arguments<'a> {
 
     /// The values of each summed argument.
     pub(super) fn summed(&self) -> impl Iterator<Item = &'a Float64Array> {
-        self.arguments[self.layout.counts..]
+        let Layout { counts, sums, .. } = self.layout;
+        self.arguments[counts..counts + sums]
             .iter()
             .map(|column| column.as_primitive::<Float64Type>())
+    }
+
+    /// The tags of the values of each argument whose distinct values are counted.
+    pub(super) fn tagged(&self) -> impl Iterator<Item = &'a UInt64Array> {
+        self.arguments[self.layout.counts + self.layout.sums..]
+            .iter()
+            .map(|column| column.as_primitive::<UInt64Type>())
     }
 }
 
@@ -153,26 +180,37 @@ impl Sum {
 /// The finished evidence of a run of groups, whose sums are folded.
 pub(super) struct Groups {
     pub(super) cells: Vec<Count>,
+    pub(super) first_units: FirstUnits,
     /// One vector per counted argument.
     pub(super) counts: Vec<Vec<Count>>,
     /// One vector per summed argument.
     pub(super) sums: Vec<Vec<Sum>>,
+    /// One for each argument whose distinct values are counted.
+    pub(super) values: Vec<Values>,
 }
 
 impl Groups {
     /// `groups` groups without a row.
     pub(super) fn empty(layout: Layout, groups: usize) -> Self {
+        let mut first_units = FirstUnits::new(layout.units_kept);
+        first_units.grow(groups);
+        let mut values = vec![Values::new(layout.values_kept); layout.values];
+        values.iter_mut().for_each(|values| values.grow(groups));
         Self {
             cells: vec![Count::default(); groups],
+            first_units,
             counts: vec![vec![Count::default(); groups]; layout.counts],
             sums: vec![vec![Sum::default(); groups]; layout.sums],
+            values,
         }
     }
 
     pub(super) fn columns(&self, layout: Layout) -> Result<StructArray> {
         let mut columns = count_columns(&self.cells).to_vec();
+        columns.push(self.first_units.column()?);
         columns.extend(self.counts.iter().flat_map(|counts| count_columns(counts)));
         columns.extend(self.sums.iter().flat_map(|sums| sum_columns(sums)));
+        columns.extend(self.values.iter().map(Values::column));
         Ok(StructArray::try_new(layout.fields(), columns, None)?)
     }
 }

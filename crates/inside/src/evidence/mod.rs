@@ -15,62 +15,92 @@
 //! A row that names no unit of a kind says nothing about that kind.
 
 mod accumulator;
+mod finished;
 mod function;
+mod kept;
 mod layout;
+mod tag;
 mod unordered;
 mod whole;
 
-use std::sync::Arc;
-
 use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt64Array};
-use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Schema, UInt64Type};
-use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use datafusion::common::{DFSchema, Result};
+use datafusion::arrow::datatypes::{Float64Type, UInt64Type};
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Expr, ExprSchemable, try_cast};
-use weir_gate::{COLUMN_NAME_BYTES_MAX, Contributions, Contributors, EvidenceColumns, TOP_UNITS};
+use weir_gate::{Contributions, Contributors, EvidenceColumns, FirstUnits, TOP_UNITS};
+use weir_policy::Policy;
 
 use crate::error::ComputeError;
+use crate::statistics::Arguments;
 use function::evidence_of;
 
-pub(crate) use accumulator::OutOfOrder;
+pub(crate) use accumulator::{OutOfOrder, TooManyGroups};
 pub(crate) use function::Rows;
 use layout::Layout;
 
-/// The evidence that one table's aggregates ask for.
+/// Most units that are kept of a cell, and most distinct values that are counted, whatever a policy asks: both cost memory
+/// for every group. A policy that asks for more is one that releases nothing, and the gate says so.
+const KEPT_MAX: usize = 1_000;
+
+/// How much the gate will want to know of each cell, and how exactly it will tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Depth {
+    /// How many of a cell's first units are kept: as many as a complement must have.
+    units: usize,
+    /// How far distinct sensitive values are counted.
+    values: usize,
+    /// Over how many units a quantile is averaged at least.
+    neighbours: u64,
+    /// To how many digits means are given.
+    digits: u64,
+}
+
+impl Depth {
+    /// What a policy asks for.
+    #[must_use]
+    pub fn of(policy: &Policy) -> Self {
+        let kept = |asked: u64| usize::try_from(asked).unwrap_or(KEPT_MAX).min(KEPT_MAX);
+        Self {
+            units: kept(policy.complement_units_min()),
+            values: kept(policy.sensitive_values_min()),
+            neighbours: policy.units_min(),
+            digits: policy.significant_digits(),
+        }
+    }
+
+    pub(crate) const fn digits(self) -> u64 {
+        self.digits
+    }
+
+    pub(crate) const fn neighbours(self) -> u64 {
+        self.neighbours
+    }
+}
+
+/// The evidence that one table's statistics ask for.
 pub(crate) struct EvidencePlan {
-    /// The aggregates that compute it, one for each kind of unit: the last columns beside the cells.
+    /// The aggregates that compute it, one for each kind of unit.
     pub(crate) aggregates: Vec<Expr>,
     layout: Layout,
+    /// Positions among counted arguments, one for each fitted model.
+    fits: Vec<usize>,
 }
 
 impl EvidencePlan {
-    /// Evidence for a table with these aggregates over this input, whose rows are about these units and come in the order
-    /// of the first kind, or in any.
-    pub(crate) fn new(
-        aggregates: &[Expr],
-        units: &[Expr],
-        rows: Rows,
-        input: &DFSchema,
-    ) -> Result<Self> {
-        let (mut counts, mut sums) = (Vec::new(), Vec::new());
-        for aggregate in aggregates {
-            let Some((function, argument)) = call(aggregate) else {
-                continue;
-            };
-            if function != "count" {
-                push_new(&mut sums, try_cast(argument.clone(), DataType::Float64));
-            } else if argument.nullable(input)? {
-                push_new(&mut counts, argument.clone().is_not_null());
-            }
-        }
+    /// Evidence of these arguments, of rows that are about these units and come in the order of the first kind, or in any.
+    pub(crate) fn new(arguments: &Arguments, units: &[Expr], rows: Rows, depth: Depth) -> Self {
         let layout = Layout {
-            counts: counts.len(),
-            sums: sums.len(),
+            counts: arguments.counts.len(),
+            sums: arguments.sums.len(),
+            values: arguments.values.len(),
+            units_kept: depth.units,
+            values_kept: depth.values,
         };
-        let arguments: Vec<Expr> = counts.into_iter().chain(sums).collect();
+        let tags = arguments.values.iter().cloned().map(tag::tag);
+        let all = arguments.counts.iter().chain(&arguments.sums).cloned();
+        let all: Vec<Expr> = all.chain(tags).collect();
         let aggregates = units.iter().enumerate().map(|(kind, unit)| {
-            let arguments = std::iter::once(unit).chain(&arguments).cloned().collect();
+            let arguments = std::iter::once(unit).chain(&all).cloned().collect();
             // Rows come in the order of the first kind; one order is all they can have.
             let (rows, order) = match (kind, rows) {
                 (0, Rows::ByUnit) => (Rows::ByUnit, vec![unit.clone().sort(true, false)]),
@@ -80,39 +110,39 @@ impl EvidencePlan {
             let call = AggregateFunction::new_udf(function, arguments, false, None, order, None);
             Expr::AggregateFunction(call).alias(format!("weir_evidence_{kind}"))
         });
-        Ok(Self {
+        Self {
             aggregates: aggregates.collect(),
             layout,
-        })
+            fits: arguments.fits.clone(),
+        }
     }
 
-    /// Splits the computed table into the cells and their evidence, which are the last columns.
-    pub(crate) fn take(
-        &self,
-        table: &RecordBatch,
-    ) -> Result<(RecordBatch, Vec<EvidenceColumns>), ComputeError> {
-        let cells = table.num_columns().checked_sub(self.aggregates.len());
-        let cells = cells.ok_or(ComputeError::Bug)?;
-        let evidence = table.columns()[cells..]
-            .iter()
-            .map(|column| self.columns(column.as_struct_opt().ok_or(ComputeError::Bug)?))
+    /// What one kind's column of the computed table says.
+    pub(crate) fn columns(&self, evidence: &StructArray) -> Result<EvidenceColumns, ComputeError> {
+        let counted: Vec<Contributors> = (0..self.layout.counts)
+            .map(|index| contributors(evidence, index))
             .collect::<Result<_, _>>()?;
-        let cells = table
-            .project(&(0..cells).collect::<Vec<_>>())
-            .map_err(|_| ComputeError::Bug)?;
-        Ok((with_short_names(&cells)?, evidence))
-    }
-
-    fn columns(&self, evidence: &StructArray) -> Result<EvidenceColumns, ComputeError> {
+        let fits = self.fits.iter().map(|counted_at| {
+            let of = counted.get(*counted_at).ok_or(ComputeError::Bug)?;
+            Ok(of.units.clone())
+        });
+        let ids = evidence.column_by_name("first_units");
+        let ids = ids.and_then(|ids| ids.as_list_opt::<i32>());
         Ok(EvidenceColumns {
             units: counts(evidence, "units")?,
             rows: counts(evidence, "rows")?,
-            counted: (0..self.layout.counts)
-                .map(|index| contributors(evidence, index))
+            first_units: FirstUnits {
+                kept: self.layout.units_kept,
+                ids: ids.cloned().ok_or(ComputeError::Bug)?,
+            },
+            sensitive: (0..self.layout.values)
+                .map(|index| counts(evidence, &format!("value_{index}")))
                 .collect::<Result<_, _>>()?,
+            fits: fits.collect::<Result<_, ComputeError>>()?,
             contributions: (0..self.layout.sums)
                 .map(|index| contributions(evidence, index))
                 .collect::<Result<_, _>>()?,
+            counted,
         })
     }
 }
@@ -147,49 +177,10 @@ fn contributions(evidence: &StructArray, index: usize) -> Result<Contributions, 
     })
 }
 
-fn push_new(expressions: &mut Vec<Expr>, expression: Expr) {
-    if !expressions.contains(&expression) {
-        expressions.push(expression);
-    }
-}
-
-/// The function and first argument of an aggregate.
-fn call(aggregate: &Expr) -> Option<(&str, &Expr)> {
-    match aggregate {
-        Expr::Alias(alias) => call(&alias.expr),
-        Expr::AggregateFunction(function) => {
-            Some((function.func.name(), function.params.args.first()?))
-        }
-        _ => None,
-    }
-}
-
 fn counts(evidence: &StructArray, name: &str) -> Result<UInt64Array, ComputeError> {
     let column = evidence.column_by_name(name).ok_or(ComputeError::Bug)?;
     column
         .as_primitive_opt::<UInt64Type>()
         .cloned()
         .ok_or(ComputeError::Bug)
-}
-
-/// The engine names an expression by its text. A long one is named by its place instead: a released table is known by
-/// its columns' order, and the query gives them the names the caller reads.
-fn with_short_names(cells: &RecordBatch) -> Result<RecordBatch, ComputeError> {
-    let fields: Vec<Field> = cells
-        .schema()
-        .fields()
-        .iter()
-        .enumerate()
-        .map(|(index, field)| match field.name().len() {
-            0..=COLUMN_NAME_BYTES_MAX => field.as_ref().clone(),
-            _ => field.as_ref().clone().with_name(format!("column_{index}")),
-        })
-        .collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(cells.num_rows()));
-    RecordBatch::try_new_with_options(
-        Arc::new(Schema::new(fields)),
-        cells.columns().to_vec(),
-        &options,
-    )
-    .map_err(|_| ComputeError::Bug)
 }

@@ -11,6 +11,9 @@ use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
+use super::accumulator::bounded;
+use super::finished::{self, Finished};
+use super::kept::Values;
 use super::layout::{Arguments, Groups, Layout, one_partition};
 
 /// A unit in a group.
@@ -35,10 +38,16 @@ pub(super) struct Unordered {
     counts: Vec<Vec<u64>>,
     /// One vector per summed argument, by position.
     sums: Vec<Vec<Partial>>,
+    /// One for each argument whose distinct values are counted, by group.
+    values: Vec<Values>,
+    /// Groups that another has finished.
+    finished: Finished,
 }
 
 impl Unordered {
     pub(super) fn new(layout: Layout, groups: usize) -> Self {
+        let mut values = vec![Values::new(layout.values_kept); layout.values];
+        values.iter_mut().for_each(|values| values.grow(groups));
         Self {
             layout,
             groups,
@@ -47,6 +56,8 @@ impl Unordered {
             rows: Vec::new(),
             counts: vec![Vec::new(); layout.counts],
             sums: vec![Vec::new(); layout.sums],
+            values,
+            finished: Finished::default(),
         }
     }
 
@@ -73,6 +84,7 @@ impl Unordered {
         for position in order {
             let (group, unit) = self.members[position];
             if group < groups {
+                emitted.first_units.push(group, unit);
                 self.fold(position, group, &mut emitted);
             } else {
                 let moved = kept.position((group - groups, unit));
@@ -85,6 +97,9 @@ impl Unordered {
                 }
             }
         }
+        let first = EmitTo::First(groups);
+        emitted.values = self.values.iter_mut().map(|v| v.take(first)).collect();
+        kept.values = std::mem::take(&mut self.values);
         *self = kept;
         emitted
     }
@@ -110,7 +125,11 @@ impl GroupsAccumulator for Unordered {
         total_num_groups: usize,
     ) -> Result<()> {
         let arguments = Arguments::new(self.layout, values, opt_filter)?;
+        bounded(total_num_groups, self.layout)?;
         self.groups = total_num_groups;
+        for values in &mut self.values {
+            values.grow(total_num_groups);
+        }
         // A row that names no unit of this kind has no position.
         let positions: Vec<Option<usize>> = arguments
             .units
@@ -136,10 +155,21 @@ impl GroupsAccumulator for Unordered {
                 }
             }
         }
+        for (values, tags) in self.values.iter_mut().zip(arguments.tagged()) {
+            for (row, group) in group_indices.iter().enumerate() {
+                // A row that names no unit of this kind says nothing about one.
+                if positions[row].is_some() && tags.is_valid(row) {
+                    values.see(*group, tags.value(row));
+                }
+            }
+        }
         Ok(())
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        if self.finished.is_used() {
+            return self.finished.evaluate(emit_to, self.layout);
+        }
         let groups = match emit_to {
             EmitTo::All => self.groups,
             EmitTo::First(groups) if groups <= self.groups => groups,
@@ -149,17 +179,19 @@ impl GroupsAccumulator for Unordered {
         Ok(Arc::new(emitted.columns(self.layout)?))
     }
 
-    fn state(&mut self, _emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        one_partition()
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        finished::state(&self.evaluate(emit_to)?)
     }
 
     fn merge_batch(
         &mut self,
-        _values: &[ArrayRef],
-        _group_indices: &[usize],
-        _total_num_groups: usize,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total_num_groups: usize,
     ) -> Result<()> {
-        one_partition()
+        bounded(total_num_groups, self.layout)?;
+        self.finished
+            .take_over(values, group_indices, total_num_groups)
     }
 
     fn convert_to_state(
@@ -176,6 +208,9 @@ impl GroupsAccumulator for Unordered {
             + size_of::<Partial>() * self.layout.sums;
         // A hash map keeps a byte beside each entry, and a position.
         let looked_up = size_of::<Member>() + size_of::<usize>() + 1;
-        self.members.capacity() * entry + self.positions.capacity() * looked_up
+        self.members.capacity() * entry
+            + self.positions.capacity() * looked_up
+            + self.finished.size()
+            + self.values.iter().map(Values::size).sum::<usize>()
     }
 }

@@ -1,10 +1,10 @@
 //! One file per case: what it means, what is refused, and how that is said.
 
 use weir_policy::{
-    BYTES_MAX_CEILING, BYTES_MAX_FLOOR, CELLS_MAX_CEILING, CELLS_MAX_FLOOR, DEFAULT_TOML, Family,
-    POLICY_BYTES_MAX, Policy, PolicyError, RATIO_MIN_CEILING_PARTS, RATIO_MIN_FLOOR_PARTS,
-    ROWS_MIN_FLOOR, SHARE_MAX_CEILING_PARTS, SHARE_MAX_FLOOR_PARTS, THRESHOLD_CEILING,
-    UNITS_MIN_FLOOR,
+    BYTES_MAX_CEILING, BYTES_MAX_FLOOR, CELLS_MAX_CEILING, CELLS_MAX_FLOOR, COUNT_BASES,
+    DEFAULT_TOML, Family, POLICY_BYTES_MAX, Policy, PolicyError, RATIO_MIN_CEILING_PARTS,
+    RATIO_MIN_FLOOR_PARTS, ROWS_MIN_FLOOR, SHARE_MAX_CEILING_PARTS, SHARE_MAX_FLOOR_PARTS,
+    THRESHOLD_CEILING, UNITS_MIN_FLOOR,
 };
 
 use crate::text::{contribution_limits, toml};
@@ -36,20 +36,79 @@ fn the_shipped_default_is_the_compiled_in_default() {
         (shipped.p_ratio_min(), shipped.zeros_are_disclosive()),
         (0.1, true)
     );
-    for key in [
-        "units_min",
-        "rows_min",
-        "top2_share_max",
-        "ratio_min",
-        "zeros_are_disclosive",
-        "cells_max",
-        "bytes_max",
+    assert_eq!(
+        (shipped.complement_units_min(), shipped.class_disclosure()),
+        (10, true)
+    );
+    assert_eq!(
+        (
+            shipped.sensitive_values_min(),
+            shipped.quantile_units_min(),
+            shipped.levels_max()
+        ),
+        (2, 10, 40)
+    );
+    assert_eq!(
+        (shipped.residual_dof_min(), shipped.parameters_share_max()),
+        (10, 0.33)
+    );
+    assert!(shipped.negatives_are_reviewed());
+    assert_eq!((shipped.count_base(), shipped.significant_digits()), (5, 4));
+}
+
+#[test]
+fn the_shipped_default_writes_every_key_that_is_set() {
+    for limit in Policy::built_in_default().limits() {
+        let (_, name) = limit.key.split_once('.').unwrap();
+        let line = match &limit.value {
+            Some(value) => format!("\n{name} = {value}\n"),
+            None => format!("\n# {name} = "),
+        };
+        assert!(DEFAULT_TOML.contains(&line), "`{}` is missing", limit.key);
+    }
+}
+
+#[test]
+fn counts_are_rounded_to_bases_that_are_read_at_a_glance() {
+    check(
+        "name = \"x\"\nrounding.count_base = 7",
+        "POLICY_NOT_A_BASE",
+        "p.toml:2:23: `rounding.count_base` is `7`, but counts are rounded to one of 1, 2, 5, 10, 20, 50, 100, 200, \
+         500, 1000",
+    );
+    for (base, code) in [
+        ("0", "POLICY_BELOW_FLOOR"),
+        ("-5", "POLICY_BELOW_FLOOR"),
+        ("2000", "POLICY_ABOVE_CEILING"),
+        ("5.0", "POLICY_WRONG_TYPE"),
     ] {
-        assert!(
-            DEFAULT_TOML.contains(&format!("\n{key} = ")),
-            "`{key}` is not written out in the shipped policy"
+        let text = format!("name = \"x\"\nrounding.count_base = {base}");
+        assert_eq!(refused(&text).code(), code, "{text}");
+    }
+    for base in COUNT_BASES {
+        let text = format!("name = \"x\"\nrounding.count_base = {base}");
+        assert_eq!(
+            Policy::from_toml(&text, "p.toml").unwrap().count_base(),
+            base
         );
     }
+}
+
+#[test]
+fn a_rounding_of_17_digits_is_allowed_and_of_18_is_not() {
+    check(
+        "name = \"x\"\nrounding.significant_digits = 18",
+        "POLICY_ABOVE_CEILING",
+        "p.toml:2:31: `rounding.significant_digits` is `18`, but the ceiling is 17: 17 digits tell any two numbers \
+         apart, so that nothing is rounded. Write 17 or less",
+    );
+    let none = Policy::from_toml("name = \"x\"\nrounding.significant_digits = 17", "p").unwrap();
+    assert_eq!(none.significant_digits(), 17);
+    assert_eq!(
+        none.tighten(&Policy::built_in_default())
+            .significant_digits(),
+        4
+    );
 }
 
 #[test]
@@ -208,14 +267,17 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
     check(
         "name = \"x\"\nunits_min = 10\n",
         "POLICY_UNKNOWN_KEY",
-        "p.toml:2:1: `units_min` is not a policy key; did you mean `cell.units_min`?",
+        "p.toml:2:1: `units_min` is not a policy key; did you mean `cell.units_min` or `quantile.units_min`?",
     );
     check(
         "name = \"x\"\nepsilon = 1\n",
         "POLICY_UNKNOWN_KEY",
         "p.toml:2:1: `epsilon` is not a policy key; the keys are `name`, `cell.units_min`, `cell.rows_min`, \
+         `cell.complement_units_min`, `cell.class_disclosure`, `cell.sensitive_values_min`, \
          `dominance.top1_share_max`, `dominance.top2_share_max`, `dominance.top3_share_max`, `p_ratio.ratio_min`, \
-         `p_ratio.zeros_are_disclosive`, `table.cells_max`, `table.bytes_max`",
+         `p_ratio.zeros_are_disclosive`, `fit.residual_dof_min`, `fit.parameters_share_max`, `quantile.units_min`, \
+         `review.negative_contributions`, `rounding.count_base`, `rounding.significant_digits`, `table.cells_max`, \
+         `table.bytes_max`, `table.levels_max`",
     );
 }
 
@@ -295,7 +357,7 @@ fn an_oversized_or_deep_text_is_refused() {
         "POLICY_SYNTAX"
     );
     let long_key = format!("{} = 1", "k".repeat(60_000));
-    assert!(refused(&long_key).to_string().len() < 400);
+    assert!(refused(&long_key).to_string().len() < 700);
 }
 
 #[test]
@@ -318,12 +380,15 @@ fn the_digest_is_of_the_meaning_and_is_pinned() {
     // Pinned: digests stand in audit logs for decades. Another value here needs another number in the canonical form.
     assert_eq!(
         shipped.digest(),
-        "sha256:894b8157e7eac25d1d99ae6dec129ee560fccd6065b5e4b954e8db9e85cce96b"
+        "sha256:2b1e434d04ba0bd69580136d3c8e8a4b9dd46f3ea621f2b8e9701d57153b1ab6"
     );
     assert_eq!(
         shipped.canonical(),
-        "# weir policy, canonical form 2\nname = \"default\"\n\n[cell]\nunits_min = 10\nrows_min = 10\n\n[dominance]\n\
-         top2_share_max = 0.90\n\n[p_ratio]\nratio_min = 0.10\nzeros_are_disclosive = true\n\n[table]\n\
-         cells_max = 5000\nbytes_max = 16777216\n"
+        "# weir policy, canonical form 3\nname = \"default\"\n\n[cell]\nunits_min = 10\nrows_min = 10\n\
+         complement_units_min = 10\nclass_disclosure = true\nsensitive_values_min = 2\n\n[dominance]\n\
+         top2_share_max = 0.90\n\n[p_ratio]\nratio_min = 0.10\nzeros_are_disclosive = true\n\n[fit]\n\
+         residual_dof_min = 10\nparameters_share_max = 0.33\n\n[quantile]\nunits_min = 10\n\n[review]\n\
+         negative_contributions = true\n\n[rounding]\ncount_base = 5\nsignificant_digits = 4\n\n[table]\n\
+         cells_max = 5000\nbytes_max = 16777216\nlevels_max = 40\n"
     );
 }

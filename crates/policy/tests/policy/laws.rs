@@ -2,11 +2,14 @@
 
 use proptest::prelude::*;
 use weir_policy::{
-    BYTES_MAX_CEILING, BYTES_MAX_FLOOR, CELLS_MAX_CEILING, CELLS_MAX_FLOOR, Policy,
-    RATIO_MIN_FLOOR_PARTS, ROWS_MIN_FLOOR, SHARE_MAX_CEILING_PARTS, UNITS_MIN_FLOOR,
+    BYTES_MAX_CEILING, BYTES_MAX_FLOOR, CELLS_MAX_CEILING, CELLS_MAX_FLOOR,
+    COMPLEMENT_UNITS_MIN_FLOOR, COUNT_BASES, LEVELS_MAX_FLOOR, PARAMETERS_SHARE_MAX_CEILING_PARTS,
+    Policy, QUANTILE_UNITS_MIN_FLOOR, RATIO_MIN_FLOOR_PARTS, RESIDUAL_DOF_MIN_FLOOR,
+    ROWS_MIN_FLOOR, SENSITIVE_VALUES_MIN_FLOOR, SHARE_MAX_CEILING_PARTS,
+    SIGNIFICANT_DIGITS_CEILING, SIGNIFICANT_DIGITS_FLOOR, UNITS_MIN_FLOOR,
 };
 
-use crate::text::{contribution_limits, named};
+use crate::text::{contribution_limits, with};
 
 fn share() -> impl Strategy<Value = Option<u64>> {
     proptest::option::of(SHARE_MAX_CEILING_PARTS - 10..=SHARE_MAX_CEILING_PARTS)
@@ -25,7 +28,61 @@ fn shares_no_laxer(a: &Policy, b: &Policy) -> bool {
 }
 
 prop_compose! {
-    fn policy()(
+    /// The keys of the other tables, and further lines for `cell` and `table`: those first.
+    fn rest()(
+        complement in COMPLEMENT_UNITS_MIN_FLOOR..40,
+        switches in any::<[bool; 2]>(),
+        values in SENSITIVE_VALUES_MIN_FLOOR..5,
+        dof in RESIDUAL_DOF_MIN_FLOOR..40,
+        share in PARAMETERS_SHARE_MAX_CEILING_PARTS - 10..=PARAMETERS_SHARE_MAX_CEILING_PARTS,
+        quantile in QUANTILE_UNITS_MIN_FLOOR..40,
+        base in proptest::sample::select(COUNT_BASES.to_vec()),
+        digits in SIGNIFICANT_DIGITS_FLOOR..=SIGNIFICANT_DIGITS_CEILING,
+        levels in LEVELS_MAX_FLOOR..40,
+    ) -> [String; 3] {
+        [
+            format!("complement_units_min = {complement}\nclass_disclosure = {}\nsensitive_values_min = {values}\n", switches[0]),
+            format!("levels_max = {levels}\n"),
+            format!(
+                "[fit]\nresidual_dof_min = {dof}\nparameters_share_max = {}\n[quantile]\nunits_min = {quantile}\n\
+                 [review]\nnegative_contributions = {}\n[rounding]\ncount_base = {base}\nsignificant_digits = {digits}\n",
+                share as f64 / 1e4,
+                switches[1],
+            ),
+        ]
+    }
+}
+
+/// Whether `a` asks at least as much as `b` in every key, read from the limits as text: a second implementation.
+pub(crate) fn no_laxer(a: &Policy, b: &Policy) -> bool {
+    let number = |text: &Option<String>| match text.as_deref() {
+        None => f64::INFINITY,
+        Some("true") => 1.0,
+        Some("false") => 0.0,
+        Some(number) => number.parse().unwrap(),
+    };
+    a.limits().iter().zip(b.limits()).all(|(a, b)| {
+        let (left, right) = (number(&a.value), number(&b.value));
+        if a.larger_is_stricter {
+            left >= right
+        } else {
+            left <= right
+        }
+    })
+}
+
+/// The policy that has the floor in every key.
+fn laxest() -> Policy {
+    let lines: String = Policy::built_in_default()
+        .limits()
+        .into_iter()
+        .filter_map(|limit| Some(format!("{} = {}\n", limit.key, limit.floor?)))
+        .collect();
+    Policy::from_toml(&format!("name = \"laxest\"\n{lines}"), "laxest").unwrap()
+}
+
+prop_compose! {
+    pub(crate) fn policy()(
         name in "[a-c][a-z0-9-]{0,3}",
         units in UNITS_MIN_FLOOR..40,
         rows in ROWS_MIN_FLOOR..40,
@@ -34,9 +91,26 @@ prop_compose! {
         shares in [share(), share(), share()],
         ratio in RATIO_MIN_FLOOR_PARTS..RATIO_MIN_FLOOR_PARTS + 10,
         zeros in any::<bool>(),
+        rest in rest(),
     ) -> Policy {
-        let text = named(&name, [units, rows, cells, bytes]) + &contribution_limits(shares, ratio, zeros);
+        let text = with(&name, [units, rows, cells, bytes], &rest[0], &rest[1])
+            + &contribution_limits(shares, ratio, zeros)
+            + &rest[2];
         Policy::from_toml(&text, "random").unwrap()
+    }
+}
+
+prop_compose! {
+    /// A layer that names any of a policy's keys.
+    pub(crate) fn layer()(policy in policy(), named in proptest::collection::vec(any::<bool>(), 19)) -> Policy {
+        let lines: String = policy
+            .limits()
+            .into_iter()
+            .zip(named)
+            .filter(|(_, named)| *named)
+            .filter_map(|(limit, _)| Some(format!("{} = {}\n", limit.key, limit.value?)))
+            .collect();
+        Policy::layer_from_toml(&format!("name = \"{}\"\n{lines}", policy.name()), "layer").unwrap()
     }
 }
 
@@ -60,26 +134,17 @@ proptest! {
         prop_assert!(shares_no_laxer(&both, &a));
         // A stricter layer never makes the fold laxer.
         prop_assert!(both.tighten(&c).is_no_laxer_than(&a.tighten(&c)));
+        prop_assert!(both.count_base() >= a.count_base() && both.significant_digits() <= a.significant_digits());
+        prop_assert!(both.class_disclosure() || !a.class_disclosure());
         // And it is the laxest policy that satisfies both: nothing is tightened beyond what a layer asked for.
-        prop_assert!([a.units_min(), b.units_min()].contains(&both.units_min()));
-        prop_assert!([a.cells_max(), b.cells_max()].contains(&both.cells_max()));
-        prop_assert!([a.p_ratio_min(), b.p_ratio_min()].contains(&both.p_ratio_min()));
-        for n in 0..3 {
-            let either = [a.top_share_max()[n], b.top_share_max()[n]];
-            prop_assert!(either.contains(&both.top_share_max()[n]));
+        for ((both, a), b) in both.limits().into_iter().zip(a.limits()).zip(b.limits()) {
+            prop_assert!([a.value, b.value].contains(&both.value), "{}", both.key);
         }
     }
 
     #[test]
     fn laxness_is_seen_in_every_key(a in policy(), b in policy()) {
-        let no_laxer = a.units_min() >= b.units_min()
-            && a.rows_min() >= b.rows_min()
-            && a.cells_max() <= b.cells_max()
-            && a.bytes_max() <= b.bytes_max()
-            && shares_no_laxer(&a, &b)
-            && a.p_ratio_min() >= b.p_ratio_min()
-            && (a.zeros_are_disclosive() || !b.zeros_are_disclosive());
-        prop_assert_eq!(a.is_no_laxer_than(&b), no_laxer);
+        prop_assert_eq!(a.is_no_laxer_than(&b), no_laxer(&a, &b));
     }
 
     #[test]
@@ -100,6 +165,7 @@ proptest! {
         text in prop_oneof![
             any::<String>(),
             "(name = \"x\"\n)?(\\[?(cell|table|name)\\]?\n?\\.?(units_min|cells_max|x) ?= ?(-?[0-9]{1,20}|\".*\"|\\[)\n?){0,3}",
+            "name = \"x\"\n(rounding\\.(count_base|significant_digits)|table\\.levels_max|fit\\.parameters_share_max|cell\\.class_disclosure) = (-?[0-9]{1,4}(\\.[0-9])?|true|false)",
             "name = \"x\"\n(dominance\\.top[1-3]_share_max|p_ratio\\.ratio_min) = (-?[0-9]\\.[0-9]{1,6}(e-?[0-9]{1,3})?|[+-]?(inf|nan))",
         ]
     ) {
@@ -109,6 +175,7 @@ proptest! {
             prop_assert!(policy.top_share_max().into_iter().flatten().all(|share| (0.01..=0.95).contains(&share)));
             prop_assert!(policy.top_share_max()[1].is_some(), "the rule for two units cannot be left out");
             prop_assert!((0.05..=1.0).contains(&policy.p_ratio_min()));
+            prop_assert!(no_laxer(&policy, &laxest()));
         }
     }
 }

@@ -1,12 +1,19 @@
 //! Policy files from numbers.
 
-pub(crate) fn toml([units, rows, cells, bytes]: [u64; 4]) -> String {
-    named("x", [units, rows, cells, bytes])
+pub(crate) fn toml(limits: [u64; 4]) -> String {
+    with("x", limits, "", "")
 }
 
-pub(crate) fn named(name: &str, [units, rows, cells, bytes]: [u64; 4]) -> String {
+/// The tables `cell` and `table`, with further lines in each.
+pub(crate) fn with(
+    name: &str,
+    [units, rows, cells, bytes]: [u64; 4],
+    cell: &str,
+    table: &str,
+) -> String {
     format!(
-        "name = \"{name}\"\n[cell]\nunits_min = {units}\nrows_min = {rows}\n[table]\ncells_max = {cells}\nbytes_max = {bytes}\n"
+        "name = \"{name}\"\n[cell]\nunits_min = {units}\nrows_min = {rows}\n{cell}[table]\ncells_max = {cells}\n\
+         bytes_max = {bytes}\n{table}"
     )
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use weir_api::v1::audit_service_server::AuditService;
 use weir_api::v1::{
-    GetCheckpointRequest, GetCheckpointResponse, GetReceiptRequest, GetReceiptResponse,
+    GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest,
+    GetConsistencyProofResponse, GetReceiptRequest, GetReceiptResponse,
 };
 
 use super::{enter, refused};
@@ -32,6 +33,27 @@ impl AuditService for Audit {
             checkpoint,
             log_key: self.0.log_key.clone(),
         }))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<GetConsistencyProofRequest>,
+    ) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        enter(&self.0, &request, Call::GetCheckpoint).await?;
+        let from_size = request.get_ref().from_size;
+        let record = self.0.record.clone();
+        let answer = tokio::task::spawn_blocking(move || {
+            record.with(|log| {
+                Ok::<_, Fault>(GetConsistencyProofResponse {
+                    hashes: log.consistency(from_size)?.to_base64(),
+                    checkpoint: log.checkpoint().note().to_owned(),
+                })
+            })
+        })
+        .await
+        .map_err(|_| panicked())?
+        .map_err(|fault| refused(Call::GetCheckpoint, fault))?;
+        Ok(Response::new(answer))
     }
 
     async fn get_receipt(

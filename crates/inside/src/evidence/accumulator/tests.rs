@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use datafusion::arrow::array::{AsArray, Float64Array, StructArray};
-use datafusion::arrow::datatypes::{DataType, Float64Type};
+use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt64Array};
+use datafusion::arrow::datatypes::{DataType, Float64Type, UInt32Type, UInt64Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Accumulator;
 use weir_gate::TOP_UNITS;
@@ -16,11 +16,17 @@ use super::super::unordered::Unordered;
 use super::super::whole::Whole;
 use super::*;
 
-/// A row: group, unit, what is counted, what is summed.
-type Row = (usize, u32, bool, Option<i16>);
+/// A row: group, unit, what is counted, what is summed, and a value.
+type Row = (usize, u32, bool, Option<i16>, Option<u64>);
 
 const GROUPS: usize = 5;
-const LAYOUT: Layout = Layout { counts: 1, sums: 1 };
+const LAYOUT: Layout = Layout {
+    counts: 1,
+    sums: 1,
+    values: 1,
+    units_kept: 3,
+    values_kept: 2,
+};
 
 fn columns(rows: &[Row]) -> (Vec<ArrayRef>, Vec<usize>) {
     let values: Vec<ArrayRef> = vec![
@@ -31,11 +37,12 @@ fn columns(rows: &[Row]) -> (Vec<ArrayRef>, Vec<usize>) {
                 .map(|row| row.3.map(f64::from))
                 .collect::<Float64Array>(),
         ),
+        Arc::new(rows.iter().map(|row| row.4).collect::<UInt64Array>()),
     ];
     (values, rows.iter().map(|row| row.0).collect())
 }
 
-/// One number per field of the layout, by group.
+/// One number per field of the layout, by group; of the list of units, each.
 fn computed(rows: &[Row], batch_rows: usize) -> Vec<Vec<f64>> {
     let mut evidence = Evidence::new(LAYOUT, 0);
     for batch in rows.chunks(batch_rows) {
@@ -49,19 +56,22 @@ fn computed(rows: &[Row], batch_rows: usize) -> Vec<Vec<f64>> {
 }
 
 fn table(evidence: &StructArray) -> Vec<Vec<f64>> {
-    let number = |column: &ArrayRef, row: usize| match column.data_type() {
-        DataType::Boolean => f64::from(u8::from(column.as_boolean().value(row))),
-        DataType::UInt64 => column
-            .as_primitive::<datafusion::arrow::datatypes::UInt64Type>()
-            .value(row) as f64,
-        _ => column.as_primitive::<Float64Type>().value(row),
+    let numbers = |column: &ArrayRef, row: usize| match column.data_type() {
+        DataType::Boolean => vec![f64::from(u8::from(column.as_boolean().value(row)))],
+        DataType::UInt64 => vec![column.as_primitive::<UInt64Type>().value(row) as f64],
+        DataType::List(_) => {
+            let units = column.as_list::<i32>().value(row);
+            let units = units.as_primitive::<UInt32Type>();
+            units.values().iter().map(|unit| f64::from(*unit)).collect()
+        }
+        _ => vec![column.as_primitive::<Float64Type>().value(row)],
     };
     (0..evidence.len())
         .map(|row| {
             evidence
                 .columns()
                 .iter()
-                .map(|column| number(column, row))
+                .flat_map(|column| numbers(column, row))
                 .collect()
         })
         .collect()
@@ -73,12 +83,7 @@ fn naive(rows: &[Row]) -> Vec<Vec<f64>> {
             let rows: Vec<&Row> = rows.iter().filter(|row| row.0 == group).collect();
             let counted: Vec<&Row> = rows.iter().copied().filter(|row| row.2).collect();
             let summed: Vec<&Row> = rows.iter().copied().filter(|row| row.3.is_some()).collect();
-            let units = |rows: &[&Row]| {
-                rows.iter()
-                    .map(|row| row.1)
-                    .collect::<std::collections::BTreeSet<_>>()
-                    .len()
-            };
+            let units = |rows: &[&Row]| rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len();
             let mut sums = BTreeMap::<u32, f64>::new();
             for row in &summed {
                 *sums.entry(row.1).or_default() += f64::from(row.3.unwrap());
@@ -87,12 +92,17 @@ fn naive(rows: &[Row]) -> Vec<Vec<f64>> {
             contributions.sort_by(|left, right| right.total_cmp(left));
             contributions.resize(contributions.len().max(TOP_UNITS), 0.0);
             let mut fields = Vec::new();
-            for rows in [&rows, &counted, &summed] {
+            fields.extend([rows.len() as f64, units(&rows) as f64]);
+            let named: BTreeSet<u32> = rows.iter().map(|row| row.1).collect();
+            fields.extend(named.iter().take(3).map(|unit| f64::from(*unit)));
+            for rows in [&counted, &summed] {
                 fields.extend([rows.len() as f64, units(rows) as f64]);
             }
             fields.push(contributions.iter().sum());
             fields.extend(&contributions[..TOP_UNITS]);
             fields.push(f64::from(u8::from(sums.values().any(|sum| *sum < 0.0))));
+            let distinct: BTreeSet<u64> = rows.iter().filter_map(|row| row.4).collect();
+            fields.push(distinct.len().min(2) as f64);
             fields
         })
         .collect()
@@ -104,6 +114,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
         0_u32..12,
         any::<bool>(),
         proptest::option::of(-100_i16..100),
+        proptest::option::of(0_u64..4),
     );
     proptest::collection::vec(row, 0..200).prop_map(|mut rows| {
         rows.sort_by_key(|row| row.1);
@@ -149,7 +160,11 @@ proptest! {
 
 #[test]
 fn an_order_that_is_not_as_promised_is_noticed() {
-    let (values, groups) = columns(&[(0, 2, true, None), (1, 1, true, None), (0, 1, true, None)]);
+    let (values, groups) = columns(&[
+        (0, 2, true, None, None),
+        (1, 1, true, None, None),
+        (0, 1, true, None, None),
+    ]);
     let mut evidence = Evidence::new(LAYOUT, 0);
     assert!(
         evidence
@@ -164,11 +179,18 @@ fn what_is_no_number_makes_the_total_none() {
         Arc::new(UInt32Array::from(vec![1, 2])),
         Arc::new(Float64Array::from(vec![f64::NAN, 1.0])),
     ];
-    let mut whole = Whole::new(Evidence::new(Layout { counts: 0, sums: 1 }, 1));
+    let mut whole = Whole::new(Evidence::new(
+        Layout {
+            counts: 0,
+            values: 0,
+            ..LAYOUT
+        },
+        1,
+    ));
     whole.update_batch(&values).unwrap();
     let evidence = whole.evaluate().unwrap().to_array().unwrap();
     assert!(
-        table(evidence.as_struct())[0][4].is_nan(),
+        table(evidence.as_struct())[0][6].is_nan(),
         "the gate withholds a cell whose total is no number"
     );
 }
@@ -178,7 +200,7 @@ fn nothing_is_a_cell_of_nobody() {
     let nothing = |evidence: ScalarValue| {
         assert_eq!(
             table(evidence.to_array().unwrap().as_struct()),
-            vec![vec![0.0; 11]]
+            vec![vec![0.0; 12]]
         );
     };
     nothing(Whole::new(Evidence::new(LAYOUT, 1)).evaluate().unwrap());

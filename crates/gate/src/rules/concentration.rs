@@ -1,73 +1,17 @@
-//! The rules a cell is judged by, one function each. A rule answers whether the cell breaks it.
+//! Who has how much of a cell: dominance and the p-ratio.
 //!
 //! Notation: T is the sum of the contributions of all units to a sum or mean, x₁ ≥ x₂ ≥ x₃ are the largest of them. A
 //! unit's contribution is the absolute value of its own sum, so T ≥ 0. The formulas are computed as written, in this
 //! order of operations, on 64-bit floats: published tools do the same, and agree at the edges.
 
-use weir_policy::Policy;
-
-use crate::evidence::{Contribution, EvidenceColumns, TOP_UNITS};
-
-/// The rules that one cell breaks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Broken {
-    pub(crate) units: bool,
-    pub(crate) rows: bool,
-    pub(crate) not_finite: bool,
-    pub(crate) dominance: bool,
-    pub(crate) p_ratio: bool,
-}
-
-impl Broken {
-    /// Judges one cell for every kind of unit. Every rule is asked, also where one is broken already: the record counts
-    /// them all.
-    pub(crate) fn by(evidence: &[EvidenceColumns], cell: usize, policy: &Policy) -> Broken {
-        let mut broken = Broken::default();
-        for of_one_kind in evidence {
-            broken.join(of_one_kind, cell, policy);
-        }
-        broken
-    }
-
-    /// Adds what the cell breaks for one kind of unit.
-    fn join(&mut self, evidence: &EvidenceColumns, cell: usize, policy: &Policy) {
-        for (units, rows) in evidence.contributors(cell) {
-            self.units |= too_few(units, policy.units_min());
-            self.rows |= too_few(rows, policy.rows_min());
-        }
-        for contribution in evidence.contributions(cell) {
-            if !contribution.is_finite() {
-                // Fail closed: the formulas below are not for such numbers.
-                self.not_finite = true;
-                continue;
-            }
-            self.dominance |= dominated(&contribution, &policy.top_share_max());
-            self.p_ratio |= deducible(
-                &contribution,
-                policy.p_ratio_min(),
-                policy.zeros_are_disclosive(),
-            );
-        }
-    }
-
-    pub(crate) fn any(self) -> bool {
-        self != Broken::default()
-    }
-}
-
-/// The threshold rule, on units and on rows: fewer than the least. Equal to it is enough.
-///
-/// Source: ACRO `safe_threshold`, on contributors with a value; DataSHIELD `nfilter.tab`.
-fn too_few(count: u64, min: u64) -> bool {
-    count < min
-}
+use crate::evidence::{Contribution, TOP_UNITS};
 
 /// The (n,k) rule for each n that has one: (x₁ + … + xₙ) / T ≥ k. Equal to k is dominated. Without a total nobody has
 /// a share of it.
 ///
 /// Source: ACRO `safe_nk_n`, `safe_nk_k` (whose versions differ at equality); Hundepool et al., *Statistical
 /// Disclosure Control* (2012), chapter 4.
-fn dominated(of: &Contribution, share_max: &[Option<f64>; TOP_UNITS]) -> bool {
+pub(super) fn dominated(of: &Contribution, share_max: &[Option<f64>; TOP_UNITS]) -> bool {
     let mut largest = 0.0;
     of.total > 0.0
         && of.top.iter().zip(share_max).any(|(contribution, k)| {
@@ -82,7 +26,7 @@ fn dominated(of: &Contribution, share_max: &[Option<f64>; TOP_UNITS]) -> bool {
 /// Where T is zero or there is one row, there is no such ratio: then the cell breaks the rule if zeros are disclosive.
 ///
 /// Source: ACRO `safe_pratio_p`, `zeros_are_disclosive`; GaussSuppression `pPercent`.
-fn deducible(of: &Contribution, ratio_min: f64, zeros_are_disclosive: bool) -> bool {
+pub(super) fn deducible(of: &Contribution, ratio_min: f64, zeros_are_disclosive: bool) -> bool {
     if of.total <= 0.0 || of.rows <= 1 {
         return zeros_are_disclosive;
     }

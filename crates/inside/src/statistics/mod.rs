@@ -1,0 +1,123 @@
+//! What a query's aggregates are made of.
+//!
+//! The gate rounds numbers and derives totals; means and ratios must follow from what it released, or they would give
+//! away what rounding took. So each aggregate is taken apart into *statistics* (counts, sums, and numbers that are what
+//! they are, such as a variance), which are computed inside and judged, and put together again above the split:
+//! `AVG(x)` is a sum and a count below it, and a division above it.
+//!
+//! | aggregate | statistics | evidence |
+//! |---|---|---|
+//! | `COUNT(*)`, `COUNT(x)` | a count | units and rows with a value |
+//! | `COUNT(DISTINCT identifier)` | the number of units | – |
+//! | `SUM(x)` | a sum | contributions of units to it |
+//! | `AVG(x)`, `REGR_AVGX`, `REGR_AVGY` | a sum and a count | those of the sum |
+//! | `VAR…`, `STDDEV…` | itself | contributions to the sum and to the sum of squares |
+//! | `COVAR…`, `CORR`, `REGR_…` | itself | the same of both arguments, over rows that have both; it is a fit of two parameters |
+//! | `MEDIAN`, `PERCENTILE_CONT` | itself, averaged over neighbours | contributions; how many quantiles are asked of the argument |
+//! | `LINEAR_REGRESSION`, `LOGISTIC_REGRESSION` | coefficients, errors, rows | contributions of each term on either side of 0 and 1; a fit |
+
+mod build;
+mod design;
+mod fit;
+mod linear;
+mod logistic;
+mod quantile;
+mod significant;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::logical_expr::Expr;
+use weir_gate::{Fit, Quantiles, Statistic};
+
+pub(crate) use build::statistics;
+pub(crate) use fit::{Kind, LINEAR, LOGISTIC, ROWS, coefficient, standard_error};
+pub(crate) use quantile::{NAME as QUANTILE, quantile_udaf};
+
+/// Most regressors of one fit: each costs a row and a column of a matrix that is kept for every group.
+pub const REGRESSORS_MAX: usize = 16;
+
+/// The statistics of a table, and how its aggregates follow from them.
+pub(crate) struct Statistics {
+    /// The aggregates that are computed below the split, each under the name [`computed_name`].
+    pub(crate) computed: Vec<Expr>,
+    /// The columns of the table of cells behind its keys.
+    pub(crate) columns: Vec<StatisticColumn>,
+    /// What evidence is asked of.
+    pub(crate) arguments: Arguments,
+    /// For each aggregate of the query, in their order, what it is of the released columns.
+    pub(crate) rebuilt: Vec<Expr>,
+    /// Quantiles asked of one argument.
+    pub(crate) quantiles: Vec<Quantiles>,
+    /// Fitted models.
+    pub(crate) fits: Vec<Fit>,
+}
+
+/// One statistic: a column of the table of cells.
+pub(crate) struct StatisticColumn {
+    /// Where it comes from.
+    pub(crate) source: Source,
+    /// How the gate rounds and derives it.
+    pub(crate) statistic: Statistic,
+    /// Its type.
+    pub(crate) data_type: DataType,
+    /// What it is, in the caller's words: the released table's header.
+    pub(crate) label: String,
+}
+
+/// Where a statistic comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The computed aggregate at this position.
+    Computed(usize),
+    /// A field of the record that the computed aggregate at this position returns.
+    Field(usize, String),
+    /// The evidence for this kind of unit.
+    Units(usize),
+}
+
+/// What evidence is computed of, each once.
+#[derive(Default)]
+pub(crate) struct Arguments {
+    /// Conditions: units and rows for which they hold are counted.
+    pub(crate) counts: Vec<Expr>,
+    /// Numbers: the contributions of units to their sum are kept.
+    pub(crate) sums: Vec<Expr>,
+    /// Sensitive values: distinct ones are counted.
+    pub(crate) values: Vec<Expr>,
+    /// Positions among `counts`, one for each fitted model: the rows that enter it.
+    pub(crate) fits: Vec<usize>,
+}
+
+/// The name of the computed aggregate at `position`.
+pub(crate) fn computed_name(position: usize) -> String {
+    format!("weir_computed_{position}")
+}
+
+/// The name of the statistic at `position`, above the split.
+pub(crate) fn column_name(position: usize) -> String {
+    format!("weir_statistic_{position}")
+}
+
+/// Above the split, the column that tells a cell's grouping set.
+pub(crate) const SET_COLUMN: &str = "weir_set";
+
+/// Position of an expression among others, added where it is not there yet.
+fn position(among: &mut Vec<Expr>, expression: Expr) -> usize {
+    let found = among.iter().position(|other| *other == expression);
+    found.unwrap_or_else(|| {
+        among.push(expression);
+        among.len() - 1
+    })
+}
+
+/// The literal number that an argument is.
+fn literal(argument: Option<&Expr>) -> Result<f64> {
+    let value = match argument {
+        Some(Expr::Literal(value, _)) => value.cast_to(&DataType::Float64)?,
+        _ => return datafusion::common::plan_err!("this argument must be a literal number"),
+    };
+    match value {
+        datafusion::common::ScalarValue::Float64(Some(number)) => Ok(number),
+        _ => datafusion::common::plan_err!("this argument must be a literal number"),
+    }
+}
