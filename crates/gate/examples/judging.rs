@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use arrow::array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray,
-    UInt64Array,
+    UInt32Array, UInt64Array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -27,6 +27,31 @@ struct Form {
     cells: u64,
     keys: Vec<fn(u64) -> u64>,
     units: u64,
+}
+
+/// Sixteen keys of two values each, without order.
+const SCATTERED: [fn(u64) -> u64; 16] = [
+    |cell| bit(cell, 0),
+    |cell| bit(cell, 1),
+    |cell| bit(cell, 2),
+    |cell| bit(cell, 3),
+    |cell| bit(cell, 4),
+    |cell| bit(cell, 5),
+    |cell| bit(cell, 6),
+    |cell| bit(cell, 7),
+    |cell| bit(cell, 8),
+    |cell| bit(cell, 9),
+    |cell| bit(cell, 10),
+    |cell| bit(cell, 11),
+    |cell| bit(cell, 12),
+    |cell| bit(cell, 13),
+    |cell| bit(cell, 14),
+    |cell| bit(cell, 15),
+];
+
+fn bit(cell: u64, place: u32) -> u64 {
+    // Multiplication by an odd number, of 16 bits, keeps cells apart.
+    ((cell * 40_503) >> place) & 1
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -79,6 +104,29 @@ fn main() -> Result<(), Box<dyn Error>> {
             keys: vec![|cell| cell; 12],
             units: 12,
         },
+        Form {
+            name: "100,000 cells, 10 keys, all of which follow from the first",
+            cells: 100_000,
+            keys: vec![
+                |cell| cell,
+                |cell| cell / 2,
+                |cell| cell / 3,
+                |cell| cell / 5,
+                |cell| cell / 7,
+                |cell| cell / 11,
+                |cell| cell / 13,
+                |cell| cell / 17,
+                |cell| cell / 19,
+                |cell| cell / 23,
+            ],
+            units: 12,
+        },
+        Form {
+            name: "5,000 cells, 16 keys, scattered",
+            cells: 5_000,
+            keys: SCATTERED.to_vec(),
+            units: 12,
+        },
     ];
     for form in &forms {
         let table = table(form)?;
@@ -129,24 +177,30 @@ fn table(form: &Form) -> Result<Unreleased, Box<dyn Error>> {
 }
 
 fn evidence(form: &Form) -> EvidenceColumns {
-    let cells = form.cells as usize;
-    let same = |number: u64| UInt64Array::from(vec![number; cells]);
-    let numbers = |number: f64| Float64Array::from(vec![number; cells]);
-    let kept = form.units.min(KEPT) as usize;
-    let names = arrow::array::UInt32Array::from_iter_values(0..(cells * kept) as u32);
+    // One cell in fifty is small, so that margins have to be looked at.
+    let units = |cell: u64| if cell % 50 == 7 { 4 } else { form.units };
+    let each = |number: &dyn Fn(u64) -> u64| -> UInt64Array {
+        (0..form.cells).map(|cell| Some(number(cell))).collect()
+    };
+    let total: Float64Array = (0..form.cells)
+        .map(|cell| Some(units(cell) as f64 * 10.0))
+        .collect();
+    let top = Float64Array::from(vec![10.0; form.cells as usize]);
+    let kept = |cell: u64| units(cell).min(KEPT) as usize;
+    let names: usize = (0..form.cells).map(kept).sum();
+    let names = UInt32Array::from_iter_values(0..names as u32);
     let item = Arc::new(Field::new("item", DataType::UInt32, false));
-    let lengths = OffsetBuffer::from_lengths(std::iter::repeat_n(kept, cells));
-    let units = form.units as f64;
+    let lengths = OffsetBuffer::from_lengths((0..form.cells).map(kept));
     EvidenceColumns {
-        units: same(form.units),
-        rows: same(form.units * 3),
+        units: each(&units),
+        rows: each(&|cell| units(cell) * 3),
         counted: vec![],
         contributions: vec![Contributions {
-            units: same(form.units),
-            rows: same(form.units * 3),
-            total: numbers(units * 10.0),
-            top: [10.0; 3].map(numbers),
-            negative: BooleanArray::from(vec![false; cells]),
+            units: each(&units),
+            rows: each(&|cell| units(cell) * 3),
+            total,
+            top: [top.clone(), top.clone(), top],
+            negative: BooleanArray::from(vec![false; form.cells as usize]),
         }],
         first_units: FirstUnits {
             kept: KEPT as usize,

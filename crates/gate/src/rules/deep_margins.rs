@@ -1,10 +1,14 @@
 //! Margins that drop two keys and more, for cells that single keys leave open.
 //!
 //! Sets of keys that cannot matter are left out first: where a region follows from the town, dropping the region and not
-//! the town changes nothing. Then there are two ways to the same answer. Pair by pair: the other cells are grouped by the keys in which they differ from the cell;
-//! of these sets of keys the smallest ones decide, since whoever else is in their margins differs in just these keys.
-//! Margin by margin: level by level over the sets of keys all of whose subsets leave nobody outside. The first costs the
-//! square of the cells, the second the number of margins; the cheaper is taken, and a bound on both refuses the table.
+//! the town changes nothing. Then there are two ways to the same answer.
+//! - Pair by pair: the other cells are grouped by the keys in which they differ from the cell. Of these sets of keys the
+//!   smallest ones decide, since whoever is in their margins differs in just these keys. It costs the open cells times the
+//!   small ones.
+//! - Margin by margin: level by level over the sets of keys all of whose subsets leave nobody outside. It costs the number
+//!   of margins.
+//!
+//! The first is tried, then the second; both are bounded, and the table is refused where neither comes to an end.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +17,7 @@ use super::margins::Neighbours;
 use crate::error::GateError;
 
 /// Most pairs of cells that are compared.
-const PAIRS_MAX: usize = 1 << 23;
+const PAIRS_MAX: usize = 1 << 25;
 /// Most steps margin by margin; a step is one cell in one margin.
 const STEPS_MAX: usize = 1 << 23;
 
@@ -36,16 +40,9 @@ pub(super) fn judge_deep(
     open: Vec<Open>,
 ) -> Result<Vec<u32>, GateError> {
     let open = that_matter(of, loose, open);
-    if open.len().saturating_mul(of.cells.len()) <= PAIRS_MAX {
-        let few = |open: &Open| has_few_by_pairs(of, loose, complement, *open);
-        Ok(open
-            .iter()
-            .copied()
-            .filter(few)
-            .map(|open| open.cell)
-            .collect())
-    } else {
-        by_levels(of, loose, complement, open, STEPS_MAX)
+    match by_pairs(of, loose, complement, &open, PAIRS_MAX) {
+        Some(few) => Ok(few),
+        None => by_levels(of, loose, complement, open, STEPS_MAX),
     }
 }
 
@@ -81,39 +78,77 @@ fn that_matter(of: &Neighbours<'_>, loose: &[Vec<usize>], mut open: Vec<Open>) -
     open
 }
 
-/// Units that differ from a cell in the same keys.
-#[derive(Default)]
-struct Differing {
-    enough: bool,
-    names: HashSet<u32>,
+/// Pair by pair; none where there are too many pairs.
+pub(super) fn by_pairs(
+    of: &Neighbours<'_>,
+    loose: &[Vec<usize>],
+    complement: &Complement<'_>,
+    open: &[Open],
+    mut pairs_left: usize,
+) -> Option<Vec<u32>> {
+    let cells = of.cells.iter().copied();
+    let small: Vec<u32> = cells.filter(|cell| complement.is_small(*cell)).collect();
+    let mut few = Vec::new();
+    for open in open {
+        pairs_left = pairs_left.checked_sub(small.len())?;
+        // Few can be outside only where all that are outside are small.
+        let suspects = few_by_small_cells(of, loose, complement, *open, &small);
+        if suspects.is_empty() {
+            continue;
+        }
+        pairs_left = pairs_left.checked_sub(of.cells.len())?;
+        if !are_settled(of, loose, complement, *open, suspects) {
+            few.push(open.cell);
+        }
+    }
+    Some(few)
 }
 
-fn has_few_by_pairs(
+/// The sets of keys in which small cells differ from this one, as far as they have too few units together.
+fn few_by_small_cells(
     of: &Neighbours<'_>,
     loose: &[Vec<usize>],
     complement: &Complement<'_>,
     open: Open,
+    small: &[u32],
+) -> Vec<u64> {
+    let mut by_keys: HashMap<u64, HashSet<u32>> = HashMap::new();
+    for other in small.iter().copied().filter(|other| *other != open.cell) {
+        // A difference in another key is settled: dropping that key alone leaves enough outside.
+        if let Some(keys) = difference(of, loose, open, other) {
+            let names = by_keys.entry(keys).or_default();
+            if !complement.suffices(names.len()) {
+                names.extend(complement.names(other));
+            }
+        }
+    }
+    by_keys.retain(|_, names| !complement.suffices(names.len()));
+    by_keys.into_keys().collect()
+}
+
+/// Whether each of these sets of keys is settled: a cell with enough units differs in just these keys, or some cell in
+/// fewer of them.
+fn are_settled(
+    of: &Neighbours<'_>,
+    loose: &[Vec<usize>],
+    complement: &Complement<'_>,
+    open: Open,
+    mut suspects: Vec<u64>,
 ) -> bool {
-    let mut by_keys: HashMap<u64, Differing> = HashMap::new();
     for other in of.cells.iter().copied() {
         if other == open.cell || complement.units(other) == 0 {
             continue;
         }
-        // A difference in another key is settled: dropping that key alone leaves enough outside.
-        let Some(keys) = difference(of, loose, open, other) else {
-            continue;
-        };
-        let differing = by_keys.entry(keys).or_default();
-        differing.enough |= complement.is_enough(other);
-        if !differing.enough {
-            differing.names.extend(complement.names(other));
-            differing.enough = complement.suffices(differing.names.len());
+        if let Some(keys) = difference(of, loose, open, other) {
+            let enough = complement.is_enough(other);
+            let settles = |of: u64| (of == keys && enough) || (of != keys && keys & !of == 0);
+            suspects.retain(|suspect| !settles(*suspect));
+            if suspects.is_empty() {
+                return true;
+            }
         }
     }
-    let is_smallest = |keys: u64| by_keys.keys().all(|of| *of == keys || of & keys != *of);
-    by_keys
-        .iter()
-        .any(|(keys, differing)| !differing.enough && is_smallest(*keys))
+    false
 }
 
 /// The open keys in which two cells differ; none where they differ in another.

@@ -86,8 +86,15 @@ pub(crate) fn by_margins(
     if !of.cells.iter().any(|cell| asked[*cell as usize]) {
         return Ok(());
     }
-    let loose = of.loose_keys();
-    let mut kinds: Vec<Kind<'_>> = of.evidence.iter().map(|of| Kind::of(of, policy)).collect();
+    let kinds = of.evidence.iter().map(|of| Kind::of(of, policy));
+    // Where no cell is small, whoever is outside of another is enough.
+    let has_small = |kind: &Kind<'_>| of.cells.iter().any(|cell| kind.complement.is_small(*cell));
+    let mut kinds: Vec<Kind<'_>> = kinds.filter(has_small).collect();
+    let loose = if kinds.is_empty() {
+        Vec::new()
+    } else {
+        of.loose_keys()
+    };
     for (bit, keys) in loose.iter().enumerate() {
         for margin in of.codes.runs(of.without(keys), of.cells).iter() {
             for kind in &mut kinds {

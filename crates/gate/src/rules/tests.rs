@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use weir_policy::Policy;
 
 use super::complement::Complement;
-use super::deep_margins::{Open, by_levels, judge_deep};
+use super::deep_margins::{Open, by_levels, by_pairs, judge_deep};
 use super::{Broken, Neighbours, by_margins};
 use crate::codes::Codes;
 use crate::error::GateError;
@@ -146,11 +146,14 @@ proptest! {
         }).collect();
         let mut complement = Complement::of(&evidence[0], units_min as u64);
         let single: Vec<Vec<usize>> = keys.iter().map(|key| vec![*key]).collect();
-        let by_pairs = judge_deep(&of, &single, &mut complement, open.clone());
+        let mut deep = judge_deep(&of, &single, &mut complement, open.clone())
+            .map_err(|_| TestCaseError::fail("pairs"))?;
+        deep.sort_unstable();
+        prop_assert_eq!(by_pairs(&of, &single, &complement, &open, usize::MAX), Some(deep.clone()));
         let mut levels = by_levels(&of, &single, &mut complement, open.clone(), usize::MAX)
             .map_err(|_| TestCaseError::fail("levels"))?;
         levels.sort_unstable();
-        prop_assert_eq!(by_pairs.ok(), Some(levels.clone()));
+        prop_assert_eq!(&deep, &levels);
         let by_force: Vec<u32> = open.iter().map(|open| open.cell)
             .filter(|cell| cells.has_few(*cell as usize, units_min)).collect();
         prop_assert_eq!(levels, by_force);
