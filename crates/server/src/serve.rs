@@ -25,6 +25,7 @@ use crate::fault::Fault;
 use crate::http::HttpServing;
 use crate::log_http::serve_log;
 use crate::services::{Audit, Catalogue, Datasets, Identities, Models, Releases, Runs};
+use crate::witnesses::Following;
 
 /// Largest message that is read, in bytes: a chunk of a model and its frame, or a manifest.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -48,6 +49,7 @@ pub struct Serving {
     task: JoinHandle<Result<(), tonic::transport::Error>>,
     domain: Arc<Domain>,
     log_http: Option<HttpServing>,
+    following: Option<Following>,
 }
 
 /// Serves a domain on the address of its settings; port 0 picks a free one.
@@ -79,6 +81,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         }
         None => None,
     };
+    let following = Following::start(&domain.record);
     let domain = Arc::new(domain);
     let (stop, stopped) = oneshot::channel();
     let router = router(&domain, tls).await?;
@@ -95,6 +98,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         task,
         domain,
         log_http,
+        following,
     })
 }
 
@@ -168,6 +172,9 @@ impl Serving {
             let _ = stop.send(());
         }
         let ended = (&mut self.task).await;
+        if let Some(following) = self.following.take() {
+            following.stop().await;
+        }
         self.domain.registry.close().await;
         match ended {
             Ok(Ok(())) => Ok(()),
