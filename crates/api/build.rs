@@ -11,6 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "dataset",
         "identity",
         "model",
+        "policy",
         "release",
         "run",
     ]

@@ -49,11 +49,16 @@ levels_max = 1000
 impl TestDomain {
     /// Makes and serves an empty domain whose policy keeps every digit.
     pub async fn start() -> Self {
-        Self::start_with(EXACT_POLICY).await
+        Self::start_under(EXACT_POLICY).await
     }
 
     /// Makes and serves an empty domain under a policy.
-    pub async fn start_with(policy: &str) -> Self {
+    pub async fn start_under(policy: &str) -> Self {
+        Self::start_with(|folder| std::fs::write(folder.policy(), policy).unwrap()).await
+    }
+
+    /// Makes and serves an empty domain under the default policy, after something was done to its folder.
+    pub async fn start_with(prepare: impl FnOnce(&Folder)) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let root = temporary.path().join("domain");
         let inbox = temporary.path().join("inbox");
@@ -67,7 +72,7 @@ impl TestDomain {
             person: "wang".to_owned(),
         };
         let first = weir_server::init(&root, &options).await.unwrap();
-        std::fs::write(Folder::new(&root).policy(), policy).unwrap();
+        prepare(&Folder::new(&root));
         let serving = weir_server::serve(Domain::open(&root).await.unwrap())
             .await
             .unwrap();
@@ -104,7 +109,7 @@ impl TestDomain {
 
     /// The same under a policy.
     pub async fn with_flights_under(policy: &str) -> Self {
-        let domain = Self::start_with(policy).await;
+        let domain = Self::start_under(policy).await;
         let manifest = std::fs::read_to_string(example("flights.toml")).unwrap();
         domain
             .register_file(&example("flights.parquet"), &manifest)

@@ -199,4 +199,49 @@ pub enum Event {
         /// Digest of the answer.
         text_digest: Digest,
     },
+    /// A change of a policy that loosens it was proposed: it needs a second person.
+    PolicyProposed {
+        /// The change's identifier.
+        change: String,
+        /// The dataset whose policy it changes; empty for the domain's own.
+        dataset: String,
+        /// Name of the new policy.
+        name: String,
+        /// Digest of the new policy.
+        digest: Digest,
+        /// Digest of the policy it would take the place of.
+        replaces: Digest,
+    },
+    /// A second person approved a change of a policy.
+    PolicyApproved {
+        /// The change's identifier.
+        change: String,
+        /// Digest of the new policy.
+        digest: Digest,
+        /// When it may take effect.
+        effective_at: Timestamp,
+    },
+    /// A change of a policy was taken back before it took effect.
+    PolicyWithdrawn {
+        /// The change's identifier.
+        change: String,
+        /// Digest of the policy that was proposed.
+        digest: Digest,
+    },
+    /// The policy of a dataset came into force.
+    DatasetPolicyInForce {
+        /// The dataset.
+        dataset: String,
+        /// The policy's name.
+        name: String,
+        /// Digest of the policy.
+        digest: Digest,
+    },
+    /// Past releases were judged again under a policy: somebody of the bureau saw which of their cells change sides.
+    PolicyReplayed {
+        /// The dataset whose policy it would be; empty for the domain's own.
+        dataset: String,
+        /// Digest of the policy.
+        digest: Digest,
+    },
 }

@@ -1,9 +1,13 @@
 //! The arguments. Names are stable: scripts depend on them.
 
+mod policy;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub(crate) use policy::{CheckPolicyArgs, PolicyCommand};
 
 /// Public data, usable but not visible: run models and SQL inside a data domain; only releasable aggregates leave.
 #[derive(Debug, Parser)]
@@ -53,6 +57,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  weir run \"SELECT carrier, COUNT(*) AS flights FROM flights GROUP BY carrier\"\n  weir run --receipt run.json \"SELECT band, AVG(score) FROM disruption(flights) GROUP BY band\""
     )]
     Run(RunArgs),
+    /// Policies: check, change, look at what is in force, replay
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Releases: what left the domain (bureau and auditor only)
     #[command(subcommand)]
     Release(ReleaseCommand),
@@ -394,6 +401,10 @@ pub(crate) struct CheckArgs {
     /// Run and explain a synthetic sample of this dataset of the domain
     #[arg(long, value_name = "DATASET")]
     pub(crate) sample: Option<String>,
+    /// For a model over units, the column that says which rows, next to each other, are of one unit [default: the
+    /// identifier of the sample or manifest; of a file, one to five rows at a time]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) unit: Option<String>,
     /// Seed of the sample: the same seed makes the same rows
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

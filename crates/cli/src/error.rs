@@ -25,6 +25,9 @@ pub(crate) enum CliError {
     /// A manifest on this machine.
     #[error("{0} [{code}]", code = .0.code())]
     Catalogue(#[from] weir_catalogue::CatalogueError),
+    /// A policy on this machine.
+    #[error("{0} [{code}]", code = .0.code())]
+    Policy(Box<weir_policy::PolicyError>),
     /// A model that vetting refuses.
     #[error("the model would be refused: {message} [{code}]")]
     Refused {
@@ -47,6 +50,12 @@ pub(crate) enum CliError {
     /// Something the command needs and was not given.
     #[error("{0}")]
     Missing(&'static str),
+}
+
+impl From<weir_policy::PolicyError> for CliError {
+    fn from(error: weir_policy::PolicyError) -> Self {
+        Self::Policy(Box::new(error))
+    }
 }
 
 impl CliError {

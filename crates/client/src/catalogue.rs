@@ -105,7 +105,7 @@ impl Client {
         self.answered(answered)
     }
 
-    fn answered<T>(
+    pub(crate) fn answered<T>(
         &self,
         answer: Result<tonic::Response<T>, tonic::Status>,
     ) -> Result<T, ClientError> {

@@ -12,7 +12,9 @@ use weir_api::v1::identity_service_client::IdentityServiceClient;
 use weir_api::v1::model_service_client::ModelServiceClient;
 use weir_api::v1::release_service_client::ReleaseServiceClient;
 use weir_api::v1::run_service_client::RunServiceClient;
-use weir_api::v1::{self, register_dataset_response, run_response, submit_model_request};
+use weir_api::v1::{
+    self, register_dataset_response, run_response, submit_model_request, submit_model_response,
+};
 use weir_audit::{AuditError, Checkpoint, ConsistencyProof, VerifierKey};
 
 use crate::error::{ClientError, innermost};
@@ -189,7 +191,7 @@ impl Client {
         Ok(destroyed)
     }
 
-    /// Submits a model from a file. Operator only.
+    /// Submits a model from a file. `progress` hears each stage. Operator only.
     ///
     /// # Errors
     /// [`ClientError`]; [`ClientError::File`] where the file cannot be read.
@@ -197,6 +199,7 @@ impl Client {
         &self,
         name: &str,
         file: &Path,
+        progress: impl FnMut(&v1::Progress),
     ) -> Result<v1::Model, ClientError> {
         let unreadable = |reason: String| ClientError::File {
             file: file.to_owned(),
@@ -214,7 +217,7 @@ impl Client {
         let component = tokio::fs::read(file)
             .await
             .map_err(|error| unreadable(error.to_string()))?;
-        self.submit_model(name, component).await
+        self.submit_model_with(name, component, progress).await
     }
 
     /// Submits a model. Operator only.
@@ -225,6 +228,19 @@ impl Client {
         &self,
         name: &str,
         component: Vec<u8>,
+    ) -> Result<v1::Model, ClientError> {
+        self.submit_model_with(name, component, |_| {}).await
+    }
+
+    /// Submits a model. `progress` hears each stage. Operator only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn submit_model_with(
+        &self,
+        name: &str,
+        component: Vec<u8>,
+        mut progress: impl FnMut(&v1::Progress),
     ) -> Result<v1::Model, ClientError> {
         let header = submit_model_request::Part::Header(v1::SubmitModelHeader {
             name: name.to_owned(),
@@ -238,9 +254,15 @@ impl Client {
             .map(|part| v1::SubmitModelRequest { part: Some(part) });
         let mut service = ModelServiceClient::new(self.channel());
         let answer = service.submit_model(tokio_stream::iter(parts)).await;
-        answer
-            .map(tonic::Response::into_inner)
-            .map_err(|status| self.refused(&status))
+        let mut steps = answer.map_err(|status| self.refused(&status))?.into_inner();
+        while let Some(message) = self.next(&mut steps).await? {
+            match message.step {
+                Some(submit_model_response::Step::Progress(step)) => progress(&step),
+                Some(submit_model_response::Step::Submitted(model)) => return Ok(model),
+                None => {}
+            }
+        }
+        Err(ended())
     }
 
     /// One version of a model; the newest where `digest` is empty.

@@ -15,11 +15,13 @@ mod catalogue;
 mod client;
 mod error;
 mod identity;
+mod policy;
 mod run;
 
 pub use client::{ANSWER_BYTES_MAX, Client};
 pub use error::ClientError;
 pub use identity::{IdentityFolder, NewKey};
+pub use policy::Replay;
 pub use run::RunAnswer;
 
 /// The contract's types.

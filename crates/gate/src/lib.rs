@@ -55,6 +55,7 @@ pub use first_units::FirstUnits;
 pub use judge::judge;
 pub use record::{DecisionRecord, ReviewReason, Reviewer, WithheldBy};
 pub use released::{Recorder, Released};
+pub use round::significant;
 pub use sealed::{EVIDENCE_BYTES_MAX, EvidenceKey, Rejudged, rejudge};
 pub use shape::{Fit, Key, Levels, Quantiles, SETS_MAX, Shape, Statistic};
 pub use text::TEXT_BYTES_MAX;

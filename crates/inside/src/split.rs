@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, DataFusionError, JoinType, Result};
+use datafusion::common::{Column, DFSchema, JoinType, Result};
 use datafusion::logical_expr::{
     Aggregate, EmptyRelation, Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator, cast,
 };
@@ -76,7 +76,7 @@ impl Plan {
             input.schema(),
             &units,
             &grouping,
-            depth.neighbours(),
+            depth,
             &|expression| meanings.is_sensitive(expression),
         )?;
         let of = |column: &StatisticColumn| column.statistic.clone();

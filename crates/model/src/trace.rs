@@ -4,6 +4,8 @@
 //! in a module named `danger`, runs rows in instances of its own, and never where data of a domain is: `server` and
 //! `inside` do not name it, and a tidy rule sees to that.
 
+use std::ops::Range;
+
 use arrow::array::ArrayRef;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Val};
 use wasmtime::{Engine, ResourceLimiter, Store, WasmBacktrace};
@@ -82,7 +84,8 @@ impl Tracer {
         })
     }
 
-    /// Runs each row in an instance of its own; for a model over units, as a unit of one row. `columns` are as for [`Evaluator`](crate::Evaluator).
+    /// Runs each row in an instance of its own; for a model over units, as a unit of one row. `columns` are as for
+    /// [`Evaluator`](crate::Evaluator).
     ///
     /// # Errors
     /// [`ModelError::Runtime`] when the columns are not of the model's types, [`ModelError::Environment`].
@@ -91,50 +94,109 @@ impl Tracer {
         columns: &[ArrayRef],
         rows: impl IntoIterator<Item = usize>,
     ) -> Result<Vec<RowTrace>, ModelError> {
+        self.trace_units(columns, rows.into_iter().map(|row| row..row + 1))
+    }
+
+    /// Runs each unit, given as its rows, in an instance of its own. A model over rows is given the first of them.
+    ///
+    /// # Errors
+    /// As [`Tracer::trace`].
+    pub fn trace_units(
+        &self,
+        columns: &[ArrayRef],
+        units: impl IntoIterator<Item = Range<usize>>,
+    ) -> Result<Vec<RowTrace>, ModelError> {
         let inputs = self.signature.inputs.iter().zip(columns);
         let inputs: Vec<InputColumn> = inputs
             .map(|(input, column)| InputColumn::new(input, column, &self.limits))
             .collect::<Result<_, _>>()?;
-        rows.into_iter().map(|row| self.row(&inputs, row)).collect()
-    }
-
-    fn row(&self, inputs: &[InputColumn], row: usize) -> Result<RowTrace, ModelError> {
-        let mut params = Vec::with_capacity(inputs.len());
-        for (input, declared) in inputs.iter().zip(&self.signature.inputs) {
-            match input.value(row) {
-                Some(value) => params.push(value),
-                None => return Ok(self.not_called(&declared.column, &declared.ty.to_string())),
-            }
-        }
+        let units = units.into_iter();
         match &self.signature.rows {
-            None => self.call(&params),
-            Some(rows) => {
-                let fields = rows.fields.iter().cloned().zip(params).collect();
-                self.call(&[Val::List(vec![Val::Record(fields)])])
+            None => units
+                .map(|rows| match self.params(&inputs, rows.start) {
+                    Ok(params) => self.call(&params, 1),
+                    Err(reason) => Ok(not_called(reason)),
+                })
+                .collect(),
+            Some(declared) => units
+                .map(|rows| self.unit(&inputs, &declared.fields, rows))
+                .collect(),
+        }
+    }
+
+    fn unit(
+        &self,
+        inputs: &[InputColumn],
+        fields: &[String],
+        rows: Range<usize>,
+    ) -> Result<RowTrace, ModelError> {
+        if let Some(reason) = self.over(inputs, &rows) {
+            return Ok(not_called(reason));
+        }
+        let mut list = Vec::with_capacity(rows.len());
+        for row in rows.clone() {
+            match self.params(inputs, row) {
+                Ok(params) => list.push(Val::Record(fields.iter().cloned().zip(params).collect())),
+                Err(reason) => {
+                    let place = row - rows.start + 1;
+                    return Ok(not_called(format!("{reason}, in row {place} of the unit")));
+                }
             }
         }
+        self.call(&[Val::List(list)], rows.len() as u64)
     }
 
-    /// A row whose values are none of the model's types fails without a call.
-    fn not_called(&self, column: &str, ty: &str) -> RowTrace {
-        RowTrace {
-            fuel: 0,
-            memory_pages: 0,
-            failure: Some(RowFailure {
-                reason: format!(
-                    "not called: `{column}` is null, too long, or no value of `{ty}` (take `option<{ty}>` to be given nulls)"
-                ),
-                frames: Vec::new(),
-            }),
+    /// Why a unit is too large to be called with.
+    fn over(&self, inputs: &[InputColumn], rows: &Range<usize>) -> Option<String> {
+        let limits = &self.limits;
+        if rows.len() > limits.unit_rows_max {
+            return Some(format!(
+                "the unit has {} rows, the limit is {} (`unit_rows_max`)",
+                rows.len(),
+                limits.unit_rows_max
+            ));
         }
+        let mut columns = inputs.iter().zip(&self.signature.inputs);
+        columns.find_map(|(input, declared)| {
+            let bytes = input.string_bytes(rows.clone());
+            (bytes > limits.unit_string_bytes_max).then(|| {
+                format!(
+                    "`{}` has {bytes} bytes in the unit, the limit is {} (`unit_string_bytes_max`)",
+                    declared.column, limits.unit_string_bytes_max
+                )
+            })
+        })
     }
 
-    fn call(&self, params: &[Val]) -> Result<RowTrace, ModelError> {
+    /// The values of a row, or why it fails without a call.
+    fn params(&self, inputs: &[InputColumn], row: usize) -> Result<Vec<Val>, String> {
+        let inputs = inputs.iter().zip(&self.signature.inputs);
+        inputs
+            .map(|(input, declared)| {
+                let name = &declared.column;
+                input.value(row).ok_or_else(|| match input.string_bytes(row..row + 1) {
+                    bytes if bytes > self.limits.string_input_bytes_max => format!(
+                        "`{name}` has {bytes} bytes, the limit is {} (`string_input_bytes_max`)",
+                        self.limits.string_input_bytes_max
+                    ),
+                    _ if input.is_null(row) => format!(
+                        "`{name}` is null (take `option<{}>` to be given nulls)",
+                        declared.ty
+                    ),
+                    _ => format!("`{name}` is no case of the enum `{}`", declared.ty),
+                })
+            })
+            .collect()
+    }
+
+    /// Calls the model on the fuel of some rows.
+    fn call(&self, params: &[Val], rows: u64) -> Result<RowTrace, ModelError> {
+        let allowed = self.limits.row_fuel.saturating_mul(rows);
         let mut store = Store::new(self.pre.engine(), Host::new(&self.limits));
         store.limiter(|host| host);
         fuel(&mut store, self.limits.start_fuel)?;
         let outcome = self.pre.instantiate(&mut store).and_then(|instance| {
-            store.set_fuel(self.limits.row_fuel)?;
+            store.set_fuel(allowed)?;
             let function = instance.get_func(&mut store, self.row);
             let mut result = [Val::Bool(false)];
             match function {
@@ -144,10 +206,22 @@ impl Tracer {
         });
         let left = store.get_fuel().unwrap_or_default();
         Ok(RowTrace {
-            fuel: self.limits.row_fuel.saturating_sub(left),
+            fuel: allowed.saturating_sub(left),
             memory_pages: store.data().memory_bytes as u64 / PAGE_BYTES,
-            failure: outcome.err().map(|error| RowFailure::of(&error)),
+            failure: outcome.err().map(|error| RowFailure::of(&error, allowed)),
         })
+    }
+}
+
+/// A row whose values are none of the model's fails without a call.
+fn not_called(reason: String) -> RowTrace {
+    RowTrace {
+        fuel: 0,
+        memory_pages: 0,
+        failure: Some(RowFailure {
+            reason: format!("not called: {reason}"),
+            frames: Vec::new(),
+        }),
     }
 }
 
@@ -158,11 +232,11 @@ fn fuel(store: &mut Store<Host>, fuel: u64) -> Result<(), ModelError> {
 }
 
 impl RowFailure {
-    fn of(error: &wasmtime::Error) -> Self {
+    fn of(error: &wasmtime::Error, allowed: u64) -> Self {
         let trap = error.downcast_ref::<wasmtime::Trap>();
         let reason = match trap {
             Some(wasmtime::Trap::OutOfFuel) => {
-                "out of fuel: the row takes more instructions than one row may".to_owned()
+                format!("out of fuel: it takes more than {allowed} units (`row_fuel`)")
             }
             Some(trap) => trap.to_string(),
             None => error.root_cause().to_string(),

@@ -68,12 +68,15 @@ impl TryFrom<String> for Role {
 pub enum Fact {
     /// Digest of the policy in force.
     PolicyDigest,
+    /// Digest of the bytes of `policy.toml` as they were last read or written.
+    PolicyFile,
 }
 
 impl Fact {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::PolicyDigest => "policy_digest",
+            Self::PolicyFile => "policy_file",
         }
     }
 }

@@ -26,6 +26,9 @@ pub(crate) enum Call {
     GetCheckpoint,
     GetReceipt,
     ListReleases,
+    ReadPolicies,
+    ChangePolicy,
+    ReplayPolicy,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
@@ -44,6 +47,8 @@ const fn allowed(call: Call) -> &'static [Role] {
         Call::SubmitModel | Call::Run => &[Operator],
         Call::ReadModels => &[Bureau, Operator, Auditor],
         Call::GetReceipt | Call::ListReleases => &[Bureau, Auditor],
+        Call::ReadPolicies => &[Bureau, Operator, Auditor],
+        Call::ChangePolicy | Call::ReplayPolicy => &[Bureau],
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::Fault;
 use crate::log_settings::LogConfig;
 use crate::vault_settings::VaultConfig;
+use crate::wait::Wait;
 
 /// Where a server listens unless told otherwise: loopback, so that opening it to a network is a decision.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:7843";
@@ -24,6 +25,9 @@ pub struct Config {
     pub server_names: Vec<String>,
     /// Folders that files may be registered from.
     pub inboxes: Vec<PathBuf>,
+    /// How long a policy that loosens waits after its approval before it takes effect.
+    #[serde(default)]
+    pub policy_loosening_wait: Wait,
     /// Where snapshots lie, and who keeps the master key.
     #[serde(default, skip_serializing_if = "is_default")]
     pub vault: VaultConfig,

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
-use weir_audit::{Actor, Event, Log, LogKey};
+use weir_audit::{Log, LogKey};
 use weir_model::{Model, Runtime};
-use weir_policy::Policy;
-use weir_registry::{Fact, ModelRecord, Registry, Role};
+use weir_registry::{ModelRecord, Registry};
 use weir_vault::Vault;
 
-use crate::authority::{Authority, file_fault};
+use crate::authority::Authority;
 use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
+use crate::policies::Policies;
 use crate::record::Record;
 use crate::snapshots;
 use crate::witnesses::Witnesses;
@@ -37,7 +37,7 @@ pub struct Domain {
     pub(crate) registry: Registry,
     pub(crate) vault: Arc<Vault>,
     pub(crate) record: Record,
-    pub(crate) policy: Policy,
+    pub(crate) policies: Policies,
     pub(crate) authority: Authority,
     pub(crate) log_key: String,
     pub(crate) runtime: Runtime,
@@ -55,7 +55,6 @@ impl Domain {
     pub async fn open(root: &Path) -> Result<Self, Fault> {
         let folder = Folder::new(root);
         let config = Config::load(&folder.config())?;
-        let policy = load_policy(&folder.policy())?;
         let authority = Authority::open(&folder)?;
         let log_key = LogKey::load(&folder.log_key())?;
         let verifier = log_key.verifier().to_string();
@@ -67,14 +66,14 @@ impl Domain {
         snapshots::discard_orphans(&vault, &registry).await?;
         let record = Record::new(log, witnesses);
         snapshots::complete(&vault, &registry, &record).await?;
-        note_policy(&record, &registry, &policy).await?;
+        let policies = Policies::open(folder.policy(), &registry, &record).await?;
         let runs = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             config,
             registry,
             vault: Arc::new(vault),
             record,
-            policy,
+            policies,
             authority,
             log_key: verifier,
             runtime: Runtime::with_cache(
@@ -155,28 +154,4 @@ async fn open_vault(folder: &Folder, config: &Config) -> Result<Vault, Fault> {
     })
     .await
     .map_err(|_| panicked())?
-}
-
-/// Logs the policy where it is another than before: somebody edited the file while the server was down.
-async fn note_policy(record: &Record, registry: &Registry, policy: &Policy) -> Result<(), Fault> {
-    let digest = policy.digest();
-    if registry.fact(Fact::PolicyDigest).await?.as_deref() == Some(digest.as_str()) {
-        return Ok(());
-    }
-    let actor = Actor {
-        person: "server".to_owned(),
-        organisation: String::new(),
-        role: Role::Bureau.to_string(),
-    };
-    let event = Event::PolicyInForce {
-        name: policy.name(),
-        digest: digest.parse()?,
-    };
-    record.append_async(actor, event).await?;
-    Ok(registry.set_fact(Fact::PolicyDigest, &digest).await?)
-}
-
-fn load_policy(file: &Path) -> Result<Policy, Fault> {
-    let text = std::fs::read_to_string(file).map_err(|error| file_fault(file, &error))?;
-    Ok(Policy::from_toml(&text, &file.display().to_string())?)
 }

@@ -16,6 +16,7 @@ use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::log_settings::LogConfig;
 use crate::vault_settings::VaultConfig;
+use crate::wait::Wait;
 
 /// What a new domain is to be.
 #[derive(Debug, Clone)]
@@ -71,6 +72,7 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         listen: options.listen,
         server_names: vec!["localhost".to_owned(), options.listen.ip().to_string()],
         inboxes: inboxes(&folder, &options.inboxes)?,
+        policy_loosening_wait: Wait::default(),
         vault: options.vault.clone(),
         log: LogConfig::default(),
     };

@@ -18,6 +18,7 @@ use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
+use crate::policies;
 use crate::snapshots;
 
 /// What a caller asks.
@@ -67,8 +68,10 @@ async fn release(
     // 2. What it reads is looked up with the caller's authority. Only here do names become data.
     let (sources, read) = sources(domain, &query, &request.snapshots).await?;
 
-    // 3. Planned and split: everything up to the aggregate inside, the rest outside.
-    let plan = Plan::new(&query, &sources, Depth::of(&domain.policy))?;
+    // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is taken once, here: what is
+    //    computed for it is judged by it.
+    let policy = policies::policy_in_force(domain, &read.datasets()).await?;
+    let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
 
     // 4. Computed inside. Slots bound how many runs hold memory at once; the work is off the threads that serve.
     stage("waiting for a free slot");
@@ -89,7 +92,7 @@ async fn release(
 
     // 5. Judged. The verdict can be read by nobody yet.
     stage("judging each cell at the gate");
-    let judged = weir_gate::judge(unreleased, &domain.policy)?.without_review()?;
+    let judged = weir_gate::judge(unreleased, &policy)?.without_review()?;
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
@@ -153,6 +156,11 @@ impl Read {
         self.models.sort_by(|one, other| one.name.cmp(&other.name));
         self.models.dedup();
         self
+    }
+
+    fn datasets(&self) -> Vec<String> {
+        let datasets = self.datasets.iter();
+        datasets.map(|read| read.name.clone()).collect()
     }
 
     fn names(&self) -> String {

@@ -16,6 +16,7 @@ use weir_api::v1::catalogue_service_server::CatalogueServiceServer;
 use weir_api::v1::dataset_service_server::DatasetServiceServer;
 use weir_api::v1::identity_service_server::IdentityServiceServer;
 use weir_api::v1::model_service_server::ModelServiceServer;
+use weir_api::v1::policy_service_server::PolicyServiceServer;
 use weir_api::v1::release_service_server::ReleaseServiceServer;
 use weir_api::v1::run_service_server::RunServiceServer;
 
@@ -24,7 +25,7 @@ use crate::domain::Domain;
 use crate::fault::Fault;
 use crate::http::HttpServing;
 use crate::log_http::serve_log;
-use crate::services::{Audit, Catalogue, Datasets, Identities, Models, Releases, Runs};
+use crate::services::{Audit, Catalogue, Datasets, Identities, Models, Policies, Releases, Runs};
 use crate::witnesses::Following;
 
 /// Largest message that is read, in bytes: a chunk of a model and its frame, or a manifest.
@@ -143,6 +144,9 @@ async fn router(
             IdentityServiceServer::new(Identities(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(ModelServiceServer::new(Models(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(
+            PolicyServiceServer::new(Policies(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
         .add_service(
             ReleaseServiceServer::new(Releases(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )

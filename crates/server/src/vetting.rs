@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use weir_audit::{Digest, Event};
 use weir_catalogue::{Manifest, Role as ColumnRole};
-use weir_model::{DatasetView, Limits, Received, Report, Severity, VetLimits, Vetting};
+use weir_model::{DatasetView, Limits, Model, Received, Report, Severity, VetLimits, Vetting};
 use weir_registry::{DatasetRecord, ModelVetting};
 
 use crate::domain::Domain;
 use crate::fault::{Family, Fault, panicked, stopping};
+
+/// Datasets whose manifests synthetic values are made from.
+const SAMPLES_MAX: usize = 8;
+/// Seed of these, fixed: the same model and manifests give the same report. `weir model check` has the same.
+const SEED: u64 = 0;
 
 /// A model that was taken in and vetted.
 pub(crate) struct Vetted {
@@ -21,15 +26,20 @@ pub(crate) struct Vetted {
 }
 
 impl Vetted {
-    /// Takes in and vets the bytes that were submitted. Waits for its turn; takes some seconds.
-    pub(crate) async fn of(domain: &Arc<Domain>, bytes: Vec<u8>) -> Result<Self, Fault> {
-        let datasets = views(&domain.registry.datasets().await?)?;
+    /// Takes in and vets the bytes that were submitted. Waits for its turn; takes some seconds. `tell` hears each stage.
+    pub(crate) async fn of(
+        domain: &Arc<Domain>,
+        bytes: Vec<u8>,
+        mut tell: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self, Fault> {
+        let datasets = manifests(&domain.registry.datasets().await?)?;
+        tell("waiting for its turn");
         let turn = Arc::clone(&domain.vetting_slots).acquire_owned().await;
         let turn = turn.map_err(|_| stopping())?;
         let domain = Arc::clone(domain);
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            vet(&domain, &bytes, &datasets)
+            vet(&domain, &bytes, &datasets, &mut tell)
         })
         .await
         .map_err(|_| panicked())?
@@ -68,9 +78,17 @@ impl Vetted {
     }
 }
 
-fn vet(domain: &Domain, bytes: &[u8], datasets: &[DatasetView]) -> Result<Vetted, Fault> {
+fn vet(
+    domain: &Domain,
+    bytes: &[u8],
+    manifests: &[Manifest],
+    tell: &mut dyn FnMut(&str),
+) -> Result<Vetted, Fault> {
+    tell("reading the bytes");
     let received = weir_model::receive(bytes, &Limits::default())?;
+    tell("compiling");
     let model = domain.runtime.compile(&received.admitted)?;
+    let datasets = &views(manifests, &model)?;
     let report = Vetting {
         admitted: &received.admitted,
         model: &model,
@@ -78,7 +96,7 @@ fn vet(domain: &Domain, bytes: &[u8], datasets: &[DatasetView]) -> Result<Vetted
         datasets,
         limits: &VetLimits::default(),
     }
-    .report(&mut |_| {})?;
+    .report(tell)?;
     let json = report.to_json();
     Ok(Vetted {
         digest: Digest::of(received.admitted.bytes()),
@@ -90,19 +108,33 @@ fn vet(domain: &Domain, bytes: &[u8], datasets: &[DatasetView]) -> Result<Vetted
     })
 }
 
-/// The datasets of the domain as models see them: identifiers are not there.
-fn views(datasets: &[DatasetRecord]) -> Result<Vec<DatasetView>, Fault> {
-    let datasets = datasets.iter();
-    datasets
-        .map(|dataset| {
-            let manifest = Manifest::from_toml(&dataset.manifest_toml, "the stored manifest")?;
+fn manifests(datasets: &[DatasetRecord]) -> Result<Vec<Manifest>, Fault> {
+    let manifests = datasets
+        .iter()
+        .map(|dataset| Manifest::from_toml(&dataset.manifest_toml, "the stored manifest"));
+    Ok(manifests.collect::<Result<_, _>>()?)
+}
+
+/// The datasets of the domain as models see them: identifiers are not there. Of those that the model fits, the first get
+/// rows made from their manifests.
+fn views(manifests: &[Manifest], model: &Model) -> Result<Vec<DatasetView>, Fault> {
+    let mut sampled = 0;
+    let manifests = manifests.iter();
+    manifests
+        .map(|manifest| {
             let stored = manifest.columns().iter();
             let stored = stored.filter(|column| column.role != ColumnRole::Identifier);
             let columns = stored.map(|column| {
                 let (ty, role) = (column.kind.data_type(), column.role.name().to_owned());
                 (column.name.clone(), ty, role)
             });
-            Ok(DatasetView::new(&dataset.name, columns))
+            let view = DatasetView::new(manifest.name(), columns);
+            if sampled == SAMPLES_MAX || !view.fits(model) {
+                return Ok(view);
+            }
+            sampled += 1;
+            let sample = weir_catalogue::sample::draw(manifest, DatasetView::SAMPLE_ROWS, SEED)?;
+            Ok(view.with_sample(sample))
         })
         .collect()
 }

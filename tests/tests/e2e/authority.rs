@@ -58,6 +58,18 @@ async fn answer(client: &Client, call: &str) -> String {
         "GetModelReport" => client.model_report("none", "", false).await.map(drop),
         "ListModels" => client.list_models().await.map(drop),
         "ApproveModel" => client.approve_model("none", "sha256:00").await.map(drop),
+        "GetPolicy" => client.policy(&[]).await.map(drop),
+        "ListPolicyChanges" => client.list_policy_changes(true).await.map(drop),
+        "PutPolicy" => client
+            .put_policy(v1::PutPolicyRequest::default())
+            .await
+            .map(drop),
+        "ApprovePolicy" => client.approve_policy("none", "sha256:00").await.map(drop),
+        "WithdrawPolicy" => client.withdraw_policy("none").await.map(drop),
+        "ReplayPolicy" => client
+            .replay_policy(v1::ReplayPolicyRequest::default(), |_| {})
+            .await
+            .map(drop),
         "Run" => {
             let request = RunRequest {
                 sql: String::new(),
@@ -87,7 +99,7 @@ async fn every_call_by_every_role() {
         domain.client(Role::Auditor, "Audit Office").await,
     ];
     let mut table = format!(
-        "{:<16}{:<8}{:<9}{:<9}{}\n",
+        "{:<18}{:<8}{:<9}{:<9}{}\n",
         "", "bureau", "provider", "operator", "auditor"
     );
     for call in [
@@ -109,6 +121,12 @@ async fn every_call_by_every_role() {
         "GetModelReport",
         "ListModels",
         "ApproveModel",
+        "GetPolicy",
+        "ListPolicyChanges",
+        "PutPolicy",
+        "ApprovePolicy",
+        "WithdrawPolicy",
+        "ReplayPolicy",
         "Run",
         "ListReleases",
         "GetCheckpoint",
@@ -119,34 +137,40 @@ async fn every_call_by_every_role() {
             row.push(answer(client, call).await);
         }
         table += &format!(
-            "{call:<16}{:<8}{:<9}{:<9}{}\n",
+            "{call:<18}{:<8}{:<9}{:<9}{}\n",
             row[0], row[1], row[2], row[3]
         );
     }
     insta::assert_snapshot!(table, @r#"
-                bureau  provider operator auditor
-WhoAmI          may     may      may      may
-IssueIdentity   may     -        -        -
-RegisterDataset may     -        -        -
-ListDatasets    may     may      may      may
-GetDataset      may     may      may      may
-DestroySnapshot may     -        -        -
-GetQuality      may     may      may      may
-AssessRisk      may     -        -        -
-SampleDataset   may     may      may      may
-ExportCatalogue may     may      may      may
-FileFeedback    -       -        may      -
-ListFeedback    may     -        may      may
-AnswerFeedback  may     -        -        -
-SubmitModel     -       -        may      -
-GetModel        may     -        may      may
-GetModelReport  may     -        may      may
-ListModels      may     -        may      may
-ApproveModel    may     -        -        -
-Run             -       -        may      -
-ListReleases    may     -        -        may
-GetCheckpoint   may     may      may      may
-GetReceipt      may     -        -        may
+                  bureau  provider operator auditor
+WhoAmI            may     may      may      may
+IssueIdentity     may     -        -        -
+RegisterDataset   may     -        -        -
+ListDatasets      may     may      may      may
+GetDataset        may     may      may      may
+DestroySnapshot   may     -        -        -
+GetQuality        may     may      may      may
+AssessRisk        may     -        -        -
+SampleDataset     may     may      may      may
+ExportCatalogue   may     may      may      may
+FileFeedback      -       -        may      -
+ListFeedback      may     -        may      may
+AnswerFeedback    may     -        -        -
+SubmitModel       -       -        may      -
+GetModel          may     -        may      may
+GetModelReport    may     -        may      may
+ListModels        may     -        may      may
+ApproveModel      may     -        -        -
+GetPolicy         may     -        may      may
+ListPolicyChanges may     -        may      may
+PutPolicy         may     -        -        -
+ApprovePolicy     may     -        -        -
+WithdrawPolicy    may     -        -        -
+ReplayPolicy      may     -        -        -
+Run               -       -        may      -
+ListReleases      may     -        -        may
+GetCheckpoint     may     may      may      may
+GetReceipt        may     -        -        may
 "#);
 }
 

@@ -11,6 +11,7 @@ mod joins;
 mod log_http;
 mod models;
 mod numbers;
+mod policies;
 mod record;
 mod refusals;
 mod rights;

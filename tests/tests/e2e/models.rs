@@ -80,6 +80,38 @@ async fn what_is_no_model_is_refused_at_submission_with_the_reason() {
     }
 }
 
+/// Who submits hears what vetting is doing, and vetting knows what the manifests of the domain declare.
+#[tokio::test(flavor = "multi_thread")]
+async fn vetting_tells_its_stages_and_reads_manifests() {
+    let domain = TestDomain::with_flights().await;
+    let early = component(
+        "world model { export row: func(month: s32) -> s32; }",
+        "(module (func (export \"row\") (param i32) (result i32) local.get 0))",
+    );
+    let mut stages = Vec::new();
+    let submitted = domain
+        .operator
+        .submit_model_with("early", early.clone(), |step| {
+            assert_eq!((step.percent, step.rows), (None, None));
+            stages.push(step.stage.clone());
+        })
+        .await
+        .unwrap();
+    for stage in ["waiting for its turn", "compiling", "rows in another order"] {
+        assert!(stages.iter().any(|told| told == stage), "{stages:?}");
+    }
+    let report = domain.bureau.model_report("early", "", false).await;
+    let report = report.unwrap().report_json;
+    assert!(report.contains(r#""declared_by":["flights"]"#), "{report}");
+    // Bytes that are known already are not vetted again.
+    let mut stages = 0;
+    let again = domain
+        .operator
+        .submit_model_with("early", early, |_| stages += 1);
+    assert_eq!(again.await.unwrap(), submitted);
+    assert_eq!(stages, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_runs_only_once_approved_and_only_where_it_fits() {
     let domain = TestDomain::with_flights().await;

@@ -1,5 +1,7 @@
 //! Released numbers are right, and withheld cells are exactly those below the thresholds.
 
+use std::collections::BTreeSet;
+
 use arrow::compute::concat_batches;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use weir_client::RunAnswer;
@@ -103,30 +105,72 @@ async fn released_numbers_are_those_of_the_plain_engine_over_the_plain_file() {
         .register_parquet("raw", path.to_str().unwrap(), ParquetReadOptions::default())
         .await
         .unwrap();
-    for (select, from) in [
+    for (keys, select, from) in [
         (
+            ["origin", "month"],
             "origin, month, COUNT(*) AS n, SUM(distance) AS d, AVG(arr_delay) AS a",
             "WHERE hour >= 17",
         ),
         (
+            ["dest", "hour / 6"],
             "dest, hour / 6 AS part, COUNT(air_time) AS n, AVG(air_time * 60.0) AS a",
             "",
         ),
         (
+            [
+                "CASE WHEN distance > 1000 THEN 'long' ELSE 'short' END",
+                "carrier",
+            ],
             "CASE WHEN distance > 1000 THEN 'long' ELSE 'short' END AS reach, carrier, COUNT(*) AS n, SUM(dep_delay) AS s",
             "WHERE dep_delay IS NOT NULL AND carrier <> 'UA'",
         ),
         (
+            ["date_part('month', time_hour)", "upper(origin)"],
             "date_part('month', time_hour) AS m, upper(origin) AS o, COUNT(*) AS n, SUM(distance) AS d",
             "WHERE origin LIKE '%A'",
         ),
     ] {
         let sql = format!("SELECT {select} FROM flights {from} GROUP BY 1, 2");
         let answer = domain.run(&sql).await.unwrap();
-        let expected = judged_plainly(&plain, select, from).await;
+        let mut expected = judged_plainly(&plain, select, from).await;
+        let near = nearly_a_margin(&plain, keys, from).await;
+        expected.retain(|key, _| !near.contains(key));
         assert!(!expected.is_empty());
         assert_same(&cells(&answer.table, 2), &expected);
     }
+}
+
+/// The cells beside which a margin holds one to nine units: the margin minus the cell would be about these few. Found by
+/// going through every cell, margin and row.
+async fn nearly_a_margin(
+    plain: &SessionContext,
+    [one, other]: [&str; 2],
+    from: &str,
+) -> BTreeSet<Vec<String>> {
+    let condition = from
+        .strip_prefix("WHERE")
+        .map_or(String::new(), |condition| format!("AND ({condition})"));
+    let sql = format!(
+        "SELECT DISTINCT {one} AS k1, {other} AS k2, tailnum FROM raw WHERE tailnum IS NOT NULL {condition}"
+    );
+    let rows = plain.sql(&sql).await.unwrap().collect().await.unwrap();
+    let rows: Vec<Vec<String>> = cells(&rows, 3).into_keys().collect();
+    let all: BTreeSet<&[String]> = rows.iter().map(|row| &row[..2]).collect();
+    let margins: [fn(&[String]) -> &[String]; 3] = [|key| &key[..1], |key| &key[1..2], |_| &[]];
+    let is_near = |cell: &&[String]| {
+        margins.iter().any(|margin| {
+            let outside: BTreeSet<&String> = rows
+                .iter()
+                .filter(|row| margin(row) == margin(cell) && row[..2] != **cell)
+                .map(|row| &row[2])
+                .collect();
+            (1..10).contains(&outside.len())
+        })
+    };
+    all.into_iter()
+        .filter(is_near)
+        .map(<[String]>::to_vec)
+        .collect()
 }
 
 /// The cells that the default policy releases, computed by the plain engine over the plain file.

@@ -41,6 +41,11 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::RiskAssessed { .. } => "risk_assessed",
             Event::FeedbackFiled { .. } => "feedback_filed",
             Event::FeedbackAnswered { .. } => "feedback_answered",
+            Event::PolicyProposed { .. } => "policy_proposed",
+            Event::PolicyApproved { .. } => "policy_approved",
+            Event::PolicyWithdrawn { .. } => "policy_withdrawn",
+            Event::DatasetPolicyInForce { .. } => "dataset_policy_in_force",
+            Event::PolicyReplayed { .. } => "policy_replayed",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.

@@ -54,7 +54,7 @@ async fn domain() -> TestDomain {
             ["North", "South"][person % 2],
             person % 3,
             1_000 + person,
-            300 + person
+            300 + person / 2
         );
     }
     domain

@@ -133,6 +133,52 @@ fn golden() -> Vec<(Event, String)> {
             ),
         ),
         (
+            Event::PolicyProposed {
+                change: text("c1"),
+                dataset: String::new(),
+                name: text("loose"),
+                digest,
+                replaces: digest,
+            },
+            format!(
+                r#"{{"type":"policy_proposed","change":"c1","dataset":"","name":"loose","digest":"{EMPTY}","replaces":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::PolicyApproved {
+                change: text("c1"),
+                digest,
+                effective_at: not_after,
+            },
+            format!(
+                r#"{{"type":"policy_approved","change":"c1","digest":"{EMPTY}","effective_at":"2027-01-31T00:00:00.000Z"}}"#
+            ),
+        ),
+        (
+            Event::PolicyWithdrawn {
+                change: text("c1"),
+                digest,
+            },
+            format!(r#"{{"type":"policy_withdrawn","change":"c1","digest":"{EMPTY}"}}"#),
+        ),
+        (
+            Event::DatasetPolicyInForce {
+                dataset: text("flights"),
+                name: text("strict"),
+                digest,
+            },
+            format!(
+                r#"{{"type":"dataset_policy_in_force","dataset":"flights","name":"strict","digest":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::PolicyReplayed {
+                dataset: text("flights"),
+                digest,
+            },
+            format!(r#"{{"type":"policy_replayed","dataset":"flights","digest":"{EMPTY}"}}"#),
+        ),
+        (
             Event::RiskAssessed {
                 dataset: text("flights"),
                 snapshot: text("flights-1"),

@@ -103,7 +103,12 @@ async fn story(folder: &Folder, administrator: &IdentityFolder) -> Result<(), Cl
     )
     .await?;
     let operator = Client::connect(&li).await?;
-    let submitted = operator.submit_model("disruption", MODEL.to_vec()).await?;
+    let mut meter = Meter::start();
+    let submitted = operator
+        .submit_model_with("disruption", MODEL.to_vec(), |step| meter.step(step))
+        .await;
+    meter.finish();
+    let submitted = submitted?;
     said(&format!(
         "{} ({})",
         submitted.digest,

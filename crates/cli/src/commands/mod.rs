@@ -7,6 +7,7 @@ mod demo;
 mod domain;
 mod identity;
 mod model;
+mod policy;
 mod release;
 mod run;
 
@@ -33,6 +34,7 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Dataset(command) => dataset::run(identity, command).await,
         Command::Model(command) => model::run(identity, command).await,
         Command::Run(run) => run::run(identity, &run).await,
+        Command::Policy(command) => policy::run(identity, command).await,
         Command::Release(command) => release::run(identity, command).await,
         Command::Audit(command) => audit::run(identity, command).await,
     }

@@ -175,3 +175,47 @@ fn check_explains_why_rows_fail() {
     let text = said(&weir(temporary.path(), &["model", "check", "m.wasm"]));
     assert!(text.contains("[MODEL_CORE_MODULE]"), "{text}");
 }
+
+/// A model over units is run over whole units, and one that fails is shown with its rows.
+#[test]
+fn check_runs_units_of_several_rows() {
+    let temporary = tempfile::tempdir().unwrap();
+    let wat = r#"(module (memory (export "memory") 1)
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024)
+        (func $refuse_many (param i32) (if (i32.gt_u (local.get 0) (i32.const 3)) (then unreachable)))
+        (func (export "unit") (param i32 i32) (result i32) (call $refuse_many (local.get 1)) local.get 1))"#;
+    let file = |name: &str, content: &[u8]| {
+        std::fs::write(temporary.path().join(name), content).unwrap();
+    };
+    file("m.wasm", &wat::parse_str(wat).unwrap());
+    file(
+        "m.wit",
+        b"package a:m; world model { record leg { delay: s32 } export unit: func(legs: list<leg>) -> s32; }",
+    );
+    file(
+        "rows.csv",
+        b"plane,delay\na,1\na,2\nb,3\nb,4\nb,5\nb,6\nc,7\n",
+    );
+    let check = |more: &[&str]| {
+        let args = ["model", "check", "m.wasm", "--wit", "m.wit"];
+        said(&weir(temporary.path(), &[&args, more].concat()))
+    };
+    let text = check(&["--data", "rows.csv", "--unit", "plane"]);
+    assert!(
+        text.contains("3 units of 7 rows of the file: 2 answered, 1 failed"),
+        "{text}"
+    );
+    assert!(text.contains("unit 1, 4 rows"), "{text}");
+    assert!(text.contains("row 5: delay = 6"), "{text}");
+    assert!(text.contains("in refuse_many (at byte"), "{text}");
+    // One row, two, three, and the last.
+    let text = check(&["--data", "rows.csv"]);
+    assert!(
+        text.contains("4 units of 7 rows of the file: 4 answered, 0 failed"),
+        "{text}"
+    );
+    let text = check(&["--data", "rows.csv", "--unit", "ship"]);
+    assert!(text.contains("there is no column `ship`"), "{text}");
+    let text = check(&[]);
+    assert!(text.contains("units of 1000 rows synthetic: "), "{text}");
+}

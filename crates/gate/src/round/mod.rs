@@ -18,6 +18,11 @@ pub(crate) use wide::wide_to_digits;
 /// From so many significant digits on, a number stays as it is: what a 64-bit float can hold.
 pub(crate) const DIGITS_ALL: u64 = 17;
 
+/// A number derived from released ones, such as a mean, to so many significant digits: as sums are rounded.
+pub fn significant(number: f64, digits: u64) -> f64 {
+    float_to_digits(number, digits)
+}
+
 /// How a statistic is rounded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rounding {

@@ -42,7 +42,7 @@ use layout::Layout;
 /// for every group. A policy that asks for more is one that releases nothing, and the gate says so.
 const KEPT_MAX: usize = 1_000;
 
-/// How much the gate will want to know of each cell.
+/// How much the gate will want to know of each cell, and how exactly it will tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Depth {
     /// How many of a cell's first units are kept: as many as a complement must have.
@@ -51,6 +51,8 @@ pub struct Depth {
     values: usize,
     /// Over how many units a quantile is averaged at least.
     neighbours: u64,
+    /// To how many digits means are given.
+    digits: u64,
 }
 
 impl Depth {
@@ -62,7 +64,12 @@ impl Depth {
             units: kept(policy.complement_units_min()),
             values: kept(policy.sensitive_values_min()),
             neighbours: policy.units_min(),
+            digits: policy.significant_digits(),
         }
+    }
+
+    pub(crate) const fn digits(self) -> u64 {
+        self.digits
     }
 
     pub(crate) const fn neighbours(self) -> u64 {

@@ -9,30 +9,32 @@ use datafusion::logical_expr::expr_fn::{ident, when};
 use datafusion::logical_expr::{Expr, ExprSchemable, lit, try_cast};
 use weir_gate::{Fit, Quantiles, Statistic};
 
+use super::significant::significant;
 use super::{
     Arguments, Kind, LINEAR, LOGISTIC, REGRESSORS_MAX, ROWS, Source, StatisticColumn, Statistics,
     column_name, computed_name, literal, position, quantile,
 };
+use crate::evidence::Depth;
 use crate::grouping::Grouping;
 use crate::units;
 
 /// Takes the aggregates of a table apart.
 ///
 /// `units` are the unit columns of a row, `grouping` is how rows are grouped, and `is_sensitive` tells whether an argument
-/// says what must not become known about a unit. A quantile is averaged over `neighbours` units at least.
+/// says what must not become known about a unit.
 pub(crate) fn statistics(
     aggregates: &[Expr],
     input: &DFSchema,
     units: &[Expr],
     grouping: &Grouping,
-    neighbours: u64,
+    depth: Depth,
     is_sensitive: &dyn Fn(&Expr) -> bool,
 ) -> Result<Statistics> {
     let mut builder = Builder {
         input,
         units,
         grouping,
-        neighbours,
+        depth,
         is_sensitive,
         quantiles_of: Vec::new(),
         made: Statistics {
@@ -63,7 +65,7 @@ struct Builder<'a> {
     input: &'a DFSchema,
     units: &'a [Expr],
     grouping: &'a Grouping,
-    neighbours: u64,
+    depth: Depth,
     is_sensitive: &'a dyn Fn(&Expr) -> bool,
     /// The quantiles asked of each argument, by its position among contributions.
     quantiles_of: Vec<(usize, Vec<u64>)>,
@@ -166,7 +168,7 @@ impl Builder<'_> {
     fn mean(&mut self, of: &Expr) -> Result<Expr> {
         let total = self.sum(of)?;
         let counted = self.count(of)?;
-        Ok(ratio(total, counted))
+        Ok(significant(ratio(total, counted), self.depth.digits()))
     }
 
     fn spread(&mut self, call: &AggregateFunction, of: &Expr) -> Result<Expr> {
@@ -261,7 +263,7 @@ impl Builder<'_> {
             return plan_err!("rows are about no unit");
         };
         let label = format!("quantile({}, {share})", of.human_display());
-        let averaged = quantile::averaged(of.clone(), unit.clone(), share, self.neighbours);
+        let averaged = quantile::averaged(of.clone(), unit.clone(), share, self.depth.neighbours());
         self.computed(averaged, Statistic::Real, label)
     }
 

@@ -22,6 +22,7 @@ mod fit;
 mod linear;
 mod logistic;
 mod quantile;
+mod significant;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;

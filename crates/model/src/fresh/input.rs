@@ -52,13 +52,32 @@ impl InputColumn {
     }
 
     /// Bytes that the strings of some rows have together.
-    pub(super) fn string_bytes(&self, mut rows: Range<usize>) -> usize {
+    pub(crate) fn string_bytes(&self, mut rows: Range<usize>) -> usize {
         match &self.values {
             Values::String(array, _) => rows
                 .try_fold(0_usize, |sum, row| sum.checked_add(array.value(row).len()))
                 .unwrap_or(usize::MAX),
             _ => 0,
         }
+    }
+
+    /// Whether there is no value.
+    pub(crate) fn is_null(&self, row: usize) -> bool {
+        let array: &dyn Array = match &self.values {
+            Values::Bool(array) => array,
+            Values::S8(array) => array,
+            Values::S16(array) => array,
+            Values::S32(array) => array,
+            Values::S64(array) => array,
+            Values::U8(array) => array,
+            Values::U16(array) => array,
+            Values::U32(array) => array,
+            Values::U64(array) => array,
+            Values::F32(array) => array,
+            Values::F64(array) => array,
+            Values::String(array, _) | Values::Enum(array, _) => array,
+        };
+        array.is_null(row)
     }
 
     /// The parameter for one row; nothing when the row fails by it.

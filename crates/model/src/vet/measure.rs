@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use arrow::array::{Array, ArrayRef, StructArray};
+use arrow::compute::concat;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::leak::{self, Answers, EVALUATIONS_PER_ROW, Field, Leak};
@@ -51,7 +52,24 @@ pub(super) fn rows<'a>(vetting: &'a Vetting<'_>, analysis: &'a Analysis) -> Rows
         limits: vetting.model.limits(),
         figures: &analysis.figures,
         uses: &analysis.uses,
+        declared: declared(vetting),
     }
+}
+
+/// For each input, the values that the datasets it fits have in their samples.
+fn declared(vetting: &Vetting<'_>) -> Vec<Option<ArrayRef>> {
+    let datasets = vetting.datasets.iter();
+    let pools: Vec<Vec<Option<ArrayRef>>> = datasets
+        .filter_map(|dataset| dataset.values_for(vetting.model))
+        .collect();
+    let inputs = 0..vetting.admitted.signature().inputs.len();
+    inputs
+        .map(|input| {
+            let of_input = pools.iter().filter_map(|pool| pool[input].as_ref());
+            let of_input: Vec<&dyn Array> = of_input.map(AsRef::as_ref).collect();
+            concat(&of_input).ok()
+        })
+        .collect()
 }
 
 pub(super) fn measure(
@@ -62,9 +80,7 @@ pub(super) fn measure(
 ) -> Result<Measured, ModelError> {
     let maker = rows(vetting, analysis);
     progress("measuring rows");
-    let sample = maker.make(SAMPLED, SEED);
-    let tracer = Tracer::new(vetting.admitted, vetting.model.limits())?;
-    let traces = tracer.trace(&sample, 0..SAMPLED)?;
+    let traces = sampled(vetting, &maker)?;
     let rows = affordable(vetting, &traces);
     let canaries = (rows / CANARY_SHARE).max(1);
     let columns = match maker.signature.grain() {
@@ -95,13 +111,32 @@ pub(super) fn measure(
     let mut outcome = leak::run(&binding, &field, SEED, deadline, progress)?;
     let faults = cross_check(vetting, &binding, &field, &mut outcome, deadline, progress)?;
     let answers = outcome.alone.slice(0, rows);
-    let report = summary(rows, &answers, &traces, outcome.tests);
+    let report = TestsReport {
+        declared_by: vetting.declaring().map(str::to_owned).collect(),
+        ..summary(rows, &answers, &traces, outcome.tests)
+    };
     Ok(Measured {
         report,
         outputs: outputs(vetting, &columns, &answers),
         leaks: outcome.leaks,
         faults,
     })
+}
+
+/// The fuel and memory of a few rows or units.
+fn sampled(vetting: &Vetting<'_>, maker: &Rows<'_>) -> Result<Vec<RowTrace>, ModelError> {
+    let lengths = match maker.signature.grain() {
+        Grain::Row => vec![1; SAMPLED],
+        Grain::Unit => lengths(SAMPLED),
+    };
+    let sample = maker.make(lengths.iter().sum(), SEED);
+    let tracer = Tracer::new(vetting.admitted, vetting.model.limits())?;
+    let mut start = 0;
+    let units = lengths.iter().map(|rows| {
+        start += rows;
+        start - rows..start
+    });
+    tracer.trace_units(&sample, units)
 }
 
 /// Rows of each synthetic unit.
@@ -123,7 +158,7 @@ fn concatenated(first: &[ArrayRef], second: &[ArrayRef]) -> Result<Vec<ArrayRef>
     let pairs = first.iter().zip(second);
     pairs
         .map(|(first, second)| {
-            arrow::compute::concat(&[first, second]).map_err(|_| ModelError::Runtime {
+            concat(&[first, second]).map_err(|_| ModelError::Runtime {
                 what: "synthetic columns that do not go together",
             })
         })
@@ -213,6 +248,7 @@ fn summary(
     let fuel = || traces.iter().map(|trace| trace.fuel);
     let pages = traces.iter().map(|trace| trace.memory_pages);
     TestsReport {
+        declared_by: Vec::new(),
         rows: rows as u64,
         failed_rows: (0..answers.len())
             .filter(|row| failed(answers, *row))

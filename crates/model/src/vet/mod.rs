@@ -22,14 +22,16 @@ mod report;
 mod rows;
 mod text;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::admit::Admitted;
 use crate::core::{CoreModule, Effects};
 use crate::error::{ModelError, quoted};
+use crate::evaluate::conform;
 use crate::runtime::Model;
 use crate::weave::called;
 pub use finding::{Aspect, Finding, Severity};
@@ -49,9 +51,14 @@ pub struct DatasetView {
     name: String,
     /// The field as models see it, and the column's role.
     columns: Vec<(Field, String)>,
+    /// Rows made from what its manifest declares, with columns of the same names and types.
+    sample: Option<RecordBatch>,
 }
 
 impl DatasetView {
+    /// Rows of a sample that suffice.
+    pub const SAMPLE_ROWS: u64 = 256;
+
     /// A dataset with these columns: name, Arrow type, role.
     pub fn new(
         name: impl Into<String>,
@@ -63,7 +70,38 @@ impl DatasetView {
             columns: columns
                 .map(|(name, ty, role)| (Field::new(name, ty, true), role))
                 .collect(),
+            sample: None,
         }
+    }
+
+    /// Adds rows made from what the dataset's manifest declares, never rows of the dataset. Vetting then takes half of its
+    /// synthetic values from them.
+    #[must_use]
+    pub fn with_sample(self, sample: RecordBatch) -> Self {
+        let sample = Some(sample);
+        Self { sample, ..self }
+    }
+
+    /// Whether a model can be run over the dataset.
+    pub fn fits(&self, model: &Model) -> bool {
+        model.bind(&self.schema()).is_ok()
+    }
+
+    /// The sample's values for each input of a model that fits, in the input's type.
+    fn values_for(&self, model: &Model) -> Option<Vec<Option<ArrayRef>>> {
+        let sample = self.sample.as_ref()?;
+        let binding = model.bind(&self.schema()).ok()?;
+        let bound = binding.columns().iter();
+        let values = bound.map(|bound| {
+            let column = sample.column_by_name(&bound.column)?;
+            let columns = conform(
+                std::slice::from_ref(bound),
+                &[Arc::clone(column)],
+                column.len(),
+            );
+            columns.ok()?.pop()
+        });
+        Some(values.collect())
     }
 
     fn schema(&self) -> Schema {
@@ -115,6 +153,15 @@ impl Vetting<'_> {
     /// As [`Vetting::report`].
     pub fn synthetic_rows(&self, rows: usize) -> Result<Vec<ArrayRef>, ModelError> {
         Ok(measure::rows(self, &self.analyse()?).make(rows, measure::SEED))
+    }
+
+    /// Datasets that synthetic values are taken from the manifests of.
+    fn declaring(&self) -> impl Iterator<Item = &str> {
+        let datasets = self.datasets.iter().filter(|dataset| {
+            let values = dataset.values_for(self.model).unwrap_or_default();
+            values.iter().any(Option::is_some)
+        });
+        datasets.map(|dataset| dataset.name.as_str())
     }
 
     fn analyse(&self) -> Result<Analysis, ModelError> {

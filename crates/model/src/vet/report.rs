@@ -196,6 +196,9 @@ pub struct ConstantsReport {
 pub struct TestsReport {
     /// Synthetic rows made.
     pub rows: u64,
+    /// Datasets from whose manifests half of their values are made.
+    #[serde(default)]
+    pub declared_by: Vec<String>,
     /// Rows of them with null in every output.
     pub failed_rows: u64,
     /// The most fuel that one row took, and the mean, in a fresh instance.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array,
+    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array,
     Int64Array, ListArray, StringArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow::buffer::OffsetBuffer;
+use arrow::compute::interleave;
 use arrow::datatypes::{Field, Schema};
 
 use super::constants::Figures;
@@ -56,6 +57,8 @@ pub(super) struct Rows<'a> {
     pub(super) limits: &'a Limits,
     pub(super) figures: &'a Figures,
     pub(super) uses: &'a [Uses],
+    /// For each input, values as manifests declare them; none where no manifest does.
+    pub(super) declared: Vec<Option<ArrayRef>>,
 }
 
 impl Rows<'_> {
@@ -65,7 +68,11 @@ impl Rows<'_> {
         inputs
             .map(|(position, input)| {
                 let mut prng = Prng::new(seed ^ (position as u64).wrapping_mul(0x9e37_79b9));
-                self.column(position, input, rows, &mut prng)
+                let column = self.column(position, input, rows, &mut prng);
+                match self.declared.get(position) {
+                    Some(Some(declared)) => mixed(&column, declared, &mut prng),
+                    _ => column,
+                }
             })
             .collect()
     }
@@ -149,6 +156,18 @@ impl Rows<'_> {
             }
         }
     }
+}
+
+/// Half of the values as they are, half taken from those that manifests declare.
+fn mixed(column: &ArrayRef, declared: &ArrayRef, prng: &mut Prng) -> ArrayRef {
+    let places: Vec<(usize, usize)> = (0..column.len())
+        .map(|row| match prng.below(2) {
+            0 if !declared.is_empty() => (1, prng.below(declared.len())),
+            _ => (0, row),
+        })
+        .collect();
+    interleave(&[column.as_ref(), declared.as_ref()], &places)
+        .unwrap_or_else(|_| Arc::clone(column))
 }
 
 /// A number before it is given a type.

@@ -134,9 +134,16 @@ impl Report {
     }
 
     fn write_tests(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let declared = match self.tests.declared_by.as_slice() {
+            [] => String::new(),
+            datasets => format!(
+                " (half of their values as declared by {})",
+                datasets.join(", ")
+            ),
+        };
         writeln!(
             f,
-            "\ntests on {} synthetic rows, {} of which fail",
+            "\ntests on {} synthetic rows{declared}, {} of which fail",
             self.tests.rows, self.tests.failed_rows
         )?;
         for test in &self.tests.tests {

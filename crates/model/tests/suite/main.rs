@@ -24,4 +24,5 @@ mod tiers;
 mod units;
 mod values;
 mod vetting;
+mod vetting_rows;
 mod zoo;

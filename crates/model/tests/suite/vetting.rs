@@ -16,7 +16,7 @@ pub(crate) fn report(bytes: &[u8]) -> Report {
     report_over(bytes, &[])
 }
 
-fn report_over(bytes: &[u8], datasets: &[DatasetView]) -> Report {
+pub(crate) fn report_over(bytes: &[u8], datasets: &[DatasetView]) -> Report {
     let received = receive(bytes, &Limits::default()).unwrap();
     let model = runtime().compile(&received.admitted).unwrap();
     let vetting = Vetting {

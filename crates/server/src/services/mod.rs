@@ -5,6 +5,7 @@ mod catalogue;
 mod dataset;
 mod identity;
 mod model;
+mod policy;
 mod release;
 mod run;
 
@@ -13,6 +14,7 @@ pub(crate) use catalogue::Catalogue;
 pub(crate) use dataset::Datasets;
 pub(crate) use identity::Identities;
 pub(crate) use model::Models;
+pub(crate) use policy::Policies;
 pub(crate) use release::Releases;
 pub(crate) use run::Runs;
 

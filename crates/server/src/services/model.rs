@@ -6,14 +6,16 @@ use chrono::{SecondsFormat, Utc};
 use tonic::{Request, Response, Status, Streaming};
 use weir_api::v1::model_service_server::ModelService;
 use weir_api::v1::submit_model_request::Part;
+use weir_api::v1::submit_model_response::Step;
 use weir_api::v1::{
     self, ApproveModelRequest, GetModelReportRequest, GetModelRequest, ListModelsRequest,
-    ListModelsResponse, ModelState, SubmitModelHeader, SubmitModelRequest,
+    ListModelsResponse, ModelState, Progress, SubmitModelHeader, SubmitModelRequest,
+    SubmitModelResponse,
 };
 use weir_audit::{Digest, Event};
 use weir_registry::{Approval, ModelRecord, Role};
 
-use super::{check_name, enter, refused};
+use super::{Answers, Sender, check_name, enter, refused, stream};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
@@ -23,15 +25,27 @@ pub(crate) struct Models(pub(crate) Arc<Domain>);
 
 #[tonic::async_trait]
 impl ModelService for Models {
+    type SubmitModelStream = Answers<SubmitModelResponse>;
+
     async fn submit_model(
         &self,
         request: Request<Streaming<SubmitModelRequest>>,
-    ) -> Result<Response<v1::Model>, Status> {
+    ) -> Result<Response<Self::SubmitModelStream>, Status> {
         let caller = enter(&self.0, &request, Call::SubmitModel).await?;
-        let submitted = submit(&self.0, &caller, request.into_inner()).await;
-        submitted
-            .map(Response::new)
-            .map_err(|fault| refused(Call::SubmitModel, fault))
+        let (domain, parts) = (Arc::clone(&self.0), request.into_inner());
+        let (sender, answers) = stream();
+        tokio::spawn(async move {
+            let steps = sender.clone();
+            let work = tokio::spawn(async move { submit(&domain, &caller, parts, steps).await });
+            let message = match work.await.unwrap_or_else(|_| Err(panicked())) {
+                Ok(model) => Ok(SubmitModelResponse {
+                    step: Some(Step::Submitted(model)),
+                }),
+                Err(fault) => Err(refused(Call::SubmitModel, fault)),
+            };
+            drop(sender.send(message).await);
+        });
+        Ok(Response::new(answers))
     }
 
     async fn get_model(
@@ -87,6 +101,7 @@ async fn submit(
     domain: &Arc<Domain>,
     caller: &Caller,
     mut parts: Streaming<SubmitModelRequest>,
+    steps: Sender<SubmitModelResponse>,
 ) -> Result<v1::Model, Fault> {
     let (name, bytes) = receive(&mut parts).await?;
     check_name("model", &name)?;
@@ -109,7 +124,15 @@ async fn submit(
         return Ok(to_proto(same));
     }
     let size_bytes = bytes.len() as u64;
-    let vetted = Vetted::of(domain, bytes).await?;
+    // Where the client has room for it; a slow client slows nothing.
+    let tell = move |stage: &str| {
+        let step = Step::Progress(Progress {
+            stage: stage.to_owned(),
+            ..Progress::default()
+        });
+        drop(steps.try_send(Ok(SubmitModelResponse { step: Some(step) })));
+    };
+    let vetted = Vetted::of(domain, bytes, tell).await?;
     let event = Event::ModelSubmitted {
         model: name.clone(),
         digest: vetted.submitted,

@@ -2,28 +2,23 @@
 //!
 //! Rows are synthetic or the author's own. Here, and nowhere else, is a failed row explained.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use weir_catalogue::{Manifest, Role};
-use weir_model::danger::{RowTrace, Tracer};
-use weir_model::{
-    DatasetView, Limits, Model, Received, Report, Runtime, Severity, VetLimits, Vetting,
-};
+use weir_model::danger::Tracer;
+use weir_model::{DatasetView, Grain, Limits, Report, Runtime, Severity, VetLimits, Vetting};
 
-use super::{data, local};
+use super::{data, explain, local};
 use crate::args::{CheckArgs, Format};
 use crate::commands::connect;
 use crate::error::CliError;
 use crate::output::print;
 use weir_client::v1::{SampleDatasetRequest, SampleFormat};
 
-/// Failed rows explained for each reason.
-const EXAMPLES_PER_REASON: usize = 2;
-/// Reasons told apart.
-const REASONS_MAX: usize = 12;
+/// Seed of what vetting takes from manifests: as the server's, so that the report is the same.
+const SEED: u64 = 0;
 
 /// Checks a model.
 pub(super) async fn check(identity: Option<&Path>, args: &CheckArgs) -> Result<(), CliError> {
@@ -49,30 +44,61 @@ pub(super) async fn check(identity: Option<&Path>, args: &CheckArgs) -> Result<(
     print(&format!("{}\n\n", received.admitted.signature()))?;
     print(&report.to_string())?;
     print(&format!("report     sha256:{}\n", Report::digest_of(&json)))?;
-    let (source, columns) = match (&args.data, &args.sample, args.manifest.first()) {
-        (Some(file), _, _) => ("of the file", data::read(file, &model, args.rows)?),
-        (None, Some(dataset), _) => {
-            let sample = sample(identity, dataset, args).await?;
-            (
-                "of the sample",
-                data::parquet(sample, dataset, &model, args.rows)?,
-            )
-        }
-        (None, None, Some(manifest)) => {
-            let rows = weir_catalogue::sample::draw(
-                &read_manifest(manifest)?,
-                args.rows as u64,
-                args.seed,
-            )?;
-            (
-                "made from the manifest",
-                data::bound(&rows, manifest, &model)?,
-            )
-        }
-        (None, None, None) => ("synthetic", vetting.synthetic_rows(args.rows)?),
+    let given = match (&args.data, &args.sample, args.manifest.first()) {
+        (Some(file), _, _) => Given {
+            source: "of the file",
+            rows: data::read(file, &model, args.rows)?,
+            file: file.clone(),
+            unit: None,
+        },
+        (None, Some(dataset), _) => sample(identity, dataset, args).await?,
+        (None, None, Some(manifest)) => made(manifest, args)?,
+        (None, None, None) => Given {
+            source: "synthetic",
+            rows: synthetic(&vetting, args.rows)?,
+            file: args.file.clone(),
+            unit: None,
+        },
     };
-    explain(source, &received, &model, &limits, &columns)?;
+    let columns = data::bound(&given.rows, &given.file, &model)?;
+    let unit = args.unit.as_deref().or(given.unit.as_deref());
+    let units = match model.signature().grain() {
+        Grain::Row => (0..given.rows.num_rows()).map(|row| row..row + 1).collect(),
+        Grain::Unit => data::units(&given.rows, unit, &given.file)?,
+    };
+    let traces = Tracer::new(&received.admitted, &limits)?.trace_units(&columns, units.clone())?;
+    explain::explain(given.source, &model, &columns, &units, &traces)?;
     verdict(&report)
+}
+
+/// Rows to run, and where they come from.
+struct Given {
+    source: &'static str,
+    rows: RecordBatch,
+    /// What they come from, for messages.
+    file: PathBuf,
+    /// The column that says which rows are of one unit, where that is known.
+    unit: Option<String>,
+}
+
+/// Rows made from a manifest.
+fn made(manifest: &Path, args: &CheckArgs) -> Result<Given, CliError> {
+    let read = read_manifest(manifest)?;
+    Ok(Given {
+        source: "made from the manifest",
+        rows: weir_catalogue::sample::draw(&read, args.rows as u64, args.seed)?,
+        file: manifest.to_owned(),
+        unit: Some(read.unit().name.clone()),
+    })
+}
+
+/// Rows made from the signature.
+fn synthetic(vetting: &Vetting<'_>, rows: usize) -> Result<RecordBatch, CliError> {
+    let schema = weir_model::danger::schema_of(vetting.admitted.signature());
+    let columns = vetting.synthetic_rows(rows)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)
+        .map_err(|error| CliError::Show(error.to_string()))
 }
 
 /// A sample of a dataset, as the server draws it from the manifest.
@@ -80,14 +106,25 @@ async fn sample(
     identity: Option<&Path>,
     dataset: &str,
     args: &CheckArgs,
-) -> Result<Vec<u8>, CliError> {
+) -> Result<Given, CliError> {
+    let client = connect(identity).await?;
+    let columns = client.dataset(dataset).await?.columns;
+    let unit = columns
+        .into_iter()
+        .find(|column| column.role == Role::Identifier.name());
     let request = SampleDatasetRequest {
         dataset: dataset.to_owned(),
         rows: args.rows as u64,
         seed: args.seed,
         format: SampleFormat::Parquet.into(),
     };
-    Ok(connect(identity).await?.sample_dataset(request).await?)
+    let bytes = client.sample_dataset(request).await?;
+    Ok(Given {
+        source: "of the sample",
+        rows: data::parquet(bytes, dataset, args.rows)?,
+        file: dataset.into(),
+        unit: unit.map(|column| column.name),
+    })
 }
 
 fn read_manifest(file: &Path) -> Result<Manifest, CliError> {
@@ -118,70 +155,8 @@ fn views(manifests: &[PathBuf]) -> Result<Vec<DatasetView>, CliError> {
                 let (ty, role) = (column.kind.data_type(), column.role.name().to_owned());
                 (column.name.clone(), ty, role)
             });
-            Ok(DatasetView::new(manifest.name(), columns))
+            let sample = weir_catalogue::sample::draw(&manifest, DatasetView::SAMPLE_ROWS, SEED)?;
+            Ok(DatasetView::new(manifest.name(), columns).with_sample(sample))
         })
         .collect()
-}
-
-/// Runs rows one by one and says of those that fail why, of each reason a few.
-fn explain(
-    source: &str,
-    received: &Received,
-    model: &Model,
-    limits: &Limits,
-    columns: &[ArrayRef],
-) -> Result<(), CliError> {
-    let rows = columns.first().map_or(0, |column| column.len());
-    let traces = Tracer::new(&received.admitted, limits)?.trace(columns, 0..rows)?;
-    let failed = traces
-        .iter()
-        .filter(|trace| trace.failure.is_some())
-        .count();
-    print(&format!(
-        "\n{rows} rows {source}: {} answered, {failed} failed\n",
-        rows - failed
-    ))?;
-    let mut reasons: BTreeMap<&str, Vec<(usize, &RowTrace)>> = BTreeMap::new();
-    for (row, trace) in traces.iter().enumerate() {
-        if let Some(failure) = &trace.failure {
-            reasons
-                .entry(&failure.reason)
-                .or_default()
-                .push((row, trace));
-        }
-    }
-    for (reason, rows) in reasons.iter().take(REASONS_MAX) {
-        print(&format!("\n  {} rows: {reason}\n", rows.len()))?;
-        for (row, trace) in rows.iter().take(EXAMPLES_PER_REASON) {
-            print(&example(model, columns, *row, trace)?)?;
-        }
-    }
-    Ok(())
-}
-
-/// One failed row: its inputs, its fuel, and the functions that were at work.
-fn example(
-    model: &Model,
-    columns: &[ArrayRef],
-    row: usize,
-    trace: &RowTrace,
-) -> Result<String, CliError> {
-    let show = |error: arrow::error::ArrowError| CliError::Show(error.to_string());
-    let options = FormatOptions::default().with_null("null");
-    let mut inputs = Vec::new();
-    for (input, column) in model.signature().inputs.iter().zip(columns) {
-        let formatter = ArrayFormatter::try_new(column, &options).map_err(show)?;
-        let value: String = formatter.value(row).to_string().chars().take(60).collect();
-        inputs.push(format!("{} = {value:?}", input.column).replace('"', ""));
-    }
-    let mut text = format!(
-        "    row {row}: {} ({} units of fuel)\n",
-        inputs.join(", "),
-        trace.fuel
-    );
-    let frames = trace.failure.iter().flat_map(|failure| &failure.frames);
-    for frame in frames {
-        text += &format!("      in {frame}\n");
-    }
-    Ok(text)
 }

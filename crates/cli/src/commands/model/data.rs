@@ -1,11 +1,12 @@
 //! Rows of one's own to try a model on: a CSV or Parquet file with a column for each input.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::{cast, concat_batches};
+use arrow::compute::{cast, concat_batches, partition};
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Format;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -16,8 +17,11 @@ use weir_model::{Model, Signature, danger};
 
 use crate::error::CliError;
 
-/// Reads at most `rows` rows, one array per input of the model.
-pub(super) fn read(file: &Path, model: &Model, rows: usize) -> Result<Vec<ArrayRef>, CliError> {
+/// Rows in a unit, one unit after the other, where nothing says which rows belong together.
+const UNIT_ROWS: [usize; 5] = [1, 2, 3, 4, 5];
+
+/// Reads at most `rows` rows with a column for each input of the model.
+pub(super) fn read(file: &Path, model: &Model, rows: usize) -> Result<RecordBatch, CliError> {
     let unreadable = |reason: String| CliError::File {
         file: file.to_owned(),
         reason,
@@ -25,29 +29,21 @@ pub(super) fn read(file: &Path, model: &Model, rows: usize) -> Result<Vec<ArrayR
     let parquet = file
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
-    let batch = match parquet {
+    match parquet {
         true => File::open(file)
             .map_err(|error| error.to_string())
             .and_then(|open| from_parquet(open, rows)),
         false => from_csv(file, model.signature(), rows),
     }
-    .map_err(unreadable)?;
-    bound(&batch, file, model)
+    .map_err(unreadable)
 }
 
 /// As [`read`], from the bytes of a Parquet file that `name` stands for in messages.
-pub(super) fn parquet(
-    bytes: Vec<u8>,
-    name: &str,
-    model: &Model,
-    rows: usize,
-) -> Result<Vec<ArrayRef>, CliError> {
-    let name = Path::new(name);
-    let batch = from_parquet(Bytes::from(bytes), rows).map_err(|reason| CliError::File {
-        file: name.to_owned(),
+pub(super) fn parquet(bytes: Vec<u8>, name: &str, rows: usize) -> Result<RecordBatch, CliError> {
+    from_parquet(Bytes::from(bytes), rows).map_err(|reason| CliError::File {
+        file: name.into(),
         reason,
-    })?;
-    bound(&batch, name, model)
+    })
 }
 
 /// The columns that the model reads, of its types.
@@ -66,6 +62,34 @@ pub(super) fn bound(
             })
         })
         .collect()
+}
+
+/// Which rows each unit has: those next to each other with the same value in a column, or a few at a time.
+pub(super) fn units(
+    batch: &RecordBatch,
+    column: Option<&str>,
+    file: &Path,
+) -> Result<Vec<Range<usize>>, CliError> {
+    let rows = batch.num_rows();
+    let Some(column) = column else {
+        let mut start = 0;
+        let lengths = UNIT_ROWS.iter().cycle().map(|length| {
+            start += length;
+            start - length..start.min(rows)
+        });
+        return Ok(lengths.take_while(|unit| !unit.is_empty()).collect());
+    };
+    let failed = |reason: String| CliError::File {
+        file: file.to_owned(),
+        reason,
+    };
+    let values = batch.column_by_name(column).ok_or_else(|| {
+        failed(format!(
+            "there is no column `{column}`, which names the units"
+        ))
+    })?;
+    let parts = partition(&[Arc::clone(values)]).map_err(|error| failed(error.to_string()))?;
+    Ok(parts.ranges())
 }
 
 fn from_parquet(source: impl ChunkReader + 'static, rows: usize) -> Result<RecordBatch, String> {

@@ -2,6 +2,7 @@
 
 mod check;
 mod data;
+mod explain;
 mod local;
 mod scaffold;
 
@@ -9,13 +10,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use weir_client::Client;
-use weir_client::v1::{Model, ModelState};
+use weir_client::v1::{Model, ModelState, Progress};
 use weir_model::Report;
 
 use super::connect;
 use crate::args::{Format, ModelCommand};
 use crate::error::CliError;
 use crate::output::{Listing, print};
+use crate::progress::Meter;
 
 pub(crate) async fn run(identity: Option<&Path>, command: ModelCommand) -> Result<(), CliError> {
     match command {
@@ -37,13 +39,17 @@ async fn remote(client: &Client, command: ModelCommand) -> Result<(), CliError> 
             output,
         } => {
             let name = name.unwrap_or_else(|| name_of(&file));
-            let model = match wit {
+            let mut meter = Meter::start();
+            let progress = |step: &Progress| meter.step(step);
+            let submitted = match wit {
                 Some(wit) => {
                     let module = local::read(&file, Some(&wit))?;
-                    client.submit_model(&name, module).await?
+                    client.submit_model_with(&name, module, progress).await
                 }
-                None => client.submit_model_file(&name, &file).await?,
+                None => client.submit_model_file(&name, &file, progress).await,
             };
+            meter.finish();
+            let model = submitted?;
             listing(std::slice::from_ref(&model)).print(output.format)?;
             if output.format == Format::Table && model.state() == ModelState::Submitted {
                 println!("Vetting says {}: weir model show {name}", model.verdict);

@@ -10,6 +10,7 @@ use super::dataset;
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
+use crate::policies::policy_in_force;
 
 pub(super) async fn get(
     domain: &Domain,
@@ -44,7 +45,8 @@ pub(super) async fn get(
     if matches!(caller.role, Role::Bureau | Role::Auditor) {
         return Ok(exact(head, &report, meta.created_unix_ms));
     }
-    let coarse = report.coarse(&manifest, meta.units, domain.policy.units_min());
+    let policy = policy_in_force(domain, std::slice::from_ref(&record.name)).await?;
+    let coarse = report.coarse(&manifest, meta.units, policy.units_min());
     Ok(rounded(head, coarse))
 }
 
