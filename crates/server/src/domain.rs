@@ -11,12 +11,14 @@ use weir_registry::{ModelRecord, Registry};
 use weir_vault::Vault;
 
 use crate::authority::Authority;
+use crate::computing::Computing;
 use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::policies::Policies;
 use crate::record::Record;
 use crate::snapshots;
+use crate::witnesses::Witnesses;
 
 /// Models kept compiled. Above it the cache is emptied: recompiling costs milliseconds.
 const MODELS_LOADED_MAX: usize = 64;
@@ -40,6 +42,7 @@ pub struct Domain {
     pub(crate) authority: Authority,
     pub(crate) log_key: String,
     pub(crate) runtime: Runtime,
+    pub(crate) computing: Computing,
     pub(crate) run_slots: Arc<Semaphore>,
     pub(crate) registration_slots: Arc<Semaphore>,
     pub(crate) vetting_slots: Arc<Semaphore>,
@@ -57,12 +60,13 @@ impl Domain {
         let authority = Authority::open(&folder)?;
         let log_key = LogKey::load(&folder.log_key())?;
         let verifier = log_key.verifier().to_string();
+        let witnesses = Witnesses::new(&config.log)?;
         let log = Log::open(&folder.log(), log_key)?;
         let vault = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
         let registry = Registry::open(&folder.registry()).await?;
         snapshots::discard_orphans(&vault, &registry).await?;
-        let record = Record::new(log);
+        let record = Record::new(log, witnesses);
         snapshots::complete(&vault, &registry, &record).await?;
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
         let runs = std::thread::available_parallelism().map_or(1, usize::from);
@@ -79,6 +83,7 @@ impl Domain {
                 &folder.model_cache(),
                 &cache_key,
             )?,
+            computing: Computing::start()?,
             run_slots: Arc::new(Semaphore::new(runs)),
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
             vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),

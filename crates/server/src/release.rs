@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use chrono::{SecondsFormat, Utc};
 use prost::Message;
-use tokio::runtime::Handle;
 use weir_api::v1::RunResult;
 use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
 use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
     ColumnRights, Declared, Depth, Limits, ModelSource, Plan, Query, Reading, RelationSource,
-    Sources, UnitSource,
+    Sources, Table, UnitSource,
 };
 use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 
@@ -73,21 +72,19 @@ async fn release(
     let policy = policies::policy_in_force(domain, &read.datasets()).await?;
     let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
 
-    // 4. Computed inside. Slots bound how many runs hold memory at once; the work is off the threads that serve.
+    // 4. Computed inside. Slots bound how many runs hold memory at once; the work has threads of its own.
     stage("waiting for a free slot");
     let slot = Arc::clone(&domain.run_slots)
         .acquire_owned()
         .await
         .map_err(|_| stopping())?;
     stage("computing inside the domain");
-    let handle = Handle::current();
-    let (plan, unreleased) = tokio::task::spawn_blocking(move || {
-        let unreleased = handle.block_on(plan.compute(Limits::default()));
+    let computation = async move {
+        let unreleased = plan.compute(Limits::default()).await;
         drop(slot);
         (plan, unreleased)
-    })
-    .await
-    .map_err(|_| panicked())?;
+    };
+    let (plan, unreleased) = domain.computing.run(computation).await?;
     let unreleased = unreleased?;
 
     // 5. Judged. The verdict can be read by nobody yet.
@@ -189,10 +186,10 @@ impl Read {
 }
 
 /// The records behind one relation of a query.
-struct Found {
-    dataset: DatasetRecord,
-    snapshot: String,
-    model: Option<ModelRecord>,
+pub(crate) struct Found {
+    pub(crate) dataset: DatasetRecord,
+    pub(crate) snapshot: String,
+    pub(crate) model: Option<ModelRecord>,
 }
 
 async fn sources(
@@ -221,7 +218,11 @@ async fn sources(
     Ok((sources, read.in_order()))
 }
 
-async fn find(domain: &Domain, reading: &Reading, pinned: &[String]) -> Result<Found, Fault> {
+pub(crate) async fn find(
+    domain: &Domain,
+    reading: &Reading,
+    pinned: &[String],
+) -> Result<Found, Fault> {
     let dataset = domain.registry.dataset(&reading.dataset).await?;
     let dataset = dataset.ok_or_else(|| dataset_unknown(&reading.dataset))?;
     let snapshot = snapshots::choose(&domain.registry, &dataset, pinned)
@@ -240,12 +241,18 @@ async fn find(domain: &Domain, reading: &Reading, pinned: &[String]) -> Result<F
 
 /// Checks the snapshot's files and compiles the model where that was not done yet.
 fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
-    let Found {
-        dataset,
-        snapshot,
-        model,
-    } = found;
-    let manifest = Manifest::from_toml(&dataset.manifest_toml, "the stored manifest")?;
+    let manifest = Manifest::from_toml(&found.dataset.manifest_toml, "the stored manifest")?;
+    let table = domain.vault.table(&found.snapshot)?;
+    relation(domain, found, &manifest, table)
+}
+
+/// What stands behind a relation whose rows are this table's.
+pub(crate) fn relation(
+    domain: &Domain,
+    found: Found,
+    manifest: &Manifest,
+    table: Table,
+) -> Result<RelationSource, Fault> {
     let units = manifest.units().iter().map(|unit| UnitSource {
         identifier: manifest.columns()[unit.column].name.clone(),
         population: unit.population.clone(),
@@ -259,7 +266,7 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         is_sensitive: column.role == Role::Sensitive,
         declared: declared(column),
     });
-    let model = match model {
+    let model = match found.model {
         Some(record) => Some(ModelSource {
             model: domain.compile(&record)?,
             name: record.name,
@@ -267,8 +274,8 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         None => None,
     };
     Ok(RelationSource {
-        table: domain.vault.table(&snapshot)?,
-        dataset: dataset.name,
+        table,
+        dataset: found.dataset.name,
         units: units.collect(),
         rights: rights.collect(),
         structural: manifest.structural().to_vec(),
@@ -280,10 +287,10 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
 fn declared(column: &Column) -> Declared {
     match &column.content {
         None => Declared::Nothing,
-        Some(Content::Bounds { .. }) => Declared::Bounds,
+        Some(Content::Bounds { .. }) => Declared::Bounds(column.values_between()),
         Some(Content::Domain(_)) => match column.domain_values() {
             Some(values) => Declared::Values(values),
-            None => Declared::Bounds,
+            None => Declared::Bounds(None),
         },
     }
 }
@@ -339,7 +346,10 @@ impl Recorder for ReleaseRecorder {
             table_digest: decision.table_digest.parse()?,
         };
         Ok(Recorded {
-            receipt: self.domain.record.append(self.caller.actor(), event)?,
+            receipt: self
+                .domain
+                .record
+                .append_witnessed(self.caller.actor(), event)?,
             datasets: self.read.names(),
             decision: decision.clone(),
         })
