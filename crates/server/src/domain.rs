@@ -18,6 +18,7 @@ use crate::folder::Folder;
 use crate::policies::Policies;
 use crate::record::Record;
 use crate::snapshots;
+use crate::witnesses::Witnesses;
 
 /// Models kept compiled. Above it the cache is emptied: recompiling costs milliseconds.
 const MODELS_LOADED_MAX: usize = 64;
@@ -59,12 +60,13 @@ impl Domain {
         let authority = Authority::open(&folder)?;
         let log_key = LogKey::load(&folder.log_key())?;
         let verifier = log_key.verifier().to_string();
+        let witnesses = Witnesses::new(&config.log)?;
         let log = Log::open(&folder.log(), log_key)?;
         let vault = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
         let registry = Registry::open(&folder.registry()).await?;
         snapshots::discard_orphans(&vault, &registry).await?;
-        let record = Record::new(log);
+        let record = Record::new(log, witnesses);
         snapshots::complete(&vault, &registry, &record).await?;
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
         let runs = std::thread::available_parallelism().map_or(1, usize::from);

@@ -346,7 +346,10 @@ impl Recorder for ReleaseRecorder {
             table_digest: decision.table_digest.parse()?,
         };
         Ok(Recorded {
-            receipt: self.domain.record.append(self.caller.actor(), event)?,
+            receipt: self
+                .domain
+                .record
+                .append_witnessed(self.caller.actor(), event)?,
             datasets: self.read.names(),
             decision: decision.clone(),
         })

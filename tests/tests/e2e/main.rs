@@ -18,3 +18,4 @@ mod rights;
 mod several_units;
 mod shared_data;
 mod snapshots;
+mod witnesses;

@@ -113,10 +113,6 @@ pub(crate) async fn replay(
         digest: policy.digest().parse()?,
     };
     domain.record.append_async(caller.actor(), event).await?;
-    let slot = Arc::clone(&domain.run_slots)
-        .acquire_owned()
-        .await
-        .map_err(|_| stopping())?;
     let runs = domain.registry.evidence_runs(limit).await?;
     let mut summary = ReplaySummary::default();
     for (done, run) in runs.iter().enumerate() {
@@ -128,13 +124,18 @@ pub(crate) async fn replay(
         if matches!(&scope, Scope::Dataset(name) if !reads(name)) {
             continue;
         }
+        // A slot for each release and not for all: runs must not wait for a long replay.
+        let slot = Arc::clone(&domain.run_slots)
+            .acquire_owned()
+            .await
+            .map_err(|_| stopping())?;
         let release = one(domain, &in_force, (&scope, &policy), evidence).await?;
+        drop(slot);
         add(&mut summary, &release);
         if is_told(&release) {
             tell(&steps, Step::Release(release)).await?;
         }
     }
-    drop(slot);
     Ok(summary)
 }
 
