@@ -131,6 +131,7 @@ pub(crate) fn compare(
             None => None,
         };
         println!("{rows} rows asked for, unit {unit}, {threads} threads");
+        refused(&table, unit).await?;
         for (name, keys, numbers) in QUERIES {
             let sql = format!("SELECT {keys}, {numbers} FROM lineitem GROUP BY {keys}");
             let summed = numbers.split(['(', ')']).nth(1).unwrap_or_default();
@@ -181,9 +182,49 @@ fn spread(values: &mut [f64]) -> String {
     format!("{median:.2} ({low:.2}–{high:.2})")
 }
 
+/// A key for each row: more groups than a run may make. Tells how soon that is refused, and the memory it took.
+async fn refused(table: &Arc<dyn TableProvider>, unit: &str) -> Result<()> {
+    let before_mib = measure::peak_mib()?;
+    let start = Instant::now();
+    let plan = planned(
+        "SELECT l_orderkey, l_linenumber, l_comment, COUNT(*) FROM lineitem GROUP BY 1, 2, 3"
+            .replace(
+                "l_orderkey",
+                if unit == "l_orderkey" {
+                    "l_partkey"
+                } else {
+                    "l_orderkey"
+                },
+            )
+            .as_str(),
+        table,
+        unit,
+    )?;
+    match plan.compute(Limits::default()).await {
+        Err(error) => println!(
+            "a key for each row: {} in {:.2} s, peak {:.0} MiB (before: {before_mib:.0})",
+            error.code(),
+            start.elapsed().as_secs_f64(),
+            measure::peak_mib()?
+        ),
+        Ok(_) => return Err("so many groups were made".into()),
+    }
+    Ok(())
+}
+
 /// A run from the snapshot to the released table; tells its time and cells.
 async fn checked(sql: &str, table: &Arc<dyn TableProvider>, unit: &str) -> Result<(f64, usize)> {
     let start = Instant::now();
+    let plan = planned(sql, table, unit)?;
+    let unreleased = plan.compute(Limits::default()).await?;
+    let cells = match weir_gate::judge(unreleased, &Policy::built_in_default())? {
+        Verdict::Release(judged) => judged.record().cells_released,
+        Verdict::Review(_) => return Err(GateError::Review.into()),
+    };
+    Ok((start.elapsed().as_secs_f64(), usize::try_from(cells)?))
+}
+
+fn planned(sql: &str, table: &Arc<dyn TableProvider>, unit: &str) -> Result<Plan> {
     let policy = Policy::built_in_default();
     let query = Query::parse(sql)?;
     let columns = table.schema();
@@ -210,13 +251,7 @@ async fn checked(sql: &str, table: &Arc<dyn TableProvider>, unit: &str) -> Resul
             model: None,
         }],
     };
-    let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
-    let unreleased = plan.compute(Limits::default()).await?;
-    let cells = match weir_gate::judge(unreleased, &policy)? {
-        Verdict::Release(judged) => judged.record().cells_released,
-        Verdict::Review(_) => return Err(GateError::Review.into()),
-    };
-    Ok((start.elapsed().as_secs_f64(), usize::try_from(cells)?))
+    Ok(Plan::new(&query, &sources, Depth::of(&policy))?)
 }
 
 async fn plainly(plain: &SessionContext, sql: &str) -> Result<(f64, usize)> {

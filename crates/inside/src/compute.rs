@@ -112,11 +112,17 @@ fn session(partitions: usize, limits: Limits) -> Result<SessionContext, DataFusi
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
         )
         .build_arc()?;
-    let config = SessionConfig::new()
+    let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_round_robin_repartition(false)
         .with_repartition_aggregations(false)
         .with_information_schema(false);
+    // A model's result is a record that is taken apart: pushed towards the rows, that would pull the model below the
+    // conditions of WHERE, and it would run for rows that nobody asked for.
+    config
+        .options_mut()
+        .optimizer
+        .enable_leaf_expression_pushdown = false;
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }
 

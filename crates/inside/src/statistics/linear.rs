@@ -168,6 +168,7 @@ pub(super) fn inverse(moments: &DMatrix<f64>) -> Option<DMatrix<f64>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
 
