@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cosignature::{Cosignature, WitnessVerifierKey};
 use crate::digest::Digest;
 use crate::error::AuditError;
 use crate::event::Event;
@@ -67,15 +68,29 @@ impl Certificate {
     /// # Errors
     /// Those of [`Receipt::verify`]; `AUDIT_RECEIPT_UNPROVEN` where the entry is about something else.
     pub fn verify(&self, key: &VerifierKey) -> Result<VerifiedEntry, AuditError> {
+        let (entry, _) = self.verify_witnessed(key, &[], 0)?;
+        Ok(entry)
+    }
+
+    /// As [`Certificate::verify`], and at least `required` of these witnesses have cosigned the checkpoint.
+    ///
+    /// # Errors
+    /// Those of [`Certificate::verify`] and of [`Receipt::verify_witnessed`].
+    pub fn verify_witnessed(
+        &self,
+        key: &VerifierKey,
+        witnesses: &[WitnessVerifierKey],
+        required: usize,
+    ) -> Result<(VerifiedEntry, Vec<Cosignature>), AuditError> {
         let unproven = |reason| AuditError::ReceiptUnproven { reason };
-        let entry = self.receipt.verify(key)?;
+        let (entry, cosignatures) = self.receipt.verify_witnessed(key, witnesses, required)?;
         let Event::SnapshotDestroyed { certificate, .. } = &entry.entry().event else {
             return Err(unproven("its entry is of another kind"));
         };
         if *certificate != Digest::of(self.certificate.as_bytes()) {
             return Err(unproven("its entry is about another certificate"));
         }
-        Ok(entry)
+        Ok((entry, cosignatures))
     }
 }
 

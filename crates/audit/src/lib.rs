@@ -9,20 +9,22 @@
 //! **What it is not for.** It decides nothing and authorises nobody: callers hand it finished facts, a clock reading
 //! included. It keeps no secret but its signing key: entries are for the auditor to read, so no raw data value may be
 //! put into one (events have digests, names and counts, and no field for a value). It does not defend against a holder
-//! of the signing key who shows two histories to two people; witnesses that cosign checkpoints do.
+//! of the signing key who shows two histories to two people; witnesses that cosign checkpoints ([`Witness`]) do.
 //!
 //! **Invariants.**
 //! - An entry is durable, and the checkpoint that covers it published, before its receipt exists.
 //! - A checkpoint is signed only after every tile and bundle it covers is durable; once its bytes have reached the disk
 //!   whole it is never abandoned for another (reopening completes it).
 //! - A byte of `tile/` that a checkpoint covers is never written again.
+//! - What witnesses have cosigned is part of the log, or the log does not open.
+//! - A witness writes down what it has seen before it answers.
 //! - A log has one writer: the second one is turned away.
 //! - An entry has one encoding: what does not serialise back to the same bytes is not an entry.
 //! - A [`VerifiedEntry`] and a [`Checkpoint`] exist only because a signature and a proof were checked.
 //! - This crate depends on no other crate of Weir.
 //!
-//! On disk a log is a directory: `checkpoint`, `tile/<level>/…`, `tile/entries/…` (servable as they are), `lock`, and
-//! while an append is under way `write.tmp` or `checkpoint.tmp`.
+//! On disk a log is a directory: `checkpoint`, `tile/<level>/…`, `tile/entries/…` (servable as they are), `cosigned`,
+//! `lock`, and while something is written `write.tmp`, `checkpoint.tmp` or `cosigned.tmp`.
 //!
 //! [tlog-tiles]: https://c2sp.org/tlog-tiles
 //! [tlog-checkpoint]: https://c2sp.org/tlog-checkpoint

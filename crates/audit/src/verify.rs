@@ -30,6 +30,8 @@ pub struct LogReport {
     pub root: RootHash,
     /// The signed checkpoint. Kept, it lets the next check notice a log that shrank or changed its past.
     pub checkpoint: String,
+    /// The same, as what it is.
+    pub signed: Checkpoint,
     /// Tiles and bundles beyond the checkpoint, the first [`STRAY_FILES_MAX`] of them: an append under way or
     /// interrupted, or a checkpoint that was put back to an older one.
     pub beyond_checkpoint: Vec<String>,
@@ -146,6 +148,7 @@ pub(crate) fn verify_files(
         entries: size,
         root: checkpoint.root(),
         checkpoint: checkpoint.note().to_owned(),
+        signed: checkpoint.clone(),
         beyond_checkpoint: stray.beyond_checkpoint,
         unexpected: stray.unexpected,
         cosigned: None,

@@ -468,6 +468,9 @@ pub(crate) struct CheckArgs {
 pub(crate) struct RunArgs {
     /// One SELECT with aggregates, over a dataset or a model of a dataset
     pub(crate) sql: String,
+    /// Do not run it: tell how many cells it can make and what share is likely to be withheld, from manifests alone
+    #[arg(long, conflicts_with_all = ["receipt", "run_id"])]
+    pub(crate) estimate: bool,
     /// Write the receipt to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) receipt: Option<PathBuf>,
@@ -500,10 +503,10 @@ pub(crate) enum ReleaseCommand {
 pub(crate) enum AuditCommand {
     /// Verify a whole log, byte by byte, or one receipt; needs no server
     #[command(
-        after_help = "Examples:\n  weir audit verify --log domain/log --key domain/log.vkey\n  weir audit verify --key domain/log.vkey run.json"
+        after_help = "Examples:\n  weir audit verify --log domain/log --key domain/log.vkey\n  weir audit verify --key domain/log.vkey run.json\n  weir audit verify --key log.vkey --witness w1.vkey --witness w2.vkey --witnesses-min 1 run.json"
     )]
     Verify {
-        /// A receipt, as written by `weir run --receipt`, or a certificate of destruction
+        /// A receipt, as written by `weir run --receipt`, a certificate of destruction, or a witness's evidence
         receipt: Option<PathBuf>,
         /// The log's folder
         #[arg(long, value_name = "DIR")]
@@ -514,6 +517,29 @@ pub(crate) enum AuditCommand {
         /// File with the log's public key [default: the identity's]
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
+        /// File with a witness's public key; may be given several times
+        #[arg(long, value_name = "FILE")]
+        witness: Vec<PathBuf>,
+        /// How many of these witnesses must have cosigned [default: all that are named]
+        #[arg(long, value_name = "N", requires = "witness")]
+        witnesses_min: Option<usize>,
+    },
+    /// Be a witness: cosign checkpoints of logs that only grow, so that nobody can be shown another history
+    #[command(
+        after_help = "Examples:\n  weir audit witness w1 --name witness.example/w1      # makes the folder and its key, once\n  weir audit witness w1 --log-key log.vkey --listen 10.0.0.5:7845"
+    )]
+    Witness {
+        /// Folder of the witness: its key and what it has seen
+        folder: PathBuf,
+        /// Make the folder, for a witness of this name (a URL without its scheme), and print its public key
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// File with the public key of a log to watch; may be given several times
+        #[arg(long, value_name = "FILE", required_unless_present = "name")]
+        log_key: Vec<PathBuf>,
+        /// Address and port to answer on
+        #[arg(long, default_value = "127.0.0.1:7845")]
+        listen: SocketAddr,
     },
     /// Print the server's newest signed checkpoint
     #[command(

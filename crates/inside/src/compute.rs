@@ -6,8 +6,9 @@ use std::time::Duration;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
@@ -17,12 +18,17 @@ use weir_gate::Unreleased;
 
 use crate::error::ComputeError;
 use crate::evidence::{OutOfOrder, TooManyGroups};
+use crate::in_order::in_order;
 use crate::split::Plan;
 use crate::yielding::yielding;
 
 /// Most groups a run may make before the gate looks at them. Above it a table is useless to everyone but an attacker,
 /// and the policy's own bound on released cells lies far below.
 pub const GROUPS_MAX: usize = 1_000_000;
+
+/// In how many parts a snapshot is read, each a run of whole units. The same on every machine, however many threads it has:
+/// the parts decide the order of additions.
+pub(crate) const PARTITIONS: usize = 4;
 
 /// Bounds of one run.
 #[derive(Debug, Clone, Copy)]
@@ -58,29 +64,24 @@ impl Plan {
 
     /// The running update where rows come in the order of units, and the exact table where they turn out not to.
     async fn in_order_or_not(&self, limits: Limits) -> Result<RecordBatch, ComputeError> {
-        match table(&self.below, limits).await {
+        match table(&self.below, self.partitions, limits).await {
             Err(ComputeError::Order) => {
                 let below = self.below_in_any_order().map_err(|_| ComputeError::Bug)?;
-                table(&below, limits).await
+                table(&below, 1, limits).await
             }
             done => done,
         }
     }
 }
 
-async fn table(below: &LogicalPlan, limits: Limits) -> Result<RecordBatch, ComputeError> {
-    let context = session(limits).map_err(|error| classify(&error))?;
-    let frame = context
-        .execute_logical_plan(below.clone())
+async fn table(
+    below: &LogicalPlan,
+    partitions: usize,
+    limits: Limits,
+) -> Result<RecordBatch, ComputeError> {
+    let mut stream = started(below, partitions, limits)
         .await
         .map_err(|error| classify(&error))?;
-    let task = Arc::new(frame.task_ctx());
-    let plan = frame
-        .create_physical_plan()
-        .await
-        .and_then(yielding)
-        .map_err(|error| classify(&error))?;
-    let mut stream = execute_stream(plan, task).map_err(|error| classify(&error))?;
     let schema = stream.schema();
     let (mut batches, mut groups) = (Vec::new(), 0_usize);
     while let Some(batch) = stream.next().await {
@@ -94,19 +95,35 @@ async fn table(below: &LogicalPlan, limits: Limits) -> Result<RecordBatch, Compu
     concat_batches(&schema, &batches).map_err(|_| ComputeError::Bug)
 }
 
-/// A session for one run. One partition: the order of additions, and with it the last bit of every float sum, is the
-/// same on every machine. No spilling: a temporary file would hold raw values in the clear.
-fn session(limits: Limits) -> Result<SessionContext, DataFusionError> {
+async fn started(
+    below: &LogicalPlan,
+    partitions: usize,
+    limits: Limits,
+) -> Result<SendableRecordBatchStream, DataFusionError> {
+    let context = session(partitions, limits)?;
+    let plan = context.state().create_physical_plan(below).await?;
+    execute_stream(yielding(in_order(plan)?)?, context.task_ctx())
+}
+
+/// A session for one run. No spilling: a temporary file would hold raw values in the clear.
+fn session(partitions: usize, limits: Limits) -> Result<SessionContext, DataFusionError> {
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes_max)))
+        .with_memory_pool(Arc::new(GreedyMemoryPool::new(limits.memory_bytes_max)))
         .with_disk_manager_builder(
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
         )
         .build_arc()?;
-    let config = SessionConfig::new()
-        .with_target_partitions(1)
+    let mut config = SessionConfig::new()
+        .with_target_partitions(partitions)
         .with_round_robin_repartition(false)
+        .with_repartition_aggregations(false)
         .with_information_schema(false);
+    // A model's result is a record that is taken apart: pushed towards the rows, that would pull the model below the
+    // conditions of WHERE, and it would run for rows that nobody asked for.
+    config
+        .options_mut()
+        .optimizer
+        .enable_leaf_expression_pushdown = false;
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }
 

@@ -138,6 +138,7 @@ impl ScalarUDFImpl for Histogram {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
 

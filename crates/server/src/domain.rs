@@ -11,6 +11,7 @@ use weir_registry::{ModelRecord, Registry};
 use weir_vault::Vault;
 
 use crate::authority::Authority;
+use crate::computing::Computing;
 use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
@@ -18,6 +19,7 @@ use crate::grants::Grants;
 use crate::policies::Policies;
 use crate::record::Record;
 use crate::snapshots;
+use crate::witnesses::Witnesses;
 
 /// Models kept compiled. Above it the cache is emptied: recompiling costs milliseconds.
 const MODELS_LOADED_MAX: usize = 64;
@@ -46,6 +48,7 @@ pub struct Domain {
     /// Held by whoever renews or revokes a certificate.
     pub(crate) identities: tokio::sync::Mutex<()>,
     pub(crate) runtime: Runtime,
+    pub(crate) computing: Computing,
     pub(crate) run_slots: Arc<Semaphore>,
     pub(crate) registration_slots: Arc<Semaphore>,
     pub(crate) vetting_slots: Arc<Semaphore>,
@@ -65,12 +68,13 @@ impl Domain {
         // Once more: one goes into the log, the other signs grants.
         let statement_key = LogKey::load(&folder.log_key())?;
         let log_verifier = log_key.verifier().clone();
+        let witnesses = Witnesses::new(&config.log)?;
         let log = Log::open(&folder.log(), log_key)?;
         let vault = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
         let registry = Registry::open(&folder.registry()).await?;
         snapshots::discard_orphans(&vault, &registry).await?;
-        let record = Record::new(log);
+        let record = Record::new(log, witnesses);
         snapshots::complete(&vault, &registry, &record).await?;
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
         let runs = std::thread::available_parallelism().map_or(1, usize::from);
@@ -91,6 +95,7 @@ impl Domain {
                 &folder.model_cache(),
                 &cache_key,
             )?,
+            computing: Computing::start()?,
             run_slots: Arc::new(Semaphore::new(runs)),
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
             vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),

@@ -42,7 +42,6 @@ pub(crate) struct Asked {
     pub(crate) is_post: bool,
     /// Without the query, and without the leading slash.
     pub(crate) path: String,
-    #[expect(dead_code, reason = "what is served so far is only read")]
     pub(crate) body: Bytes,
 }
 

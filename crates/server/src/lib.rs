@@ -16,8 +16,10 @@
 
 mod access;
 mod authority;
+mod computing;
 mod config;
 mod domain;
+mod estimate;
 mod fault;
 mod folder;
 mod grants;
@@ -34,6 +36,8 @@ mod snapshots;
 mod vault_settings;
 mod vetting;
 mod wait;
+mod witness_http;
+mod witnesses;
 
 pub use config::{Config, LISTEN_DEFAULT};
 pub use domain::Domain;
@@ -41,7 +45,8 @@ pub use fault::{Family, Fault};
 pub use folder::Folder;
 pub use http::HttpServing;
 pub use init::{FirstIdentity, InitOptions, init};
-pub use log_settings::LogConfig;
+pub use log_settings::{LogConfig, WitnessConfig};
 pub use serve::{Serving, serve};
 pub use vault_settings::{KeysConfig, StoreConfig, VaultConfig};
 pub use wait::Wait;
+pub use witness_http::serve_witness;

@@ -1,25 +1,66 @@
 //! The log, shared by everything that writes to it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::Utc;
 use weir_audit::{Actor, Entry, Event, Log, Receipt, SharedLog, Timestamp};
 
 use crate::fault::{Fault, panicked};
+use crate::witnesses::{WAIT, Witnesses, unavailable};
 
 /// The domain's log. Entries that come at once are made durable together, under one checkpoint.
 #[derive(Clone)]
-pub(crate) struct Record(Arc<SharedLog>);
+pub(crate) struct Record {
+    log: Arc<SharedLog>,
+    witnesses: Arc<Witnesses>,
+}
 
 impl Record {
-    pub(crate) fn new(log: Log) -> Self {
-        Self(Arc::new(SharedLog::new(log)))
+    pub(crate) fn new(log: Log, witnesses: Witnesses) -> Self {
+        Self {
+            log: Arc::new(SharedLog::new(log)),
+            witnesses: Arc::new(witnesses),
+        }
     }
 
     /// Appends an entry; when this returns it is durable. Blocks on the disk.
     pub(crate) fn append(&self, actor: Actor, event: Event) -> Result<Receipt, Fault> {
         let entry = Entry::new(Timestamp::from(Utc::now()), actor, event);
-        Ok(self.0.append(&entry)?)
+        let receipt = self.log.append(&entry)?;
+        self.witnesses.has_grown();
+        Ok(receipt)
+    }
+
+    /// Waits until as many witnesses as the settings require have seen an entry, which nobody may rely on before; the
+    /// receipt given back has their cosignatures. Blocks on them.
+    ///
+    /// Where they do not answer in time the entry stays, and what it is about does not happen: as after a crash.
+    pub(crate) fn wait_for_witnesses(&self, receipt: Receipt) -> Result<Receipt, Fault> {
+        if self.witnesses.required() == 0 {
+            return Ok(receipt);
+        }
+        let deadline = Instant::now() + WAIT;
+        loop {
+            // Taken before looking, so that what changes meanwhile ends the wait at once.
+            let seen = self.witnesses.changes();
+            if let Some(witnessed) = self.witnessed(receipt.index())? {
+                return Ok(witnessed);
+            }
+            if !self.witnesses.wait_for_change(seen, deadline) {
+                return Err(unavailable(self.witnesses.required()));
+            }
+        }
+    }
+
+    /// The receipt of an entry under what enough witnesses have cosigned.
+    fn witnessed(&self, index: u64) -> Result<Option<Receipt>, Fault> {
+        self.with(|log| match log.cosigned() {
+            Some(cosigned) if self.witnesses.are_enough(cosigned) => {
+                Ok(log.witnessed_receipt(index)?)
+            }
+            _ => Ok(None),
+        })
     }
 
     /// Appends an entry without blocking the thread that serves.
@@ -35,6 +76,10 @@ impl Record {
         &self,
         work: impl FnOnce(&mut Log) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.0.with(work)
+        self.log.with(work)
+    }
+
+    pub(crate) fn witnesses(&self) -> &Arc<Witnesses> {
+        &self.witnesses
     }
 }

@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use chrono::{SecondsFormat, Utc};
 use prost::Message;
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use weir_api::v1::RunResult;
 use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
 use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
     ColumnRights, Declared, Depth, Limits, ModelSource, Plan, Query, Reading, RelationSource,
-    Sources, UnitSource,
+    Sources, Table, UnitSource,
 };
 use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 
@@ -92,10 +90,9 @@ async fn release(
     let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
     lease.covers_columns(&plan.columns_read()?)?;
 
-    // 4. Computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work is off the threads
-    //    that serve.
+    // 4. Computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work has threads of its
+    //    own, and ends at its next pause where it is no longer waited for.
     lease.begin().await?;
-    let (going_on, dropped) = oneshot::channel::<()>();
     let work = async {
         stage("waiting for a free slot");
         let slot = Arc::clone(&domain.run_slots)
@@ -103,22 +100,15 @@ async fn release(
             .await
             .map_err(|_| stopping())?;
         stage("computing inside the domain");
-        let handle = Handle::current();
-        let computing = tokio::task::spawn_blocking(move || {
-            let unreleased = handle.block_on(async {
-                tokio::select! {
-                    biased;
-                    _ = dropped => Err(stopping()),
-                    computed = plan.compute(Limits::default()) => computed.map_err(Fault::from),
-                }
-            });
+        let computation = async move {
+            let unreleased = plan.compute(Limits::default()).await;
             drop(slot);
-            unreleased.map(|unreleased| (plan, unreleased))
-        });
-        computing.await.map_err(|_| panicked())?
+            (plan, unreleased)
+        };
+        domain.computing.run(computation).await
     };
     let (plan, unreleased) = lease.while_it_holds(work).await?;
-    drop(going_on);
+    let unreleased = unreleased?;
 
     // 5. Judged. The verdict can be read by nobody yet.
     stage("judging each cell at the gate");
@@ -128,6 +118,7 @@ async fn release(
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
     //    not delivered, which a retry with the same id computes and records again.
     stage("writing the decision to the log");
+    let snapshots = read.snapshots();
     let mut recorder = ReleaseRecorder {
         domain: Arc::clone(domain),
         caller: caller.clone(),
@@ -136,9 +127,15 @@ async fn release(
         read,
         lease,
     };
-    let (released, recorded) = tokio::task::spawn_blocking(move || judged.release(&mut recorder))
-        .await
-        .map_err(|_| panicked())??;
+    let (opened, read_from) = (Arc::clone(domain), snapshots.clone());
+    let (sealed, released) = tokio::task::spawn_blocking(move || {
+        let key = policies::evidence_key(&opened, &read_from)?;
+        let sealed = judged.sealed_evidence(&key);
+        Ok::<_, Fault>((sealed, judged.release(&mut recorder)?))
+    })
+    .await
+    .map_err(|_| panicked())??;
+    let (released, recorded) = released;
 
     // 7. Only the released table is left in reach; the rest of the query runs on it.
     stage("finishing outside");
@@ -152,7 +149,10 @@ async fn release(
         receipt_json: recorded.receipt.to_json()?,
     };
 
-    // 8. Kept for retries. If this fails the caller gets an error and asks again.
+    // 8. Kept: what it was judged on, sealed, for replays, and the answer, for retries. If this fails the caller gets an
+    //    error and asks again.
+    let of = (recorded.datasets.as_str(), snapshots.as_slice());
+    policies::keep_evidence(domain, &request.run, &policy, of, sealed).await?;
     store_answer(domain, caller, request, &recorded, &result).await?;
     Ok(result)
 }
@@ -205,6 +205,11 @@ impl Read {
         }
     }
 
+    fn snapshots(&self) -> Vec<String> {
+        let datasets = self.datasets.iter();
+        datasets.map(|read| read.snapshot.clone()).collect()
+    }
+
     fn names(&self) -> String {
         let names: Vec<&str> = self
             .datasets
@@ -216,10 +221,10 @@ impl Read {
 }
 
 /// The records behind one relation of a query.
-struct Found {
-    dataset: DatasetRecord,
-    snapshot: String,
-    model: Option<ModelRecord>,
+pub(crate) struct Found {
+    pub(crate) dataset: DatasetRecord,
+    pub(crate) snapshot: String,
+    pub(crate) model: Option<ModelRecord>,
 }
 
 /// The records behind every relation of a query. Nothing is opened.
@@ -252,7 +257,11 @@ async fn open_all(domain: &Arc<Domain>, all: Vec<Found>) -> Result<Sources, Faul
     })
 }
 
-async fn find(domain: &Domain, reading: &Reading, pinned: &[String]) -> Result<Found, Fault> {
+pub(crate) async fn find(
+    domain: &Domain,
+    reading: &Reading,
+    pinned: &[String],
+) -> Result<Found, Fault> {
     let dataset = domain.registry.dataset(&reading.dataset).await?;
     let dataset = dataset.ok_or_else(|| dataset_unknown(&reading.dataset))?;
     let snapshot = snapshots::choose(&domain.registry, &dataset, pinned)
@@ -271,12 +280,18 @@ async fn find(domain: &Domain, reading: &Reading, pinned: &[String]) -> Result<F
 
 /// Checks the snapshot's files and compiles the model where that was not done yet.
 fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
-    let Found {
-        dataset,
-        snapshot,
-        model,
-    } = found;
-    let manifest = Manifest::from_toml(&dataset.manifest_toml, "the stored manifest")?;
+    let manifest = Manifest::from_toml(&found.dataset.manifest_toml, "the stored manifest")?;
+    let table = domain.vault.table(&found.snapshot)?;
+    relation(domain, found, &manifest, table)
+}
+
+/// What stands behind a relation whose rows are this table's.
+pub(crate) fn relation(
+    domain: &Domain,
+    found: Found,
+    manifest: &Manifest,
+    table: Table,
+) -> Result<RelationSource, Fault> {
     let units = manifest.units().iter().map(|unit| UnitSource {
         identifier: manifest.columns()[unit.column].name.clone(),
         population: unit.population.clone(),
@@ -290,7 +305,7 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         is_sensitive: column.role == Role::Sensitive,
         declared: declared(column),
     });
-    let model = match model {
+    let model = match found.model {
         Some(record) => Some(ModelSource {
             model: domain.compile(&record)?,
             name: record.name,
@@ -298,8 +313,8 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         None => None,
     };
     Ok(RelationSource {
-        table: domain.vault.table(&snapshot)?,
-        dataset: dataset.name,
+        table,
+        dataset: found.dataset.name,
         units: units.collect(),
         rights: rights.collect(),
         structural: manifest.structural().to_vec(),
@@ -311,10 +326,10 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
 fn declared(column: &Column) -> Declared {
     match &column.content {
         None => Declared::Nothing,
-        Some(Content::Bounds { .. }) => Declared::Bounds,
+        Some(Content::Bounds { .. }) => Declared::Bounds(column.values_between()),
         Some(Content::Domain(_)) => match column.domain_values() {
             Some(values) => Declared::Values(values),
-            None => Declared::Bounds,
+            None => Declared::Bounds(None),
         },
     }
 }
@@ -371,10 +386,12 @@ impl Recorder for ReleaseRecorder {
             table_digest: decision.table_digest.parse()?,
         };
         Ok(Recorded {
-            // After a last look at the lease, while nobody can take it back.
-            receipt: self.lease.record_blocking(decision.cells_released, || {
-                self.domain.record.append(self.caller.actor(), event)
-            })?,
+            // Appended after a last look at the lease, while nobody can take it back.
+            receipt: self.domain.record.wait_for_witnesses(
+                self.lease.record_blocking(decision.cells_released, || {
+                    self.domain.record.append(self.caller.actor(), event)
+                })?,
+            )?,
             datasets: self.read.names(),
             decision: decision.clone(),
         })

@@ -29,6 +29,7 @@ use crate::log_http::serve_log;
 use crate::services::{
     Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases, Runs,
 };
+use crate::witnesses::Following;
 
 /// Largest message that is read, in bytes: a chunk of a model and its frame, or a manifest.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -52,6 +53,7 @@ pub struct Serving {
     task: JoinHandle<Result<(), tonic::transport::Error>>,
     domain: Arc<Domain>,
     log_http: Option<HttpServing>,
+    following: Option<Following>,
 }
 
 /// Serves a domain on the address of its settings; port 0 picks a free one.
@@ -83,6 +85,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         }
         None => None,
     };
+    let following = Following::start(&domain.record);
     let domain = Arc::new(domain);
     let (stop, stopped) = oneshot::channel();
     let router = router(&domain, tls).await?;
@@ -99,6 +102,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         task,
         domain,
         log_http,
+        following,
     })
 }
 
@@ -187,6 +191,9 @@ impl Serving {
             let _ = stop.send(());
         }
         let ended = (&mut self.task).await;
+        if let Some(following) = self.following.take() {
+            following.stop().await;
+        }
         self.domain.registry.close().await;
         match ended {
             Ok(Ok(())) => Ok(()),

@@ -20,3 +20,4 @@ mod rights;
 mod several_units;
 mod shared_data;
 mod snapshots;
+mod witnesses;

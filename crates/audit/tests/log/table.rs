@@ -328,6 +328,36 @@ fn rolled_back_far(victim: &Victim) -> AuditError {
     place.verify().unwrap_err()
 }
 
+/// What witnesses have cosigned.
+fn cosigned(victim: &Victim, rows: &mut Vec<Row>) {
+    let now = victim.place.open().checkpoint().clone();
+    let cosigned = |dir: &Path, note: &str| fs::write(dir.join("cosigned"), note).unwrap();
+    assert!(victim.outcome(|dir| cosigned(dir, now.note())).is_ok());
+    let altered = now.note().replacen("516", "515", 1);
+    let error = victim.outcome(|dir| cosigned(dir, &altered)).unwrap_err();
+    rows.push(refused("cosigned", "a digit is changed", &error));
+    let error = victim
+        .outcome(|dir| {
+            cosigned(dir, now.note());
+            put_back(&victim.older, dir, &["checkpoint"]);
+        })
+        .unwrap_err();
+    rows.push(refused(
+        "checkpoint",
+        "the one of the append before is put back, and witnesses have cosigned the newest",
+        &error,
+    ));
+    let fork = Place::with_key_of(&victim.place);
+    fork.create().append_all(&entries(1..301)).unwrap();
+    let other = fork.open().checkpoint().note().to_owned();
+    let error = victim.outcome(|dir| cosigned(dir, &other)).unwrap_err();
+    rows.push(refused(
+        "the whole folder",
+        "another history than witnesses have cosigned",
+        &error,
+    ));
+}
+
 /// Keys and receipts.
 fn papers(victim: &Victim, rows: &mut Vec<Row>) {
     let same_name = LogKey::generate("weir.example/traffic-bureau").unwrap();
@@ -418,7 +448,10 @@ fn table(rows: &[Row]) -> String {
         outcome,
     } in rows
     {
-        let file = if file.contains('.') || file.contains('/') || file == "checkpoint" {
+        let file = if file.contains('.')
+            || file.contains('/')
+            || ["checkpoint", "cosigned"].contains(&file.as_str())
+        {
             format!("`{}`", file.replace(", ", "`, `"))
         } else {
             file.clone()
@@ -440,6 +473,7 @@ fn the_table_of_tampering_is_what_the_page_says() {
     single_files(&victim, &mut rows);
     together(&victim, &mut rows);
     histories(&victim, &mut rows);
+    cosigned(&victim, &mut rows);
     papers(&victim, &mut rows);
     // Each file that is tampered with by itself is named, whatever was done to it.
     for row in rows

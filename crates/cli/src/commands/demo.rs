@@ -12,7 +12,7 @@ use weir_client::v1::{
 use weir_client::{Client, IdentityFolder, RunAnswer};
 use weir_server::{Domain, Folder, InitOptions, Serving};
 
-use super::audit::verify_whole;
+use super::audit::{Required, verify_whole};
 use super::domain::identity_folder;
 use super::identity::issue_folder;
 use super::model::state;
@@ -172,7 +172,7 @@ async fn story(folder: &Folder, administrator: &IdentityFolder) -> Result<(), Cl
         entry.origin(),
         entry.root()
     ));
-    verify_whole(&folder.log(), &key, None)
+    verify_whole(&folder.log(), &key, None, &Required::default())
 }
 
 async fn register(bureau: &Client, folder: &Folder) -> Result<(), CliError> {

@@ -71,7 +71,7 @@ pub(crate) async fn serve(domain: &Path) -> Result<(), CliError> {
 }
 
 /// Waits for Ctrl-C or a service manager's SIGTERM.
-async fn interrupted() {
+pub(crate) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

@@ -21,7 +21,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use weir_client::{Client, IdentityFolder};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, AuditCommand, Command};
 use crate::error::CliError;
 
 /// Runs one command.
@@ -50,7 +50,7 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
 pub(crate) fn start_logging(args: &Args) {
     let level = match args.command {
         _ if args.verbose => LevelFilter::DEBUG,
-        Command::Serve { .. } => LevelFilter::INFO,
+        Command::Serve { .. } | Command::Audit(AuditCommand::Witness { .. }) => LevelFilter::INFO,
         _ => LevelFilter::OFF,
     };
     let own = Targets::new()

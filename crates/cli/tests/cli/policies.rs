@@ -33,7 +33,7 @@ fn check_needs_no_server() {
     for line in [
         "Policy `strict` is valid, sha256:".to_owned(),
         format!("{strict}:4:12: warning: `cell.rows_min` can never bite: a cell of 20 units"),
-        "it only tightens: it is in force as soon as it is handed in".to_owned(),
+        "default.toml it only tightens\n".to_owned(),
         "cells of 10–19 units are withheld".to_owned(),
     ] {
         assert!(told.contains(&line), "`{line}` is missing from\n{told}");
@@ -143,6 +143,11 @@ fn a_policy_is_put_approved_and_shown() {
     let unknown = fails(li, &["policy", "show", "--effective", "nowhere"]);
     assert!(unknown.contains("[DATASET_UNKNOWN]"), "{unknown}");
 
+    let next = succeeds(li, &["policy", "check", &loose]);
+    assert!(
+        next.contains("it loosens something: handed in, it takes a second person"),
+        "{next}"
+    );
     let proposed = json(&succeeds(
         wang,
         &["policy", "put", &loose, "--format", "json"],

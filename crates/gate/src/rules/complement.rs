@@ -52,6 +52,11 @@ impl<'a> Complement<'a> {
         self.units(cell) >= self.units_min
     }
 
+    /// Whether the cell has units, and not enough of them.
+    pub(super) fn is_small(&self, cell: u32) -> bool {
+        self.units(cell) > 0 && !self.is_enough(cell)
+    }
+
     /// Whether so many units are enough.
     pub(super) fn suffices(&self, units: usize) -> bool {
         units as u64 >= self.units_min

@@ -1,9 +1,14 @@
 //! Margins that drop two keys and more, for cells that single keys leave open.
 //!
-//! Two ways to the same answer. Pair by pair: the other cells are grouped by the keys in which they differ from the cell;
-//! of these sets of keys the smallest ones decide, since whoever else is in their margins differs in just these keys.
-//! Margin by margin: level by level over the sets of keys all of whose subsets leave nobody outside. The first costs the
-//! square of the cells, the second the number of margins; the cheaper is taken, and a bound on both refuses the table.
+//! Sets of keys that cannot matter are left out first: where a region follows from the town, dropping the region and not
+//! the town changes nothing. Then there are two ways to the same answer.
+//! - Pair by pair: the other cells are grouped by the keys in which they differ from the cell. Of these sets of keys the
+//!   smallest ones decide, since whoever is in their margins differs in just these keys. It costs the open cells times the
+//!   small ones.
+//! - Margin by margin: level by level over the sets of keys all of whose subsets leave nobody outside. It costs the number
+//!   of margins.
+//!
+//! The first is tried, then the second; both are bounded, and the table is refused where neither comes to an end.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,11 +17,12 @@ use super::margins::Neighbours;
 use crate::error::GateError;
 
 /// Most pairs of cells that are compared.
-const PAIRS_MAX: usize = 1 << 26;
+const PAIRS_MAX: usize = 1 << 25;
 /// Most steps margin by margin; a step is one cell in one margin.
-const STEPS_MAX: usize = 1 << 28;
+const STEPS_MAX: usize = 1 << 23;
 
-/// A cell, and the keys of which each alone leaves nobody outside when it is dropped. Bits count the loose keys.
+/// A cell, and the keys of which each alone leaves nobody outside when it is dropped. Bits count the loose keys; keys that
+/// say the same are one.
 #[derive(Clone, Copy)]
 pub(super) struct Open {
     pub(super) cell: u32,
@@ -29,79 +35,143 @@ pub(super) struct Open {
 /// [`GateError::TooManyMargins`] where it would take too long to know.
 pub(super) fn judge_deep(
     of: &Neighbours<'_>,
-    loose: &[usize],
+    loose: &[Vec<usize>],
     complement: &mut Complement<'_>,
     open: Vec<Open>,
 ) -> Result<Vec<u32>, GateError> {
-    if open.len().saturating_mul(of.cells.len()) <= PAIRS_MAX {
-        let few = |open: &Open| has_few_by_pairs(of, loose, complement, *open);
-        Ok(open
-            .iter()
-            .copied()
-            .filter(few)
-            .map(|open| open.cell)
-            .collect())
-    } else {
-        by_levels(of, loose, complement, open, STEPS_MAX)
+    let open = that_matter(of, loose, open);
+    match by_pairs(of, loose, complement, &open, PAIRS_MAX) {
+        Some(few) => Ok(few),
+        None => by_levels(of, loose, complement, open, STEPS_MAX),
     }
 }
 
-/// Units that differ from a cell in the same keys.
-#[derive(Default)]
-struct Differing {
-    enough: bool,
-    names: HashSet<u32>,
+/// Takes from each cell the keys that cannot matter, and leaves out the cells that are settled then. A key that follows
+/// from another matters only where the other is dropped with it: who differs in it differs in the other.
+fn that_matter(of: &Neighbours<'_>, loose: &[Vec<usize>], mut open: Vec<Open>) -> Vec<Open> {
+    if open.is_empty() {
+        return open;
+    }
+    let groups = |keys: &[usize]| of.codes.runs(keys.iter().copied(), of.cells).len();
+    // Per key the keys that it follows from.
+    let mut causes = vec![0_u64; loose.len()];
+    for (cause, of_cause) in loose.iter().enumerate() {
+        let alone = groups(&of_cause[..1]);
+        for (key, of_key) in loose.iter().enumerate().filter(|(key, _)| *key != cause) {
+            if groups(&[of_cause[0], of_key[0]]) == alone {
+                causes[key] |= 1 << cause;
+            }
+        }
+    }
+    for open in &mut open {
+        loop {
+            let matters = |key: &usize| causes[*key] & !open.keys == 0;
+            let kept = (0..loose.len()).filter(|key| open.keys >> key & 1 == 1);
+            let kept = kept.filter(matters).fold(0, |keys, key| keys | 1 << key);
+            if kept == open.keys {
+                break;
+            }
+            open.keys = kept;
+        }
+    }
+    open.retain(|open| open.keys.count_ones() > 1);
+    open
 }
 
-fn has_few_by_pairs(
+/// Pair by pair; none where there are too many pairs.
+pub(super) fn by_pairs(
     of: &Neighbours<'_>,
-    loose: &[usize],
+    loose: &[Vec<usize>],
+    complement: &Complement<'_>,
+    open: &[Open],
+    mut pairs_left: usize,
+) -> Option<Vec<u32>> {
+    let cells = of.cells.iter().copied();
+    let small: Vec<u32> = cells.filter(|cell| complement.is_small(*cell)).collect();
+    let mut few = Vec::new();
+    for open in open {
+        pairs_left = pairs_left.checked_sub(small.len())?;
+        // Few can be outside only where all that are outside are small.
+        let suspects = few_by_small_cells(of, loose, complement, *open, &small);
+        if suspects.is_empty() {
+            continue;
+        }
+        pairs_left = pairs_left.checked_sub(of.cells.len())?;
+        if !are_settled(of, loose, complement, *open, suspects) {
+            few.push(open.cell);
+        }
+    }
+    Some(few)
+}
+
+/// The sets of keys in which small cells differ from this one, as far as they have too few units together.
+fn few_by_small_cells(
+    of: &Neighbours<'_>,
+    loose: &[Vec<usize>],
     complement: &Complement<'_>,
     open: Open,
+    small: &[u32],
+) -> Vec<u64> {
+    let mut by_keys: HashMap<u64, HashSet<u32>> = HashMap::new();
+    for other in small.iter().copied().filter(|other| *other != open.cell) {
+        // A difference in another key is settled: dropping that key alone leaves enough outside.
+        if let Some(keys) = difference(of, loose, open, other) {
+            let names = by_keys.entry(keys).or_default();
+            if !complement.suffices(names.len()) {
+                names.extend(complement.names(other));
+            }
+        }
+    }
+    by_keys.retain(|_, names| !complement.suffices(names.len()));
+    by_keys.into_keys().collect()
+}
+
+/// Whether each of these sets of keys is settled: a cell with enough units differs in just these keys, or some cell in
+/// fewer of them.
+fn are_settled(
+    of: &Neighbours<'_>,
+    loose: &[Vec<usize>],
+    complement: &Complement<'_>,
+    open: Open,
+    mut suspects: Vec<u64>,
 ) -> bool {
-    let mut by_keys: HashMap<u64, Differing> = HashMap::new();
     for other in of.cells.iter().copied() {
         if other == open.cell || complement.units(other) == 0 {
             continue;
         }
-        // A difference in another key is settled: dropping that key alone leaves enough outside.
-        let Some(keys) = difference(of, loose, open, other) else {
-            continue;
-        };
-        let differing = by_keys.entry(keys).or_default();
-        differing.enough |= complement.is_enough(other);
-        if !differing.enough {
-            differing.names.extend(complement.names(other));
-            differing.enough = complement.suffices(differing.names.len());
+        if let Some(keys) = difference(of, loose, open, other) {
+            let enough = complement.is_enough(other);
+            let settles = |of: u64| (of == keys && enough) || (of != keys && keys & !of == 0);
+            suspects.retain(|suspect| !settles(*suspect));
+            if suspects.is_empty() {
+                return true;
+            }
         }
     }
-    let is_smallest = |keys: u64| by_keys.keys().all(|of| *of == keys || of & keys != *of);
-    by_keys
-        .iter()
-        .any(|(keys, differing)| !differing.enough && is_smallest(*keys))
+    false
 }
 
 /// The open keys in which two cells differ; none where they differ in another.
-fn difference(of: &Neighbours<'_>, loose: &[usize], open: Open, other: u32) -> Option<u64> {
+fn difference(of: &Neighbours<'_>, loose: &[Vec<usize>], open: Open, other: u32) -> Option<u64> {
     let differ =
         |key: usize| of.codes.at(key, open.cell as usize) != of.codes.at(key, other as usize);
-    let mut keys = 0;
-    for (bit, key) in loose.iter().enumerate() {
-        if differ(*key) {
-            keys |= 1 << bit;
-            if keys & !open.keys != 0 {
+    let mut differing = 0;
+    for (bit, keys) in loose.iter().enumerate() {
+        if differ(keys[0]) {
+            differing |= 1 << bit;
+            if differing & !open.keys != 0 {
                 return None;
             }
         }
     }
-    let fixed = of.keys.iter().filter(|key| !loose.contains(key));
-    (!fixed.into_iter().any(|key| differ(*key))).then_some(keys)
+    let mut fixed = of.keys.iter().filter(|key| of.shape.keys[**key].fixed);
+    (!fixed.any(|key| differ(*key))).then_some(differing)
 }
 
 /// Level by level: `nobody` has for each cell the sets of so many keys that leave nobody outside.
-fn by_levels(
+pub(super) fn by_levels(
     of: &Neighbours<'_>,
-    loose: &[usize],
+    loose: &[Vec<usize>],
     complement: &mut Complement<'_>,
     open: Vec<Open>,
     mut steps_left: usize,
@@ -116,20 +186,24 @@ fn by_levels(
     while !nobody.is_empty() {
         let mut asked: HashMap<u64, HashSet<u32>> = HashMap::new();
         for (cell, smaller) in &nobody {
-            for keys in next_level(smaller) {
+            let larger = next_level(smaller);
+            let cost = smaller.len().saturating_add(larger.len());
+            steps_left = steps_left
+                .checked_sub(cost)
+                .ok_or(GateError::TooManyMargins)?;
+            for keys in larger {
                 asked.entry(keys).or_default().insert(*cell);
             }
         }
         nobody.clear();
         for (keys, cells) in asked {
-            let cost = of.cells.len().saturating_add(cells.len());
             steps_left = steps_left
-                .checked_sub(cost)
+                .checked_sub(of.cells.len())
                 .ok_or(GateError::TooManyMargins)?;
             let bits = loose.iter().enumerate();
             let dropped: Vec<usize> = bits
                 .filter(|(bit, _)| keys >> bit & 1 == 1)
-                .map(|(_, key)| *key)
+                .flat_map(|(_, keys)| keys.iter().copied())
                 .collect();
             for margin in of.codes.runs(of.without(&dropped), of.cells).iter() {
                 let asked = |cell| cells.contains(&cell);

@@ -199,6 +199,42 @@ async fn a_tightening_overtakes_what_waits() {
 }
 
 #[tokio::test]
+async fn of_many_at_once_one_is_open_and_the_tightest_holds() {
+    let (_guard, folder) = made("1h").await;
+    let domain = Arc::new(open(&folder).await);
+    let texts = (4..=9).map(|units| format!("name = \"loose\"\ncell.units_min = {units}"));
+    let tight = (11..=16).map(|units| format!("name = \"tight\"\ncell.units_min = {units}"));
+    let mut work = tokio::task::JoinSet::new();
+    for (number, text) in texts.chain(tight).enumerate() {
+        let domain = Arc::clone(&domain);
+        work.spawn(async move {
+            let by = person(&format!("p{number}"));
+            let put = put(&domain, &by, (&text, "p"), "").await;
+            put.map(|put| put.change.state).map_err(|fault| fault.code)
+        });
+    }
+    for outcome in work.join_all().await {
+        assert!(
+            matches!(
+                outcome,
+                Ok(ChangeState::Proposed | ChangeState::InForce) | Err("POLICY_CHANGE_OPEN")
+            ),
+            "{outcome:?}"
+        );
+    }
+    assert!(
+        units_min(&domain).await >= 11,
+        "each of the tight ones was in force, or came too late to tighten"
+    );
+    let open = domain.registry.policy_changes(true, 100).await.unwrap();
+    assert!(open.len() <= 1, "{open:?}");
+    let in_force = domain.policies.now();
+    let record = &in_force.records(&[])[0];
+    assert_eq!(record.digest, in_force.policy(&Scope::Domain).digest());
+    assert_eq!(copy(&folder), record.text);
+}
+
+#[tokio::test]
 async fn a_stop_between_registry_and_copy_is_no_edit() {
     let (_guard, folder) = made("0s").await;
     let domain = open(&folder).await;

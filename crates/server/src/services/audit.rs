@@ -25,7 +25,7 @@ impl AuditService for Audit {
         enter(&self.0, &request, Call::GetCheckpoint).await?;
         let record = self.0.record.clone();
         let checkpoint = tokio::task::spawn_blocking(move || {
-            record.with(|log| Ok(log.checkpoint().note().to_owned()))
+            record.with(|log| Ok(log.published().note().to_owned()))
         })
         .await
         .map_err(|_| panicked())??;
@@ -46,7 +46,7 @@ impl AuditService for Audit {
             record.with(|log| {
                 Ok::<_, Fault>(GetConsistencyProofResponse {
                     hashes: log.consistency(from_size)?.to_base64(),
-                    checkpoint: log.checkpoint().note().to_owned(),
+                    checkpoint: log.published().note().to_owned(),
                 })
             })
         })
@@ -64,7 +64,14 @@ impl AuditService for Audit {
         let index = request.get_ref().index;
         let record = self.0.record.clone();
         let receipt_json = tokio::task::spawn_blocking(move || {
-            record.with(|log| Ok::<_, Fault>(log.receipt(index)?.to_json()?))
+            record.with(|log| {
+                // Under what witnesses have seen, where that covers it: such a receipt says more.
+                let receipt = match log.witnessed_receipt(index)? {
+                    Some(receipt) => receipt,
+                    None => log.receipt(index)?,
+                };
+                Ok::<_, Fault>(receipt.to_json()?)
+            })
         })
         .await
         .map_err(|_| panicked())?

@@ -4,13 +4,16 @@ use std::path::Path;
 
 use serde_json::json;
 use weir_client::v1;
-use weir_policy::{Checked, Comparison, Finding, Layers, Policy};
+use weir_policy::{Checked, Comparison, Finding, Policy};
 
 use super::optional;
 use crate::args::{CheckPolicyArgs, Format};
 use crate::commands::{connect, read_text};
 use crate::error::CliError;
 use crate::output::Listing;
+
+/// What the policy in force is called by.
+const IN_FORCE: &str = "the policy in force";
 
 pub(super) async fn run(identity: Option<&Path>, args: &CheckPolicyArgs) -> Result<(), CliError> {
     let checked = read(&args.file, args.dataset.is_some())?;
@@ -65,20 +68,20 @@ async fn before(
             .iter()
             .find(|layer| layer.dataset == dataset)
     };
-    let domain = Policy::from_toml(&text_of(layer("")), "the policy in force")?;
+    let domain = Policy::from_toml(&text_of(layer("")), IN_FORCE)?;
     Ok(Some(match &args.dataset {
         None => Before {
             policy: domain,
-            named: "the policy in force".to_owned(),
+            named: IN_FORCE.to_owned(),
             below: None,
         },
         Some(dataset) => Before {
             policy: match layer(dataset) {
-                Some(own) => Policy::layer_from_toml(&own.text, "the policy in force")?,
+                Some(own) => Policy::layer_from_toml(&own.text, IN_FORCE)?,
                 None => Policy::silent(),
             },
-            named: format!("the policy in force of dataset {dataset}"),
-            below: Some(Layers::new(domain).policy().clone()),
+            named: format!("{IN_FORCE} of dataset {dataset}"),
+            below: Some(domain),
         },
     }))
 }
@@ -103,11 +106,11 @@ fn for_people(
         println!("It asks for the same as {named}");
         return Ok(());
     }
-    let outcome = match comparison.loosens() {
-        true => "loosens something: it takes two people and waits",
-        false => "only tightens: it is in force as soon as it is handed in",
+    let moved = match comparison.loosens() {
+        true => "it loosens something",
+        false => "it only tightens",
     };
-    println!("Against {named} it {outcome}");
+    println!("Against {named} {moved}{}", next_step(comparison, named));
     let head = Listing::new(&["key", "before", "after", "direction", "effect"]);
     let listing = comparison.moved().fold(head, |listing, key| {
         listing.row(vec![
@@ -119,6 +122,15 @@ fn for_people(
         ])
     });
     listing.print(Format::Table)
+}
+
+/// What handing it in would do; known only of the policy in force.
+fn next_step(comparison: &Comparison, named: &str) -> &'static str {
+    match (named.starts_with(IN_FORCE), comparison.loosens()) {
+        (false, _) => "",
+        (true, true) => ": handed in, it takes a second person and waits",
+        (true, false) => ": handed in, it is in force at once",
+    }
 }
 
 /// Findings and moved keys in one listing, for programs.

@@ -130,7 +130,7 @@ pub(crate) fn new_vault(folder: &Path) -> Result<(Vault, std::path::PathBuf)> {
 }
 
 /// Largest resident memory of this process so far, as Linux counts it.
-fn peak_mib() -> Result<f64> {
+pub(crate) fn peak_mib() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
