@@ -116,6 +116,26 @@ pub(crate) enum IdentityCommand {
         after_help = "Example:\n  weir identity issue --role operator --organisation \"Acme Insurance\" --person li --out li"
     )]
     Issue(IssueArgs),
+    /// Let in somebody whose certificate another authority issued (bureau only); see `client_authorities`
+    #[command(
+        after_help = "Example:\n  weir identity enrol li.pem --role operator --organisation \"Acme Insurance\" --person li"
+    )]
+    Enrol {
+        /// Their certificate, PEM
+        certificate: PathBuf,
+        /// What the person is to the domain
+        #[arg(long)]
+        role: Role,
+        /// Where the person works
+        #[arg(long)]
+        organisation: String,
+        /// Who it is
+        #[arg(long)]
+        person: String,
+        /// Days until the domain no longer accepts it, at most 397
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+    },
     /// Have a new key certified for yourself, before your certificate expires
     #[command(after_help = "Example:\n  weir --identity li identity renew")]
     Renew {

@@ -448,6 +448,52 @@ async fn a_certificate_is_renewed_with_the_same_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_authority_connects_and_the_registry_decides() {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    let authority_key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_pem = params.self_signed(&authority_key).unwrap().pem();
+    let issuer = Issuer::from_ca_cert_pem(&authority_pem, authority_key).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(Vec::new()).unwrap();
+    let certificate_pem = params.signed_by(&key, &issuer).unwrap().pem();
+
+    let domain = TestDomain::start_with(|folder| {
+        let file = folder.root().join("other.pem");
+        std::fs::write(&file, authority_pem).unwrap();
+        let settings = std::fs::read_to_string(folder.config()).unwrap();
+        let named = format!("client_authorities = [{file:?}]\n{settings}");
+        std::fs::write(folder.config(), named).unwrap();
+    })
+    .await;
+    let folder = IdentityFolder {
+        certificate_pem: certificate_pem.clone(),
+        key_pem: key.serialize_pem(),
+        ..domain.administrator.clone()
+    };
+    let client = Client::connect(&folder).await.unwrap();
+    assert_eq!(
+        client.who_am_i().await.unwrap_err().code(),
+        "IDENTITY_UNKNOWN"
+    );
+    let request = weir_client::v1::IssueIdentityRequest {
+        signing_request_pem: certificate_pem,
+        role: Role::Auditor.into(),
+        organisation: "Audit Office".to_owned(),
+        person: "qian".to_owned(),
+        valid_days: 1,
+    };
+    domain.bureau.issue_identity(request.clone()).await.unwrap();
+    assert_eq!(client.who_am_i().await.unwrap().person, "qian");
+    let twice = domain.bureau.issue_identity(request.clone()).await;
+    assert_eq!(twice.unwrap_err().code(), "CERTIFICATE_KNOWN");
+    let plain = TestDomain::start().await;
+    let foreign = plain.bureau.issue_identity(request).await;
+    assert_eq!(foreign.unwrap_err().code(), "CERTIFICATE_FOREIGN");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_partner_gets_a_part_and_never_more() {
     let domain = with_people().await;
     let lead = domain.client(Role::Operator, "Lead").await;

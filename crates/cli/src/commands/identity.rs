@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use weir_client::{IdentityFolder, NewKey, v1};
 
-use super::{connect, load_identity};
+use super::{connect, load_identity, read_text};
 use crate::args::{IdentityCommand, IssueArgs, Role};
 use crate::error::CliError;
 use crate::output::Listing;
@@ -13,6 +13,27 @@ use crate::output::Listing;
 pub(crate) async fn run(identity: Option<&Path>, command: IdentityCommand) -> Result<(), CliError> {
     match command {
         IdentityCommand::Issue(args) => issue(identity, &args).await,
+        IdentityCommand::Enrol {
+            certificate,
+            role,
+            organisation,
+            person,
+            days,
+        } => {
+            let request = v1::IssueIdentityRequest {
+                signing_request_pem: read_text(&certificate)?,
+                role: v1::Role::from(role).into(),
+                organisation,
+                person,
+                valid_days: days,
+            };
+            let enrolled = connect(identity).await?.issue_identity(request).await?;
+            println!(
+                "{} is let in until {}",
+                enrolled.fingerprint, enrolled.not_after
+            );
+            Ok(())
+        }
         IdentityCommand::Renew { days, out } => renew(identity, days, out).await,
         IdentityCommand::Revoke {
             fingerprint,

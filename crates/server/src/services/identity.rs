@@ -15,10 +15,15 @@ use weir_registry::{IdentityEnd, IdentityRecord, Role};
 
 use super::{enter, refused};
 use crate::access::{self, Call, Caller};
-use crate::authority::{NAME_CHARS_MAX, Subject, VALID_DAYS_DEFAULT, VALID_DAYS_MAX};
+use crate::authority::{
+    Authority, Issued, NAME_CHARS_MAX, Subject, VALID_DAYS_DEFAULT, VALID_DAYS_MAX,
+};
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
 use crate::grants::check_reason;
+
+/// How a certificate in PEM begins, unlike a signing request.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 pub(crate) struct Identities(pub(crate) Arc<Domain>);
 
@@ -105,10 +110,11 @@ async fn issue(
         organisation: &request.organisation,
         person: &request.person,
     };
-    let issued =
-        domain
-            .authority
-            .person(&request.signing_request_pem, &subject, valid_days, now)?;
+    let pem = &request.signing_request_pem;
+    let issued = match pem.contains(CERTIFICATE) {
+        true => foreign(domain, pem, valid_days, now).await?,
+        false => domain.authority.person(pem, &subject, valid_days, now)?,
+    };
     // Logged before it works: the certificate is of no use until the registry knows it.
     let event = Event::IdentityIssued {
         fingerprint: issued.fingerprint,
@@ -134,6 +140,31 @@ async fn issue(
         fingerprint: identity.fingerprint,
         not_after: identity.not_after,
     })
+}
+
+/// A certificate of an authority that the settings name. Its fingerprint must be new: a certificate speaks for one person.
+async fn foreign(
+    domain: &Domain,
+    pem: &str,
+    valid_days: u32,
+    now: DateTime<Utc>,
+) -> Result<Issued, Fault> {
+    if domain.config.client_authorities.is_empty() {
+        return Err(Fault::policy(
+            "CERTIFICATE_FOREIGN",
+            "this domain lets in certificates of its own authority alone. Name another in `client_authorities` of \
+             domain.toml, or send a signing request",
+        ));
+    }
+    let issued = Authority::foreign(pem, valid_days, now)?;
+    let fingerprint = issued.fingerprint.to_string();
+    match domain.registry.identity(&fingerprint).await? {
+        None => Ok(issued),
+        Some(_) => Err(Fault::caller(
+            "CERTIFICATE_KNOWN",
+            "this certificate is in the registry already, and speaks for whom it spoke. Have the person get another one",
+        )),
+    }
 }
 
 fn valid_days(asked: u32) -> Result<u32, Fault> {
