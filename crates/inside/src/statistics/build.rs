@@ -12,7 +12,7 @@ use weir_gate::{Fit, Quantiles, Statistic};
 use super::significant::significant;
 use super::{
     Arguments, Kind, LINEAR, LOGISTIC, REGRESSORS_MAX, ROWS, Source, StatisticColumn, Statistics,
-    column_name, computed_name, literal, position, quantile,
+    column_name, computed_name, literal, mark, position, quantile,
 };
 use crate::evidence::Depth;
 use crate::grouping::Grouping;
@@ -129,6 +129,7 @@ impl Builder<'_> {
         if of.nullable(self.input)? {
             let label = format!("count({})", of.human_display());
             let evidence = position(&mut self.made.arguments.counts, of.clone().is_not_null());
+            mark(&mut self.made.arguments.named.0, evidence)?;
             let evidence = Some(evidence);
             self.computed(count(of.clone()), Statistic::Rows { evidence }, label)
         } else {
@@ -159,7 +160,10 @@ impl Builder<'_> {
     }
 
     fn sum(&mut self, of: &Expr) -> Result<Expr> {
-        self.contributions(of);
+        let summed = self.contributions(of);
+        if of.nullable(self.input)? {
+            mark(&mut self.made.arguments.named.1, summed)?;
+        }
         let label = format!("sum({})", of.human_display());
         self.computed(sum(of.clone()), Statistic::Sum, label)
     }
