@@ -420,6 +420,9 @@ pub(crate) struct CheckArgs {
 pub(crate) struct RunArgs {
     /// One SELECT with aggregates, over a dataset or a model of a dataset
     pub(crate) sql: String,
+    /// Do not run it: tell how many cells it can make and what share is likely to be withheld, from manifests alone
+    #[arg(long, conflicts_with_all = ["receipt", "run_id"])]
+    pub(crate) estimate: bool,
     /// Write the receipt to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) receipt: Option<PathBuf>,

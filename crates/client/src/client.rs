@@ -375,6 +375,21 @@ impl Client {
         Err(ended())
     }
 
+    /// What a query would make, without running it. Operator only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn estimate_run(
+        &self,
+        request: v1::EstimateRunRequest,
+    ) -> Result<v1::Estimate, ClientError> {
+        let mut service = RunServiceClient::new(self.channel());
+        let answer = service.estimate_run(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refused(&status))
+    }
+
     /// The newest releases, at most `limit` (0: 100). Bureau and auditor only.
     ///
     /// # Errors

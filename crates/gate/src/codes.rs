@@ -46,6 +46,22 @@ impl Codes {
         self.counts[key]
     }
 
+    /// The codes of a key in these rows, renumbered in the order in which they appear: two keys of which each value of one
+    /// goes with one value of the other have the same.
+    pub(crate) fn renumbered(&self, key: usize, rows: &[u32]) -> Vec<u32> {
+        let mut numbers = vec![u32::MAX; self.counts[key] as usize];
+        let mut next = 0;
+        let mut number = |row: &u32| {
+            let number = &mut numbers[self.columns[key][*row as usize] as usize];
+            if *number == u32::MAX {
+                *number = next;
+                next += 1;
+            }
+            *number
+        };
+        rows.iter().map(&mut number).collect()
+    }
+
     /// These rows, grouped by these keys.
     pub(crate) fn runs(&self, keys: impl Iterator<Item = usize>, rows: &[u32]) -> Runs {
         let mut ids = vec![0_u64; rows.len()];
@@ -73,6 +89,11 @@ impl Runs {
         starts
             .zip(&self.ends)
             .map(|(start, end)| &self.rows[start..*end])
+    }
+
+    /// How many groups there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
     }
 
     /// Whether no two rows agree.

@@ -1,28 +1,49 @@
 //! The only door between inside and outside.
 //!
-//! Inside hands over a table of cells with the evidence behind each; the gate decides cell by cell; what remains leaves
-//! as [`Released`], after the decision has been recorded. The types carry the order of the steps, so that a wrong
-//! order does not compile:
+//! Inside hands over a table of cells with its shape and the evidence behind each cell; the gate decides cell by cell; what
+//! remains leaves as [`Released`], after the decision has been recorded. The types carry the order of the steps, so that
+//! a wrong order does not compile:
 //!
 //! ```text
-//! Unreleased ──judge(policy)──► Judged ──release(recorder)──► Released + the recorder's proof
-//!  write-only                    opaque                        readable
+//! Unreleased ──judge(policy)──► Verdict ─┬─ Release ─► Judged ──release(recorder)──► Released + the recorder's proof
+//!  write-only                            └─ Review ──► Reviewed ──approved(two people)──► Judged
 //! ```
 //!
+//! The judgement has four steps, in this order:
+//! 1. **Check** (`ground`, `rules`): which rules does each cell break, for each kind of unit? Rules on the cell alone, then
+//!    rules on what surrounds it in the table.
+//! 2. **Suppress** (`table`): a cell that breaks a rule is withheld whole.
+//! 3. **Round** (`round`): counts to a base, other numbers to significant digits.
+//! 4. **Derive** (`table`, `numbers`): a total is the sum of the rounded cells that are there, so it tells of no other. Means
+//!    and ratios are derived outside, from released numbers.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `shape`, `evidence`, `first_units`, `unreleased` | what inside hands over, and whether it can be |
+//! | `keys`, `codes` | keys in one form, and as small numbers |
+//! | `ground`, `rules` | the check |
+//! | `table`, `numbers`, `round`, `canonical`, `order`, `encode` | the table that leaves |
+//! | `judge`, `verdict`, `record`, `released` | the way to it |
+//! | `sealed` | evidence that is kept for a later replay by another policy |
+//!
 //! What this crate does not do: it reads no file, opens no connection, runs no query, and keeps no state between two
-//! tables. It does not look into errors or values to explain a decision: whoever asks learns which cells are there.
+//! tables, so it knows nothing of earlier releases. It does not look into errors or values to explain a decision: whoever
+//! asks learns which cells are there.
 //!
 //! Invariants
 //! - [`Unreleased`] can be built by anyone and read by this crate alone. It has no accessor and implements none of
 //!   `Debug`, `Clone` and `Serialize`.
 //! - [`Released`] is made in one place, after a [`Recorder`] has answered that the decision is recorded.
-//! - A released table is a function of its released cells alone: neither withheld cells, nor the order of the input,
-//!   nor how a column was held in memory can be found in its bytes. Bytes under a null are zero, dictionaries and
-//!   shared buffers are unpacked, NaN has one form, −0.0 is 0.0, metadata is gone, rows are sorted by their keys.
-//! - A released cell keeps every rule of the policy (`rules.rs`): units, rows, dominance, p-ratio. Numbers that a rule
-//!   cannot be computed on, such as NaN, break it.
-//! - A cell that breaks a rule and a cell that never existed look alike: absent.
-//! - No error of this crate holds a value of the table, and none holds an exact count of its cells.
+//! - A released table is a function of its released cells, the shape and the policy: neither withheld cells, nor the order
+//!   of the input, nor how a column was held in memory can be found in its bytes. Bytes under a null are zero,
+//!   dictionaries and shared buffers are unpacked, NaN has one form, −0.0 is 0.0, metadata is gone, rows are sorted by
+//!   their grouping set and keys. Names, types and nullability of its columns follow from the shape alone.
+//! - A released cell keeps every rule of the policy. Numbers that a rule cannot be computed on, such as NaN, break it.
+//! - A cell that breaks a rule and a cell that never existed look alike: absent, or null where every key is closed.
+//! - A policy that was tightened shows no number that it did not show before. (A table that was refused as a whole for its
+//!   size may be small enough once more cells are withheld.)
+//! - No error of this crate holds a value of the table or a number of its cells. There are as many messages as
+//!   `error_texts` lists.
 
 mod canonical;
 mod coarse;
@@ -30,6 +51,9 @@ mod codes;
 mod column;
 mod encode;
 mod error;
+#[cfg(test)]
+mod error_texts;
+mod estimate;
 mod evidence;
 mod first_units;
 mod ground;
@@ -50,6 +74,7 @@ mod verdict;
 
 pub use column::{COLUMN_NAME_BYTES_MAX, COLUMNS_MAX};
 pub use error::{Family, GateError};
+pub use estimate::{ShareWithheld, share_withheld};
 pub use evidence::{Contributions, Contributors, EvidenceColumns, TOP_UNITS};
 pub use first_units::FirstUnits;
 pub use judge::judge;

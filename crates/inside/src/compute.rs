@@ -6,21 +6,28 @@ use std::time::Duration;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use weir_gate::Unreleased;
 
 use crate::error::ComputeError;
 use crate::evidence::{OutOfOrder, TooManyGroups};
+use crate::in_order::in_order;
 use crate::split::Plan;
 
 /// Most groups a run may make before the gate looks at them. Above it a table is useless to everyone but an attacker,
 /// and the policy's own bound on released cells lies far below.
 pub const GROUPS_MAX: usize = 1_000_000;
+
+/// In how many parts a snapshot is read, each a run of whole units. The same on every machine, however many threads it has:
+/// the parts decide the order of additions.
+pub(crate) const PARTITIONS: usize = 4;
 
 /// Bounds of one run.
 #[derive(Debug, Clone, Copy)]
@@ -56,24 +63,22 @@ impl Plan {
 
     /// The running update where rows come in the order of units, and the exact table where they turn out not to.
     async fn in_order_or_not(&self, limits: Limits) -> Result<RecordBatch, ComputeError> {
-        match table(&self.below, limits).await {
+        match table(&self.below, self.partitions, limits).await {
             Err(ComputeError::Order) => {
                 let below = self.below_in_any_order().map_err(|_| ComputeError::Bug)?;
-                table(&below, limits).await
+                table(&below, 1, limits).await
             }
             done => done,
         }
     }
 }
 
-async fn table(below: &LogicalPlan, limits: Limits) -> Result<RecordBatch, ComputeError> {
-    let context = session(limits).map_err(|error| classify(&error))?;
-    let frame = context
-        .execute_logical_plan(below.clone())
-        .await
-        .map_err(|error| classify(&error))?;
-    let mut stream = frame
-        .execute_stream()
+async fn table(
+    below: &LogicalPlan,
+    partitions: usize,
+    limits: Limits,
+) -> Result<RecordBatch, ComputeError> {
+    let mut stream = started(below, partitions, limits)
         .await
         .map_err(|error| classify(&error))?;
     let schema = stream.schema();
@@ -89,18 +94,28 @@ async fn table(below: &LogicalPlan, limits: Limits) -> Result<RecordBatch, Compu
     concat_batches(&schema, &batches).map_err(|_| ComputeError::Bug)
 }
 
-/// A session for one run. One partition: the order of additions, and with it the last bit of every float sum, is the
-/// same on every machine. No spilling: a temporary file would hold raw values in the clear.
-fn session(limits: Limits) -> Result<SessionContext, DataFusionError> {
+async fn started(
+    below: &LogicalPlan,
+    partitions: usize,
+    limits: Limits,
+) -> Result<SendableRecordBatchStream, DataFusionError> {
+    let context = session(partitions, limits)?;
+    let plan = context.state().create_physical_plan(below).await?;
+    execute_stream(in_order(plan)?, context.task_ctx())
+}
+
+/// A session for one run. No spilling: a temporary file would hold raw values in the clear.
+fn session(partitions: usize, limits: Limits) -> Result<SessionContext, DataFusionError> {
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes_max)))
+        .with_memory_pool(Arc::new(GreedyMemoryPool::new(limits.memory_bytes_max)))
         .with_disk_manager_builder(
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
         )
         .build_arc()?;
     let config = SessionConfig::new()
-        .with_target_partitions(1)
+        .with_target_partitions(partitions)
         .with_round_robin_repartition(false)
+        .with_repartition_aggregations(false)
         .with_information_schema(false);
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }

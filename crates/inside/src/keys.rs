@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, StringArray};
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema};
@@ -49,6 +49,26 @@ impl Meanings<'_> {
             public: self.is_public(key),
         };
         keys.iter().map(known).collect()
+    }
+
+    /// How many values each key can have at most, where that is declared.
+    pub(crate) fn counts(&self, keys: &[Expr], input: &DFSchema) -> Vec<Option<u64>> {
+        let count = |key: &Expr| match self.values(key, input) {
+            Some(values) => Some(values.len() as u64),
+            // A function of columns has no more values than they have combinations.
+            None => key
+                .column_refs()
+                .into_iter()
+                .try_fold(1_u64, |count, column| {
+                    let of_column = match self.of(column)?.declared {
+                        Declared::Nothing => None,
+                        Declared::Bounds(count) => count,
+                        Declared::Values(values) => Some(values.len() as u64),
+                    };
+                    Some(count.saturating_mul(of_column?))
+                }),
+        };
+        keys.iter().map(count).collect()
     }
 
     /// Combinations of keys that the manifests declare structural, by position.

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, Result, SchemaError, TableReference, plan_err};
 use datafusion::config::ConfigOptions;
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
@@ -16,6 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::Statement;
 use weir_model::Model;
+use weir_vault::unit_column;
 
 use crate::error::SqlError;
 use crate::evidence::Rows;
@@ -66,6 +68,20 @@ pub struct UnitSource {
     pub identifier: String,
     /// The population that the units belong to.
     pub population: String,
+}
+
+/// A table of rows, as the vault hands it over.
+pub type Table = Arc<dyn TableProvider>;
+
+/// A dataset's table without its rows, of which a query is planned that is not run: `units` unit columns, then these.
+#[must_use]
+pub fn described_table(units: usize, columns: &[(String, DataType)]) -> Table {
+    let units = (0..units).map(|unit| Field::new(unit_column(unit), DataType::UInt32, unit > 0));
+    let columns = columns
+        .iter()
+        .map(|(name, data_type)| Field::new(name, data_type.clone(), true));
+    let schema = Schema::new(units.chain(columns).collect::<Vec<_>>());
+    Arc::new(EmptyTable::new(Arc::new(schema)))
 }
 
 /// A query's logical plan before it is split.

@@ -48,8 +48,8 @@ pub struct ColumnRights {
 pub enum Declared {
     /// Nothing.
     Nothing,
-    /// Bounds.
-    Bounds,
+    /// Bounds, and how many values lie between them where they can be counted.
+    Bounds(Option<u64>),
     /// Each value.
     Values(ArrayRef),
 }

@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
 use weir_gate::Shape;
 use weir_vault::UNIT_COLUMN;
 
+use crate::compute::PARTITIONS;
 use crate::error::SqlError;
 use crate::evidence::{Depth, EvidencePlan, Rows};
 use crate::grouping::Grouping;
@@ -37,6 +38,9 @@ pub struct Plan {
     pub(crate) grouping: Grouping,
     pub(crate) statistics: Statistics,
     shape: Shape,
+    key_counts: Vec<Option<u64>>,
+    /// In how many parts the rows are read.
+    pub(crate) partitions: usize,
     above: LogicalPlan,
 }
 
@@ -79,7 +83,7 @@ impl Plan {
             depth,
             &|expression| meanings.is_sensitive(expression),
         )?;
-        let of = |column: &StatisticColumn| column.statistic.clone();
+        let of = |column: &StatisticColumn| column.statistic;
         let shape = Shape {
             keys: meanings.keys(&grouping.keys, &input),
             sets: grouping.sets.clone(),
@@ -88,7 +92,11 @@ impl Plan {
             quantiles: statistics.quantiles.clone(),
             fits: statistics.fits.clone(),
         };
+        let key_counts = meanings.counts(&grouping.keys, input.schema());
         let evidence = EvidencePlan::new(&statistics.arguments, &units, rows, depth);
+        // Parts have no unit in common where rows are about one kind of unit and come as they are stored.
+        let as_stored = meanings.sources.relations.len() == 1 && units.len() == 1;
+        let partitions = if as_stored { PARTITIONS } else { 1 };
         Ok(Self {
             below: below(&input, &grouping, &statistics, &evidence)?,
             above: with_hole(whole, aggregate, &grouping, &statistics)?,
@@ -99,6 +107,8 @@ impl Plan {
             grouping,
             statistics,
             shape,
+            key_counts,
+            partitions,
         })
     }
 
@@ -113,6 +123,22 @@ impl Plan {
     #[must_use]
     pub const fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// How many cells the declared values of the keys allow at most, over all grouping sets; none where a key's values are
+    /// not declared.
+    #[must_use]
+    pub fn cells_declared(&self) -> Option<u64> {
+        let of_set = |set: &Vec<bool>| {
+            let keys = set
+                .iter()
+                .zip(&self.key_counts)
+                .filter(|(is_in, _)| **is_in);
+            keys.map(|(_, count)| *count)
+                .try_fold(1_u64, |cells, count| Some(cells.saturating_mul(count?)))
+        };
+        let mut sets = self.grouping.sets.iter().map(of_set);
+        sets.try_fold(0_u64, |all, cells| Some(all.saturating_add(cells?)))
     }
 
     /// What is left to do on released cells: a plan whose only source is one empty relation with the cells' schema,

@@ -26,6 +26,8 @@ pub const ROWS_MIN_FLOOR: u64 = 3;
 /// Fewest units that a policy may ask of what is left of a margin outside a cell. Source: the same reason as
 /// [`UNITS_MIN_FLOOR`], because margin and cell together show what is left.
 pub const COMPLEMENT_UNITS_MIN_FLOOR: u64 = 3;
+/// Most units a policy may ask for outside a cell: this many units of each cell are kept by name while a run computes.
+pub const COMPLEMENT_UNITS_MIN_CEILING: u64 = 1_000;
 /// Fewest distinct values of a sensitive column a policy may ask for: 1 asks for nothing.
 pub const SENSITIVE_VALUES_MIN_FLOOR: u64 = 1;
 /// Most distinct values of a sensitive column a policy may ask for. The gate is told of this many and no more.

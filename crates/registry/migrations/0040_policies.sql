@@ -34,13 +34,15 @@ CREATE TABLE policy_changes (
 -- At most one change of a scope is open.
 CREATE UNIQUE INDEX policy_change_open ON policy_changes (dataset) WHERE state IN ('proposed', 'approved');
 
--- Sealed under a key of the domain that is not here. NULL where it was larger than is kept.
+-- Sealed under a key that is not here and goes with the snapshots that were read. NULL where it was larger than is kept.
 CREATE TABLE evidence (
-    run      TEXT PRIMARY KEY,
+    run       TEXT PRIMARY KEY,
     -- The folded policy that the run was judged by, in its canonical form.
-    policy   TEXT NOT NULL,
+    policy    TEXT NOT NULL,
     -- Names of the datasets read, separated by ', '.
-    datasets TEXT NOT NULL,
-    kept_at  TEXT NOT NULL,
-    sealed   BLOB
+    datasets  TEXT NOT NULL,
+    -- Ids of the snapshots read, separated by ', '.
+    snapshots TEXT NOT NULL,
+    kept_at   TEXT NOT NULL,
+    sealed    BLOB
 ) STRICT;

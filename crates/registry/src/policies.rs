@@ -121,6 +121,8 @@ pub struct EvidenceRecord {
     pub policy: String,
     /// Names of the datasets read, separated by `, `.
     pub datasets: String,
+    /// Ids of the snapshots read, separated by `, `.
+    pub snapshots: String,
     /// RFC 3339.
     pub kept_at: String,
     /// The evidence, sealed; `None` where it was larger than is kept.
@@ -233,12 +235,13 @@ impl Registry {
     /// Where the database fails.
     pub async fn add_evidence(&self, evidence: &EvidenceRecord) -> Result<(), RegistryError> {
         sqlx::query(
-            "INSERT INTO evidence (run, policy, datasets, kept_at, sealed) VALUES (?, ?, ?, ?, ?) \
+            "INSERT INTO evidence (run, policy, datasets, snapshots, kept_at, sealed) VALUES (?, ?, ?, ?, ?, ?) \
              ON CONFLICT (run) DO NOTHING",
         )
         .bind(&evidence.run)
         .bind(&evidence.policy)
         .bind(&evidence.datasets)
+        .bind(&evidence.snapshots)
         .bind(&evidence.kept_at)
         .bind(&evidence.sealed)
         .execute(self.pool())
@@ -419,6 +422,7 @@ mod tests {
             run: run.to_owned(),
             policy: "name = \"x\"".to_owned(),
             datasets: "flights".to_owned(),
+            snapshots: "s1".to_owned(),
             kept_at: at.to_owned(),
             sealed,
         };

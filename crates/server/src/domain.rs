@@ -11,6 +11,7 @@ use weir_registry::{ModelRecord, Registry};
 use weir_vault::Vault;
 
 use crate::authority::Authority;
+use crate::computing::Computing;
 use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
@@ -41,6 +42,7 @@ pub struct Domain {
     pub(crate) authority: Authority,
     pub(crate) log_key: String,
     pub(crate) runtime: Runtime,
+    pub(crate) computing: Computing,
     pub(crate) run_slots: Arc<Semaphore>,
     pub(crate) registration_slots: Arc<Semaphore>,
     pub(crate) vetting_slots: Arc<Semaphore>,
@@ -81,6 +83,7 @@ impl Domain {
                 &folder.model_cache(),
                 &cache_key,
             )?,
+            computing: Computing::start()?,
             run_slots: Arc::new(Semaphore::new(runs)),
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
             vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),

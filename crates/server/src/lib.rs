@@ -15,8 +15,10 @@
 
 mod access;
 mod authority;
+mod computing;
 mod config;
 mod domain;
+mod estimate;
 mod fault;
 mod folder;
 mod http;

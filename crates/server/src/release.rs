@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use chrono::{SecondsFormat, Utc};
 use prost::Message;
-use tokio::runtime::Handle;
 use weir_api::v1::RunResult;
 use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
 use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
     ColumnRights, Declared, Depth, Limits, ModelSource, Plan, Query, Reading, RelationSource,
-    Sources, UnitSource,
+    Sources, Table, UnitSource,
 };
 use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 
@@ -73,21 +72,19 @@ async fn release(
     let policy = policies::policy_in_force(domain, &read.datasets()).await?;
     let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
 
-    // 4. Computed inside. Slots bound how many runs hold memory at once; the work is off the threads that serve.
+    // 4. Computed inside. Slots bound how many runs hold memory at once; the work has threads of its own.
     stage("waiting for a free slot");
     let slot = Arc::clone(&domain.run_slots)
         .acquire_owned()
         .await
         .map_err(|_| stopping())?;
     stage("computing inside the domain");
-    let handle = Handle::current();
-    let (plan, unreleased) = tokio::task::spawn_blocking(move || {
-        let unreleased = handle.block_on(plan.compute(Limits::default()));
+    let computation = async move {
+        let unreleased = plan.compute(Limits::default()).await;
         drop(slot);
         (plan, unreleased)
-    })
-    .await
-    .map_err(|_| panicked())?;
+    };
+    let (plan, unreleased) = domain.computing.run(computation).await?;
     let unreleased = unreleased?;
 
     // 5. Judged. The verdict can be read by nobody yet.
@@ -98,6 +95,7 @@ async fn release(
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
     //    not delivered, which a retry with the same id computes and records again.
     stage("writing the decision to the log");
+    let snapshots = read.snapshots();
     let mut recorder = ReleaseRecorder {
         domain: Arc::clone(domain),
         caller: caller.clone(),
@@ -105,9 +103,15 @@ async fn release(
         request_digest: request.digest(),
         read,
     };
-    let (released, recorded) = tokio::task::spawn_blocking(move || judged.release(&mut recorder))
-        .await
-        .map_err(|_| panicked())??;
+    let (opened, read_from) = (Arc::clone(domain), snapshots.clone());
+    let (sealed, released) = tokio::task::spawn_blocking(move || {
+        let key = policies::evidence_key(&opened, &read_from)?;
+        let sealed = judged.sealed_evidence(&key);
+        Ok::<_, Fault>((sealed, judged.release(&mut recorder)?))
+    })
+    .await
+    .map_err(|_| panicked())??;
+    let (released, recorded) = released;
 
     // 7. Only the released table is left in reach; the rest of the query runs on it.
     stage("finishing outside");
@@ -121,7 +125,10 @@ async fn release(
         receipt_json: recorded.receipt.to_json()?,
     };
 
-    // 8. Kept for retries. If this fails the caller gets an error and asks again.
+    // 8. Kept: what it was judged on, sealed, for replays, and the answer, for retries. If this fails the caller gets an
+    //    error and asks again.
+    let of = (recorded.datasets.as_str(), snapshots.as_slice());
+    policies::keep_evidence(domain, &request.run, &policy, of, sealed).await?;
     store_answer(domain, caller, request, &recorded, &result).await?;
     Ok(result)
 }
@@ -163,6 +170,11 @@ impl Read {
         datasets.map(|read| read.name.clone()).collect()
     }
 
+    fn snapshots(&self) -> Vec<String> {
+        let datasets = self.datasets.iter();
+        datasets.map(|read| read.snapshot.clone()).collect()
+    }
+
     fn names(&self) -> String {
         let names: Vec<&str> = self
             .datasets
@@ -174,10 +186,10 @@ impl Read {
 }
 
 /// The records behind one relation of a query.
-struct Found {
-    dataset: DatasetRecord,
-    snapshot: String,
-    model: Option<ModelRecord>,
+pub(crate) struct Found {
+    pub(crate) dataset: DatasetRecord,
+    pub(crate) snapshot: String,
+    pub(crate) model: Option<ModelRecord>,
 }
 
 async fn sources(
@@ -206,7 +218,11 @@ async fn sources(
     Ok((sources, read.in_order()))
 }
 
-async fn find(domain: &Domain, reading: &Reading, pinned: &[String]) -> Result<Found, Fault> {
+pub(crate) async fn find(
+    domain: &Domain,
+    reading: &Reading,
+    pinned: &[String],
+) -> Result<Found, Fault> {
     let dataset = domain.registry.dataset(&reading.dataset).await?;
     let dataset = dataset.ok_or_else(|| dataset_unknown(&reading.dataset))?;
     let snapshot = snapshots::choose(&domain.registry, &dataset, pinned)
@@ -225,12 +241,18 @@ async fn find(domain: &Domain, reading: &Reading, pinned: &[String]) -> Result<F
 
 /// Checks the snapshot's files and compiles the model where that was not done yet.
 fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
-    let Found {
-        dataset,
-        snapshot,
-        model,
-    } = found;
-    let manifest = Manifest::from_toml(&dataset.manifest_toml, "the stored manifest")?;
+    let manifest = Manifest::from_toml(&found.dataset.manifest_toml, "the stored manifest")?;
+    let table = domain.vault.table(&found.snapshot)?;
+    relation(domain, found, &manifest, table)
+}
+
+/// What stands behind a relation whose rows are this table's.
+pub(crate) fn relation(
+    domain: &Domain,
+    found: Found,
+    manifest: &Manifest,
+    table: Table,
+) -> Result<RelationSource, Fault> {
     let units = manifest.units().iter().map(|unit| UnitSource {
         identifier: manifest.columns()[unit.column].name.clone(),
         population: unit.population.clone(),
@@ -244,7 +266,7 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         is_sensitive: column.role == Role::Sensitive,
         declared: declared(column),
     });
-    let model = match model {
+    let model = match found.model {
         Some(record) => Some(ModelSource {
             model: domain.compile(&record)?,
             name: record.name,
@@ -252,8 +274,8 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
         None => None,
     };
     Ok(RelationSource {
-        table: domain.vault.table(&snapshot)?,
-        dataset: dataset.name,
+        table,
+        dataset: found.dataset.name,
         units: units.collect(),
         rights: rights.collect(),
         structural: manifest.structural().to_vec(),
@@ -265,10 +287,10 @@ fn open(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
 fn declared(column: &Column) -> Declared {
     match &column.content {
         None => Declared::Nothing,
-        Some(Content::Bounds { .. }) => Declared::Bounds,
+        Some(Content::Bounds { .. }) => Declared::Bounds(column.values_between()),
         Some(Content::Domain(_)) => match column.domain_values() {
             Some(values) => Declared::Values(values),
-            None => Declared::Bounds,
+            None => Declared::Bounds(None),
         },
     }
 }

@@ -24,6 +24,22 @@ pub(crate) fn derive(
     key: &[u8; KEY_LEN],
     purpose: &'static str,
 ) -> Result<Zeroizing<[u8; KEY_LEN]>> {
+    expand(key, purpose)
+}
+
+/// A key for one purpose that nobody can derive who lacks any one of these keys. Their order matters.
+pub(crate) fn derive_of_all(
+    keys: &[Zeroizing<[u8; KEY_LEN]>],
+    purpose: &'static str,
+) -> Result<Zeroizing<[u8; KEY_LEN]>> {
+    let mut secret = Zeroizing::new(Vec::with_capacity(keys.len() * KEY_LEN));
+    for key in keys {
+        secret.extend_from_slice(key.as_slice());
+    }
+    expand(&secret, purpose)
+}
+
+fn expand(secret: &[u8], purpose: &'static str) -> Result<Zeroizing<[u8; KEY_LEN]>> {
     let failed = |_| VaultError::Internal {
         action: "deriving a key",
     };
@@ -31,7 +47,7 @@ pub(crate) fn derive(
     let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"weir vault v1");
     let info = [purpose.as_bytes()];
     let okm = salt
-        .extract(key)
+        .extract(secret)
         .expand(&info, hkdf::HKDF_SHA256)
         .map_err(failed)
         .and_then(|okm| {

@@ -1,6 +1,6 @@
 //! The vault itself: creating, opening, registering, handing out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::ingest::{self, Populations, Progress, Resources, Staged, Staging, Tas
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{self, Layout};
 use crate::population::Population;
-use crate::seal::KEY_LEN;
+use crate::seal::{self, KEY_LEN};
 use crate::snapshot::{self, SnapshotMeta, StoredMeta};
 use crate::source::Source;
 use crate::store::{SnapshotStore, StoreSettings};
@@ -321,6 +321,24 @@ impl Vault {
         let (layout, keeper) = (&self.inner.layout, self.inner.keeper.as_ref());
         let own = Head::read(layout)?.own_key(layout, keeper)?;
         own.derive(purpose)
+    }
+
+    /// A key for one purpose outside the vault, for something made of these snapshots: once any one of them is destroyed
+    /// nobody can derive it again. The order of the ids does not matter.
+    ///
+    /// # Errors
+    /// As [`Vault::snapshot`], for the first that has one.
+    pub fn derive_key_of(
+        &self,
+        ids: &[String],
+        purpose: &'static str,
+    ) -> Result<Zeroizing<[u8; KEY_LEN]>> {
+        let ids: BTreeSet<&String> = ids.iter().collect();
+        let keys = ids
+            .into_iter()
+            .map(|id| self.inner.load(id)?.0.derive(purpose))
+            .collect::<Result<Vec<_>>>()?;
+        seal::derive_of_all(&keys, purpose)
     }
 
     /// How well these columns of a snapshot single a unit out. The rows are looked at here and stay here. Blocking, and it

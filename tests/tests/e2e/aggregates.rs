@@ -1,6 +1,7 @@
 //! Aggregates beyond counts, sums and means: each against the plain engine over the plain file, or against its formula.
 
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use weir_client::v1::EstimateRunRequest;
 use weir_tests::{TestDomain, example};
 
 use crate::expected::{Cells, Value, cells, same};
@@ -263,4 +264,40 @@ description = "Summer time"
         let all = plainly(&plain, &sql, 1).await;
         assert!(assert_among(&cells(&answer.table, 1), &all) > 4, "{join}");
     }
+}
+
+/// An estimate needs no data: it is told where the files are gone, and a run is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_estimate_touches_no_data() {
+    let domain = TestDomain::with_flights().await;
+    let estimate = |sql: &str| {
+        let request = EstimateRunRequest {
+            sql: sql.to_owned(),
+            snapshots: Vec::new(),
+        };
+        let operator = domain.operator.clone();
+        async move { operator.estimate_run(request).await.unwrap() }
+    };
+    let snapshots = domain.folder.vault().join("snapshots");
+    std::fs::remove_dir_all(&snapshots).unwrap();
+    let months = estimate("SELECT month, COUNT(*) FROM flights GROUP BY month").await;
+    assert_eq!(months.cells_declared, Some(12));
+    assert!(months.withheld_share_even.unwrap() < 0.01);
+    let fine = "SELECT month, day, sched_dep_time, COUNT(*) FROM flights GROUP BY 1, 2, 3";
+    let fine = estimate(fine).await;
+    assert_eq!(fine.cells_declared, Some(12 * 31 * 2_400));
+    assert!(fine.withheld_share_even.unwrap() > 0.99 && fine.cells_max == 5_000);
+    let bands =
+        "SELECT band, origin, COUNT(*) FROM disruption(flights) GROUP BY ROLLUP (band, origin)";
+    assert_eq!(estimate(bands).await.cells_declared, Some(5 * 3 + 5 + 1));
+    let open = estimate("SELECT dest, COUNT(*) FROM flights GROUP BY dest").await;
+    assert_eq!(
+        (open.cells_declared, open.withheld_share_skewed),
+        (None, None)
+    );
+    let refused = domain.operator.estimate_run(EstimateRunRequest {
+        sql: "SELECT * FROM flights".to_owned(),
+        snapshots: Vec::new(),
+    });
+    assert_eq!(refused.await.unwrap_err().code(), "SQL_NOT_AN_AGGREGATE");
 }

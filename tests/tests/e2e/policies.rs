@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use weir_audit::{Event, Receipt};
 use weir_client::v1::{
-    PolicyChange, PolicyChangeState, PutPolicyRequest, ReplayPolicyRequest, Role,
+    PolicyChange, PolicyChangeState, PutPolicyRequest, ReplayPolicyRequest, ReplayedCell, Role,
 };
 use weir_client::{Client, ClientError, IdentityFolder};
 use weir_tests::{TestDomain, issue, refusal};
@@ -375,4 +375,90 @@ server: in force: loose
 li: in force for people: strict
 li: replayed
 "#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn past_releases_are_judged_again_under_another_policy() {
+    let domain = with_people("1h").await;
+    towns(&domain.operator).await;
+    towns(&domain.operator).await;
+    let replayed = async |text: &str, dataset: &str, limit: u32| {
+        let request = ReplayPolicyRequest {
+            text: text.to_owned(),
+            dataset: dataset.to_owned(),
+            limit,
+            ..Default::default()
+        };
+        let replay = domain.bureau.replay_policy(request, |_| {}).await.unwrap();
+        let told: Vec<String> = replay
+            .releases
+            .iter()
+            .map(|release| {
+                let cells = |cells: &[ReplayedCell]| {
+                    let named = cells
+                        .iter()
+                        .map(|one| format!("{} ({})", one.cell, one.rules.join(", ")));
+                    named.collect::<Vec<_>>().join("; ")
+                };
+                format!(
+                    "-{} +{} {}{}",
+                    cells(&release.withheld),
+                    cells(&release.released),
+                    release.refused,
+                    release.problem
+                )
+            })
+            .collect();
+        let summary = replay.summary;
+        (
+            told.join("\n"),
+            [
+                summary.releases,
+                summary.cells_before,
+                summary.now_withheld,
+                summary.newly_released,
+            ],
+        )
+    };
+    let default = "name = \"default\"";
+    assert_eq!(
+        replayed(default, "", 0).await,
+        (String::new(), [2, 6, 0, 0])
+    );
+    let (told, numbers) = replayed(STRICT, "people", 1).await;
+    assert_eq!(
+        (told.as_str(), numbers),
+        ("-town=\"East\" (units) + ", [1, 3, 1, 0])
+    );
+    let (told, numbers) = replayed(LOOSE, "", 1).await;
+    assert_eq!(numbers, [1, 3, 0, 1]);
+    assert!(told.starts_with("- +town=\"West\" (units"), "{told}");
+    let (told, numbers) = replayed("name = \"x\"\ntable.cells_max = 2", "", 1).await;
+    assert_eq!(numbers, [1, 3, 3, 0]);
+    assert!(told.ends_with(" GATE_TOO_MANY_CELLS"), "{told}");
+
+    // Under a policy of the dataset's own, what the domain says is tightened as it would be in force.
+    put(&domain.bureau, STRICT, "people").await.unwrap();
+    let (_, numbers) = replayed(LOOSE, "", 1).await;
+    assert_eq!(
+        numbers,
+        [1, 3, 1, 0],
+        "East is withheld by the dataset's policy"
+    );
+    // What was made of a snapshot goes with it.
+    let destroy = weir_client::v1::DestroySnapshotRequest {
+        dataset: "people".to_owned(),
+        snapshot: String::new(),
+        reason: "a test".to_owned(),
+    };
+    domain.bureau.destroy_snapshot(destroy).await.unwrap();
+    let (told, numbers) = replayed(default, "", 1).await;
+    assert_eq!(numbers, [0, 0, 0, 0]);
+    assert!(told.ends_with("[SNAPSHOT_DESTROYED]"), "{told}");
+    let error = domain
+        .operator
+        .replay_policy(ReplayPolicyRequest::default(), |_| {})
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "ROLE_NOT_ALLOWED");
 }

@@ -61,6 +61,23 @@ impl Column {
         Some(from_domain(self, &values, &vec![true; values.len()]))
     }
 
+    /// How many values lie between the declared bounds, both included; none where that cannot be counted.
+    pub fn values_between(&self) -> Option<u64> {
+        let Some(Content::Bounds {
+            min: Some(min),
+            max: Some(max),
+        }) = &self.content
+        else {
+            return None;
+        };
+        let (min, max) = match (min, max) {
+            (Value::Int(min), Value::Int(max)) => (*min, *max),
+            (Value::Date(min), Value::Date(max)) => (i64::from(*min), i64::from(*max)),
+            _ => return None,
+        };
+        u64::try_from(max.checked_sub(min)?.checked_add(1)?).ok()
+    }
+
     /// Whether the column may be compared with a literal. Implies [`Column::is_readable`].
     pub fn may_compare(&self) -> bool {
         self.rights.read && self.rights.compare

@@ -16,6 +16,9 @@ use crate::limits::{
 };
 use crate::{CatalogueError, Result, is_name};
 
+/// Names of columns, with their places.
+pub(super) type RawNames = Spanned<Vec<Spanned<String>>>;
+
 /// A manifest as written: TOML of the right shape, nothing else checked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,7 +44,7 @@ pub(super) struct RawManifest {
     pub(super) retention: Option<Spanned<RawRetention>>,
     pub(super) contact: Option<RawContact>,
     rule: Option<Spanned<Vec<RawRule>>>,
-    structural: Option<Spanned<Vec<Spanned<Vec<Spanned<String>>>>>>,
+    structural: Option<Spanned<Vec<RawNames>>>,
     pub(super) column: Spanned<Vec<RawColumn>>,
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::parse::{RawManifest, Text, choose, shortened};
+use super::parse::{RawManifest, RawNames, Text, choose, shortened};
 use super::{
     Column, ColumnType, Contact, Form, Frequency, Grading, Opening, Relation, Retention, Role,
     Rule, Sharing, Terms,
@@ -314,7 +314,7 @@ impl Text<'_> {
 
     pub(super) fn structural(
         &self,
-        raw: Option<&Spanned<Vec<Spanned<Vec<Spanned<String>>>>>>,
+        raw: Option<&Spanned<Vec<RawNames>>>,
         columns: &[Column],
     ) -> Result<Vec<Vec<String>>> {
         let Some(raw) = raw else {
@@ -327,7 +327,7 @@ impl Text<'_> {
             );
             return Err(self.error(raw.span(), problem));
         }
-        let combination = |names: &Spanned<Vec<Spanned<String>>>| {
+        let combination = |names: &RawNames| {
             if names.get_ref().is_empty() {
                 let problem = "structural: a combination names one column or more";
                 return Err(self.error(names.span(), problem));

@@ -205,12 +205,19 @@ async fn replay(
     meter.finish();
     let replay = replay?;
     cells(&replay).print(format)?;
-    for release in replay
-        .releases
-        .iter()
-        .filter(|release| !release.problem.is_empty())
-    {
-        eprintln!("{} is left out: {}", release.run_id, release.problem);
+    for release in &replay.releases {
+        if !release.problem.is_empty() {
+            eprintln!("{} is left out: {}", release.run_id, release.problem);
+        }
+        if !release.refused.is_empty() {
+            eprintln!(
+                "{} would be refused whole [{}]",
+                release.run_id, release.refused
+            );
+        }
+        if release.review {
+            eprintln!("{} would go to people first", release.run_id);
+        }
     }
     let summary = &replay.summary;
     eprintln!(

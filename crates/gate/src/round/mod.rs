@@ -8,6 +8,8 @@
 //! Source: OpenSAFELY (redact, then round to 5); Hundepool et al., *Statistical Disclosure Control* (2012), chapter 5.
 
 mod float;
+#[cfg(test)]
+mod tests;
 mod whole;
 mod wide;
 

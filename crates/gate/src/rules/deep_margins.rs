@@ -1,6 +1,7 @@
 //! Margins that drop two keys and more, for cells that single keys leave open.
 //!
-//! Two ways to the same answer. Pair by pair: the other cells are grouped by the keys in which they differ from the cell;
+//! Sets of keys that cannot matter are left out first: where a region follows from the town, dropping the region and not
+//! the town changes nothing. Then there are two ways to the same answer. Pair by pair: the other cells are grouped by the keys in which they differ from the cell;
 //! of these sets of keys the smallest ones decide, since whoever else is in their margins differs in just these keys.
 //! Margin by margin: level by level over the sets of keys all of whose subsets leave nobody outside. The first costs the
 //! square of the cells, the second the number of margins; the cheaper is taken, and a bound on both refuses the table.
@@ -12,11 +13,12 @@ use super::margins::Neighbours;
 use crate::error::GateError;
 
 /// Most pairs of cells that are compared.
-const PAIRS_MAX: usize = 1 << 26;
+const PAIRS_MAX: usize = 1 << 23;
 /// Most steps margin by margin; a step is one cell in one margin.
-const STEPS_MAX: usize = 1 << 28;
+const STEPS_MAX: usize = 1 << 23;
 
-/// A cell, and the keys of which each alone leaves nobody outside when it is dropped. Bits count the loose keys.
+/// A cell, and the keys of which each alone leaves nobody outside when it is dropped. Bits count the loose keys; keys that
+/// say the same are one.
 #[derive(Clone, Copy)]
 pub(super) struct Open {
     pub(super) cell: u32,
@@ -29,10 +31,11 @@ pub(super) struct Open {
 /// [`GateError::TooManyMargins`] where it would take too long to know.
 pub(super) fn judge_deep(
     of: &Neighbours<'_>,
-    loose: &[usize],
+    loose: &[Vec<usize>],
     complement: &mut Complement<'_>,
     open: Vec<Open>,
 ) -> Result<Vec<u32>, GateError> {
+    let open = that_matter(of, loose, open);
     if open.len().saturating_mul(of.cells.len()) <= PAIRS_MAX {
         let few = |open: &Open| has_few_by_pairs(of, loose, complement, *open);
         Ok(open
@@ -46,6 +49,38 @@ pub(super) fn judge_deep(
     }
 }
 
+/// Takes from each cell the keys that cannot matter, and leaves out the cells that are settled then. A key that follows
+/// from another matters only where the other is dropped with it: who differs in it differs in the other.
+fn that_matter(of: &Neighbours<'_>, loose: &[Vec<usize>], mut open: Vec<Open>) -> Vec<Open> {
+    if open.is_empty() {
+        return open;
+    }
+    let groups = |keys: &[usize]| of.codes.runs(keys.iter().copied(), of.cells).len();
+    // Per key the keys that it follows from.
+    let mut causes = vec![0_u64; loose.len()];
+    for (cause, of_cause) in loose.iter().enumerate() {
+        let alone = groups(&of_cause[..1]);
+        for (key, of_key) in loose.iter().enumerate().filter(|(key, _)| *key != cause) {
+            if groups(&[of_cause[0], of_key[0]]) == alone {
+                causes[key] |= 1 << cause;
+            }
+        }
+    }
+    for open in &mut open {
+        loop {
+            let matters = |key: &usize| causes[*key] & !open.keys == 0;
+            let kept = (0..loose.len()).filter(|key| open.keys >> key & 1 == 1);
+            let kept = kept.filter(matters).fold(0, |keys, key| keys | 1 << key);
+            if kept == open.keys {
+                break;
+            }
+            open.keys = kept;
+        }
+    }
+    open.retain(|open| open.keys.count_ones() > 1);
+    open
+}
+
 /// Units that differ from a cell in the same keys.
 #[derive(Default)]
 struct Differing {
@@ -55,7 +90,7 @@ struct Differing {
 
 fn has_few_by_pairs(
     of: &Neighbours<'_>,
-    loose: &[usize],
+    loose: &[Vec<usize>],
     complement: &Complement<'_>,
     open: Open,
 ) -> bool {
@@ -82,26 +117,26 @@ fn has_few_by_pairs(
 }
 
 /// The open keys in which two cells differ; none where they differ in another.
-fn difference(of: &Neighbours<'_>, loose: &[usize], open: Open, other: u32) -> Option<u64> {
+fn difference(of: &Neighbours<'_>, loose: &[Vec<usize>], open: Open, other: u32) -> Option<u64> {
     let differ =
         |key: usize| of.codes.at(key, open.cell as usize) != of.codes.at(key, other as usize);
-    let mut keys = 0;
-    for (bit, key) in loose.iter().enumerate() {
-        if differ(*key) {
-            keys |= 1 << bit;
-            if keys & !open.keys != 0 {
+    let mut differing = 0;
+    for (bit, keys) in loose.iter().enumerate() {
+        if differ(keys[0]) {
+            differing |= 1 << bit;
+            if differing & !open.keys != 0 {
                 return None;
             }
         }
     }
-    let fixed = of.keys.iter().filter(|key| !loose.contains(key));
-    (!fixed.into_iter().any(|key| differ(*key))).then_some(keys)
+    let mut fixed = of.keys.iter().filter(|key| of.shape.keys[**key].fixed);
+    (!fixed.any(|key| differ(*key))).then_some(differing)
 }
 
 /// Level by level: `nobody` has for each cell the sets of so many keys that leave nobody outside.
-fn by_levels(
+pub(super) fn by_levels(
     of: &Neighbours<'_>,
-    loose: &[usize],
+    loose: &[Vec<usize>],
     complement: &mut Complement<'_>,
     open: Vec<Open>,
     mut steps_left: usize,
@@ -116,20 +151,24 @@ fn by_levels(
     while !nobody.is_empty() {
         let mut asked: HashMap<u64, HashSet<u32>> = HashMap::new();
         for (cell, smaller) in &nobody {
-            for keys in next_level(smaller) {
+            let larger = next_level(smaller);
+            let cost = smaller.len().saturating_add(larger.len());
+            steps_left = steps_left
+                .checked_sub(cost)
+                .ok_or(GateError::TooManyMargins)?;
+            for keys in larger {
                 asked.entry(keys).or_default().insert(*cell);
             }
         }
         nobody.clear();
         for (keys, cells) in asked {
-            let cost = of.cells.len().saturating_add(cells.len());
             steps_left = steps_left
-                .checked_sub(cost)
+                .checked_sub(of.cells.len())
                 .ok_or(GateError::TooManyMargins)?;
             let bits = loose.iter().enumerate();
             let dropped: Vec<usize> = bits
                 .filter(|(bit, _)| keys >> bit & 1 == 1)
-                .map(|(_, key)| *key)
+                .flat_map(|(_, keys)| keys.iter().copied())
                 .collect();
             for margin in of.codes.runs(of.without(&dropped), of.cells).iter() {
                 let asked = |cell| cells.contains(&cell);

@@ -4,6 +4,8 @@
 //! - Complement: dropping more keys only adds to those outside. So a margin with enough outside settles every larger one,
 //!   one with nobody outside leaves the larger ones open, and the rest is broken. Most cells are settled by dropping
 //!   single keys, which costs one pass a key; for the others `deep_margins` looks further.
+//! - Keys that say the same, such as a region and its name, are dropped together: dropping one of them alone changes
+//!   nothing.
 //! - Class disclosure: one margin a key decides (`class`).
 //!
 //! Every cell of the table is looked at, whether it may leave or not: what exists is what a second query would show.
@@ -33,10 +35,22 @@ pub(crate) struct Neighbours<'a> {
 }
 
 impl Neighbours<'_> {
-    /// The keys that can be dropped: not those that the query fixes, whose one value everybody knows.
-    pub(super) fn loose_keys(&self) -> Vec<usize> {
-        let loose = |key: &usize| !self.shape.keys[*key].fixed;
-        self.keys.iter().copied().filter(loose).collect()
+    /// The keys that can be dropped, those together that say the same. Not those that the query fixes, whose one value
+    /// everybody knows.
+    fn loose_keys(&self) -> Vec<Vec<usize>> {
+        let loose = |key: &&usize| !self.shape.keys[**key].fixed;
+        let mut together: Vec<(Vec<u32>, Vec<usize>)> = Vec::new();
+        for key in self.keys.iter().filter(loose) {
+            let values = self.codes.renumbered(*key, self.cells);
+            match together
+                .iter_mut()
+                .find(|(of_others, _)| *of_others == values)
+            {
+                Some((_, keys)) => keys.push(*key),
+                None => together.push((values, vec![*key])),
+            }
+        }
+        together.into_iter().map(|(_, keys)| keys).collect()
     }
 
     /// All keys but these.
@@ -55,8 +69,14 @@ pub(crate) fn by_margins(
     policy: &Policy,
     broken: &mut [Broken],
 ) -> Result<(), GateError> {
-    let loose = of.loose_keys();
-    if loose.len() > KEYS_MAX {
+    // Asked of the shape, so that it does not depend on the data.
+    if of
+        .keys
+        .iter()
+        .filter(|key| !of.shape.keys[**key].fixed)
+        .count()
+        > KEYS_MAX
+    {
         return Err(GateError::TooManyMargins);
     }
     let mut asked = vec![false; broken.len()];
@@ -66,9 +86,10 @@ pub(crate) fn by_margins(
     if !of.cells.iter().any(|cell| asked[*cell as usize]) {
         return Ok(());
     }
+    let loose = of.loose_keys();
     let mut kinds: Vec<Kind<'_>> = of.evidence.iter().map(|of| Kind::of(of, policy)).collect();
-    for (bit, key) in loose.iter().enumerate() {
-        for margin in of.codes.runs(of.without(&[*key]), of.cells).iter() {
+    for (bit, keys) in loose.iter().enumerate() {
+        for margin in of.codes.runs(of.without(keys), of.cells).iter() {
             for kind in &mut kinds {
                 kind.judge(margin, 1 << bit, &asked, broken);
             }

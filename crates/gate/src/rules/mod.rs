@@ -11,6 +11,8 @@ mod deep_margins;
 mod homogeneity;
 mod margins;
 mod model;
+#[cfg(test)]
+mod tests;
 mod threshold;
 
 use weir_policy::Policy;

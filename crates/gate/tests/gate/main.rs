@@ -8,6 +8,8 @@
 //! | `contributions` | each rule on sums and means, at its edge; evidence that contradicts itself |
 //! | `properties` | random tables: every rule, order, independence, agreement with a naive second gate |
 //! | `published` | what ACRO, GaussSuppression, pg_diffix and pycanon answer on public data, cell by cell |
+//! | `sealed` | evidence that is kept opens under its key alone, and is judged as the table was |
+//! | `shapes` | tables that are not what their shape says; what the shape decides alone |
 //! | `compile_fail` | what the types forbid |
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -19,6 +21,9 @@ mod extract;
 mod plain;
 mod properties;
 mod published;
+mod published_gauss;
 mod published_tools;
+mod sealed;
 mod second;
+mod shapes;
 mod table;

@@ -11,6 +11,8 @@ pub(crate) struct Row {
     pub(crate) unit: String,
     /// One number per summed column; none where it is null.
     pub(crate) numbers: Vec<Option<f64>>,
+    /// One value per sensitive column.
+    pub(crate) secrets: Vec<String>,
 }
 
 /// The cells of the rows, grouped by their keys, in the order of the keys.
@@ -33,8 +35,19 @@ fn cell(keys: &[String], rows: &[&Row]) -> Cell {
         units: units.len() as u64,
         rows: rows.len() as u64,
         measures: (0..columns).map(|column| measure(rows, column)).collect(),
+        sensitive: (0..rows.first().map_or(0, |row| row.secrets.len()))
+            .map(|column| distinct(rows, column))
+            .collect(),
         ..Cell::default()
     }
+}
+
+fn distinct(rows: &[&Row], column: usize) -> u64 {
+    let values: BTreeSet<&str> = rows
+        .iter()
+        .map(|row| row.secrets[column].as_str())
+        .collect();
+    values.len() as u64
 }
 
 fn measure(rows: &[&Row], column: usize) -> Measure {

@@ -5,11 +5,11 @@
 //!
 //! | cases | tool | compared |
 //! |---|---|---|
-//! | `acro-*`, `boundary-*` | ACRO | rows, contributors, each rule, released or not |
-//! | `gauss-*` with `SuppressSmallCounts` | GaussSuppression | counts, margins too; primary cells are those not released |
-//! | `gauss-*` with `pPercent` | GaussSuppression | sums, margins too; primary cells are those that break the p-ratio rule |
+//! | `acro-*`, `boundary-*` | ACRO | rows, contributors, each rule, released or not; negative values and review |
+//! | `gauss-*` with `maxN` | GaussSuppression | counts of rows or contributors, margins too; primary cells are those not released, and no total tells of one |
+//! | `gauss-*` with `pPercent`, or `n` and `k` | GaussSuppression | sums, margins too; primary cells are those that break the rule |
 //! | `diffix-*` with a threshold | pg_diffix | rows, units, released or not |
-//! | `kanon-*` | pycanon | classes below k and their records, for each k that a policy can ask for |
+//! | `kanon-*` | pycanon | k, classes, l-diversity; classes below k and their records, for each k that a policy can ask for |
 //!
 //! The tools that know no units count rows: there each row is a unit of its own.
 
@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::extract::{Extract, number, text};
-use crate::published_tools::{acro, diffix, gauss, kanon};
+use crate::extract::{Extract, name, number, numbers, text};
+use crate::published_gauss::gauss;
+use crate::published_tools::{acro, diffix, kanon};
 
 fn folder() -> PathBuf {
     std::env::var_os("WEIR_SHARED_DATA").map_or_else(
@@ -112,4 +113,9 @@ fn arguments_of_a_call_are_found_by_name() {
     assert_eq!(number(call, "pPercent"), Some(10.0));
     assert_eq!(number(call, "k"), None);
     assert_eq!(number("f(maxN=9)", "maxN"), Some(9.0));
+    assert_eq!(name(call, "dominanceVar").as_deref(), Some("x"));
+    let several = "f(k = c(80, 70), n=1:2, dimVar=c(\"a\"))";
+    assert_eq!(numbers(several, "k"), Some(vec![80.0, 70.0]));
+    assert_eq!(numbers(several, "n"), Some(vec![1.0, 2.0]));
+    assert_eq!(numbers("f(n=2)", "n"), Some(vec![2.0]));
 }

@@ -80,6 +80,8 @@ pub(crate) struct Cell {
     pub(crate) counted: Vec<(u64, u64)>,
     /// Likewise for each sum.
     pub(crate) measures: Vec<Measure>,
+    /// Distinct values of each sensitive column, likewise.
+    pub(crate) sensitive: Vec<u64>,
 }
 
 /// Names and types of the columns, keys first; the values are sums. The keys count as fixed by the query, so that they
@@ -187,7 +189,9 @@ pub(crate) fn evidence(cells: &[Cell]) -> EvidenceColumns {
             .map(|index| contributions(cells, index))
             .collect(),
         first_units: strangers(cells.iter().map(|cell| cell.units)),
-        sensitive: vec![],
+        sensitive: (0..first.sensitive.len())
+            .map(|index| column(cells, |cell| cell.sensitive[index]))
+            .collect(),
         fits: vec![],
     }
 }
@@ -260,6 +264,7 @@ pub(crate) fn rows(batch: &RecordBatch) -> Vec<Vec<Value>> {
         _ if column.is_null(row) => Null,
         DataType::Boolean => Bool(column.as_boolean().value(row)),
         DataType::Int64 => Int(column.as_primitive::<Int64Type>().value(row)),
+        DataType::UInt32 => Int(column.as_primitive::<UInt32Type>().value(row).into()),
         DataType::Float64 => Float(column.as_primitive::<Float64Type>().value(row)),
         DataType::Utf8 => Text(column.as_string::<i32>().value(row).to_owned()),
         other => panic!("a released column of {other}"),

@@ -8,9 +8,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 use crate::compute::GROUPS_MAX;
 
-use super::finished::{self, Finished};
-use super::kept::{FirstUnits, Values};
-use super::layout::{Arguments, Count, Groups, Layout, Sum, one_partition};
+use super::layout::{Arguments, Groups, Layout, Sum};
 
 /// Rows of a group came in another order than that of units.
 #[derive(Debug, thiserror::Error)]
@@ -38,59 +36,38 @@ pub(super) fn bounded(groups: usize, layout: Layout) -> Result<()> {
 #[derive(Debug)]
 pub(super) struct Evidence {
     layout: Layout,
-    cells: Vec<Count>,
-    first_units: FirstUnits,
-    /// One vector per counted argument, indexed by group.
-    counts: Vec<Vec<Count>>,
-    /// One vector per summed argument, indexed by group.
-    sums: Vec<Vec<Sum>>,
-    /// One for each argument whose distinct values are counted.
-    values: Vec<Values>,
-    /// Groups that another has finished.
-    finished: Finished,
+    groups: Groups,
 }
 
 impl Evidence {
     pub(super) fn new(layout: Layout, groups: usize) -> Self {
-        let mut evidence = Self {
+        Self {
             layout,
-            cells: Vec::new(),
-            first_units: FirstUnits::new(layout.units_kept),
-            counts: vec![Vec::new(); layout.counts],
-            sums: vec![Vec::new(); layout.sums],
-            values: vec![Values::new(layout.values_kept); layout.values],
-            finished: Finished::default(),
-        };
-        evidence.grow(groups);
-        evidence
-    }
-
-    fn grow(&mut self, groups: usize) {
-        self.cells.resize(groups, Count::default());
-        self.first_units.grow(groups);
-        self.values
-            .iter_mut()
-            .for_each(|values| values.grow(groups));
-        self.counts
-            .iter_mut()
-            .for_each(|counts| counts.resize(groups, Count::default()));
-        self.sums
-            .iter_mut()
-            .for_each(|sums| sums.resize(groups, Sum::default()));
+            groups: Groups::empty(layout, groups),
+        }
     }
 
     /// Counts the rows of cells, and checks the order everything else rests on.
     fn update_cells(&mut self, units: &UInt32Array, groups: &[usize]) -> Result<()> {
         for (unit, group) in units.values().iter().zip(groups) {
-            let cell = &mut self.cells[*group];
-            if cell.rows > 0 && *unit < cell.unit {
+            let cell = &mut self.groups.cells[*group];
+            if cell.rows == 0 {
+                self.groups.firsts[*group] = *unit;
+            } else if *unit < cell.unit {
                 return Err(DataFusionError::External(Box::new(OutOfOrder)));
             }
             if cell.row(*unit) {
-                self.first_units.push(*group, *unit);
+                self.groups.first_units.push(*group, *unit);
             }
         }
         Ok(())
+    }
+
+    /// The finished evidence of the first groups, or of all.
+    fn finish(&mut self, emit_to: EmitTo) -> Groups {
+        let mut finished = self.groups.take(emit_to);
+        finished.sums.iter_mut().flatten().for_each(Sum::fold);
+        finished
     }
 }
 
@@ -107,24 +84,24 @@ impl GroupsAccumulator for Evidence {
             return internal_err!("every row has a unit of the first kind");
         }
         bounded(total_num_groups, self.layout)?;
-        self.grow(total_num_groups);
+        self.groups.grow(total_num_groups);
         self.update_cells(arguments.units, group_indices)?;
         let units = arguments.units.values();
-        for (counts, has_value) in self.counts.iter_mut().zip(arguments.counted()) {
+        for (counts, has_value) in self.groups.counts.iter_mut().zip(arguments.counted()) {
             for (row, group) in group_indices.iter().enumerate() {
                 if has_value.value(row) {
                     counts[*group].row(units[row]);
                 }
             }
         }
-        for (sums, column) in self.sums.iter_mut().zip(arguments.summed()) {
+        for (sums, column) in self.groups.sums.iter_mut().zip(arguments.summed()) {
             for (row, group) in group_indices.iter().enumerate() {
                 if column.is_valid(row) {
                     sums[*group].row(units[row], column.value(row));
                 }
             }
         }
-        for (values, tags) in self.values.iter_mut().zip(arguments.tagged()) {
+        for (values, tags) in self.groups.values.iter_mut().zip(arguments.tagged()) {
             for (tag, group) in tags.iter().zip(group_indices) {
                 if let Some(tag) = tag {
                     values.see(*group, tag);
@@ -135,30 +112,11 @@ impl GroupsAccumulator for Evidence {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        if self.finished.is_used() {
-            return self.finished.evaluate(emit_to, self.layout);
-        }
-        let cells = emit_to.take_needed(&mut self.cells);
-        let counts = self.counts.iter_mut();
-        let counts = counts.map(|counts| emit_to.take_needed(counts)).collect();
-        let sums = self.sums.iter_mut().map(|sums| {
-            let mut sums = emit_to.take_needed(sums);
-            sums.iter_mut().for_each(Sum::fold);
-            sums
-        });
-        let values = self.values.iter_mut();
-        let groups = Groups {
-            cells,
-            first_units: self.first_units.take(emit_to),
-            counts,
-            sums: sums.collect(),
-            values: values.map(|values| values.take(emit_to)).collect(),
-        };
-        Ok(Arc::new(groups.columns(self.layout)?))
+        Ok(Arc::new(self.finish(emit_to).columns(self.layout)?))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        finished::state(&self.evaluate(emit_to)?)
+        self.finish(emit_to).state(self.layout)
     }
 
     fn merge_batch(
@@ -168,8 +126,8 @@ impl GroupsAccumulator for Evidence {
         total_num_groups: usize,
     ) -> Result<()> {
         bounded(total_num_groups, self.layout)?;
-        self.finished
-            .take_over(values, group_indices, total_num_groups)
+        self.groups.grow(total_num_groups);
+        self.groups.add(self.layout, values, group_indices)
     }
 
     fn convert_to_state(
@@ -177,24 +135,11 @@ impl GroupsAccumulator for Evidence {
         _values: &[ArrayRef],
         _opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        one_partition()
+        internal_err!("no row is a part of its own")
     }
 
     fn size(&self) -> usize {
-        self.cells.capacity() * size_of::<Count>()
-            + self.finished.size()
-            + self.first_units.size()
-            + self.values.iter().map(Values::size).sum::<usize>()
-            + self
-                .counts
-                .iter()
-                .map(|counts| counts.capacity() * size_of::<Count>())
-                .sum::<usize>()
-            + self
-                .sums
-                .iter()
-                .map(|sums| sums.capacity() * size_of::<Sum>())
-                .sum::<usize>()
+        self.groups.size()
     }
 }
 

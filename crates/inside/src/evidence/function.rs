@@ -68,7 +68,7 @@ impl AggregateUDFImpl for EvidenceFunction {
     }
 
     fn state_fields(&self, _args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        Ok(self.layout.fields().iter().cloned().collect())
+        Ok(self.layout.state_fields().iter().cloned().collect())
     }
 
     fn groups_accumulator_supported(&self, _args: AccumulatorArgs<'_>) -> bool {

@@ -57,6 +57,20 @@ impl<T: Copy + Default + PartialEq> Places<T> {
         }
     }
 
+    fn all(&self) -> impl Iterator<Item = T> {
+        (0..self.taken.len())
+            .flat_map(|group| self.of(group))
+            .copied()
+    }
+
+    /// A list for each group, of all values.
+    fn lists(&self, item: Field, values: ArrayRef) -> Result<ArrayRef> {
+        let lengths = self.taken.iter().map(|taken| *taken as usize);
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        let lists = ListArray::try_new(Arc::new(item), offsets, values, None)?;
+        Ok(Arc::new(lists))
+    }
+
     fn size(&self) -> usize {
         self.taken.capacity() * size_of::<u32>() + self.values.capacity() * size_of::<T>()
     }
@@ -73,7 +87,7 @@ impl FirstUnits {
 
     /// Numbers of units, a list for each group.
     pub(super) fn data_type() -> DataType {
-        DataType::List(Arc::new(item()))
+        DataType::List(Arc::new(item(DataType::UInt32)))
     }
 
     pub(super) fn grow(&mut self, groups: usize) {
@@ -85,10 +99,6 @@ impl FirstUnits {
         self.0.push(group, unit);
     }
 
-    pub(super) fn of(&self, group: usize) -> &[u32] {
-        self.0.of(group)
-    }
-
     pub(super) fn take(&mut self, emit_to: EmitTo) -> Self {
         Self(self.0.take(emit_to))
     }
@@ -98,24 +108,13 @@ impl FirstUnits {
     }
 
     pub(super) fn column(&self) -> Result<ArrayRef> {
-        let groups = self.0.taken.len();
-        let ids: UInt32Array = (0..groups)
-            .flat_map(|group| self.of(group))
-            .copied()
-            .collect();
-        let lengths = self.0.taken.iter().map(|taken| *taken as usize);
-        let offsets = OffsetBuffer::from_lengths(lengths);
-        Ok(Arc::new(ListArray::try_new(
-            Arc::new(item()),
-            offsets,
-            Arc::new(ids),
-            None,
-        )?))
+        let ids: UInt32Array = self.0.all().collect();
+        self.0.lists(item(DataType::UInt32), Arc::new(ids))
     }
 }
 
-fn item() -> Field {
-    Field::new("item", DataType::UInt32, false)
+fn item(data_type: DataType) -> Field {
+    Field::new("item", data_type, false)
 }
 
 /// The first distinct values of each group, by tag. Two values of one tag count as one, which withholds.
@@ -143,6 +142,16 @@ impl Values {
 
     pub(super) fn size(&self) -> usize {
         self.0.size()
+    }
+
+    /// Tags, a list for each group.
+    pub(super) fn data_type() -> DataType {
+        DataType::List(Arc::new(item(DataType::UInt64)))
+    }
+
+    pub(super) fn lists(&self) -> Result<ArrayRef> {
+        let tags: UInt64Array = self.0.all().collect();
+        self.0.lists(item(DataType::UInt64), Arc::new(tags))
     }
 
     pub(super) fn column(&self) -> ArrayRef {

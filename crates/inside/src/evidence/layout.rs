@@ -7,6 +7,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, UInt32Type, UInt64Type};
 use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::EmitTo;
 use weir_gate::TOP_UNITS;
 
 use super::kept::{FirstUnits, Values};
@@ -56,6 +57,21 @@ impl Layout {
             ));
         }
         fields.extend((0..self.values).map(|index| count(format!("value_{index}"))));
+        fields.into()
+    }
+}
+
+impl Layout {
+    /// Names and types of what half an aggregate hands over: what a group would end in, the range of its units, and the
+    /// values instead of how many there are.
+    pub(crate) fn state_fields(self) -> Fields {
+        let unit = |name: &str| Field::new(name, DataType::UInt32, false);
+        let mut fields: Vec<_> = self.fields().iter().cloned().collect();
+        fields.truncate(fields.len() - self.values);
+        fields.push(unit("unit_first").into());
+        fields.push(unit("unit_last").into());
+        let values = |index| Field::new(format!("values_{index}"), Values::data_type(), false);
+        fields.extend((0..self.values).map(|index| values(index).into()));
         fields.into()
     }
 }
@@ -112,7 +128,7 @@ impl<'a> Arguments<'a> {
 }
 
 /// Rows and units that had a value, and the unit we are in.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Count {
     pub(super) rows: u64,
     pub(super) units: u64,
@@ -134,6 +150,12 @@ impl Count {
         self.unit = unit;
         begins
     }
+
+    /// Adds what others counted of units that were not counted here.
+    pub(super) fn add(&mut self, rows: u64, units: u64) {
+        self.rows += rows;
+        self.units += units;
+    }
 }
 
 /// Contributions of units to a sum.
@@ -142,9 +164,9 @@ pub(super) struct Sum {
     pub(super) count: Count,
     /// Sum of the unit we are in.
     pub(super) current: f64,
-    total: f64,
+    pub(super) total: f64,
     top: [f64; TOP_UNITS],
-    negative: bool,
+    pub(super) negative: bool,
 }
 
 impl Sum {
@@ -164,22 +186,29 @@ impl Sum {
 
     /// Ends the unit we were in.
     pub(super) fn fold(&mut self) {
-        let contribution = self.current.abs();
         self.negative |= self.current < 0.0;
-        self.total += contribution;
+        self.total += self.current.abs();
+        self.rank(self.current.abs());
+        self.current = 0.0;
+    }
+
+    /// Keeps a contribution that is among the largest.
+    pub(super) fn rank(&mut self, contribution: f64) {
         let mut rest = contribution;
         for kept in &mut self.top {
             if rest > *kept {
                 std::mem::swap(&mut rest, kept);
             }
         }
-        self.current = 0.0;
     }
 }
 
-/// The finished evidence of a run of groups, whose sums are folded.
+/// The evidence of a run of groups.
+#[derive(Debug)]
 pub(super) struct Groups {
     pub(super) cells: Vec<Count>,
+    /// The first unit of each group; the last one is the cell's.
+    pub(super) firsts: Vec<u32>,
     pub(super) first_units: FirstUnits,
     /// One vector per counted argument.
     pub(super) counts: Vec<Vec<Count>>,
@@ -198,11 +227,68 @@ impl Groups {
         values.iter_mut().for_each(|values| values.grow(groups));
         Self {
             cells: vec![Count::default(); groups],
+            firsts: vec![0; groups],
             first_units,
             counts: vec![vec![Count::default(); groups]; layout.counts],
             sums: vec![vec![Sum::default(); groups]; layout.sums],
             values,
         }
+    }
+
+    /// So many groups, the new ones without a row.
+    pub(super) fn grow(&mut self, groups: usize) {
+        self.cells.resize(groups, Count::default());
+        self.firsts.resize(groups, 0);
+        self.first_units.grow(groups);
+        for counts in &mut self.counts {
+            counts.resize(groups, Count::default());
+        }
+        for sums in &mut self.sums {
+            sums.resize(groups, Sum::default());
+        }
+        for values in &mut self.values {
+            values.grow(groups);
+        }
+    }
+
+    /// Takes the first groups, or all; the others become the first.
+    pub(super) fn take(&mut self, emit_to: EmitTo) -> Self {
+        let counts = self.counts.iter_mut();
+        let sums = self.sums.iter_mut();
+        let values = self.values.iter_mut();
+        Self {
+            cells: emit_to.take_needed(&mut self.cells),
+            firsts: emit_to.take_needed(&mut self.firsts),
+            first_units: self.first_units.take(emit_to),
+            counts: counts.map(|counts| emit_to.take_needed(counts)).collect(),
+            sums: sums.map(|sums| emit_to.take_needed(sums)).collect(),
+            values: values.map(|values| values.take(emit_to)).collect(),
+        }
+    }
+
+    /// Bytes held.
+    pub(super) fn size(&self) -> usize {
+        let counts = self.counts.iter().map(Vec::capacity).sum::<usize>() + self.cells.capacity();
+        let sums = self.sums.iter().map(Vec::capacity).sum::<usize>();
+        counts * size_of::<Count>()
+            + sums * size_of::<Sum>()
+            + self.firsts.capacity() * size_of::<u32>()
+            + self.first_units.size()
+            + self.values.iter().map(Values::size).sum::<usize>()
+    }
+
+    /// What the groups are handed over as.
+    pub(super) fn state(&self, layout: Layout) -> Result<Vec<ArrayRef>> {
+        let ended = self.columns(layout)?;
+        let mut columns = ended.columns().to_vec();
+        columns.truncate(columns.len() - layout.values);
+        columns.push(Arc::new(UInt32Array::from(self.firsts.clone())));
+        let last = self.cells.iter().map(|cell| cell.unit);
+        columns.push(Arc::new(last.collect::<UInt32Array>()));
+        for values in &self.values {
+            columns.push(values.lists()?);
+        }
+        Ok(columns)
     }
 
     pub(super) fn columns(&self, layout: Layout) -> Result<StructArray> {
@@ -213,11 +299,6 @@ impl Groups {
         columns.extend(self.values.iter().map(Values::column));
         Ok(StructArray::try_new(layout.fields(), columns, None)?)
     }
-}
-
-/// Inside runs on one partition, so that float sums are the same everywhere; partial results are never merged.
-pub(super) fn one_partition<T>() -> Result<T> {
-    internal_err!("evidence is computed in one partition")
 }
 
 fn count_columns(counts: &[Count]) -> [ArrayRef; 2] {

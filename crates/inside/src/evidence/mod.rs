@@ -15,10 +15,10 @@
 //! A row that names no unit of a kind says nothing about that kind.
 
 mod accumulator;
-mod finished;
 mod function;
 mod kept;
 mod layout;
+mod merge;
 mod tag;
 mod unordered;
 mod whole;

@@ -12,9 +12,8 @@ use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 use super::accumulator::bounded;
-use super::finished::{self, Finished};
 use super::kept::Values;
-use super::layout::{Arguments, Groups, Layout, one_partition};
+use super::layout::{Arguments, Groups, Layout};
 
 /// A unit in a group.
 type Member = (usize, u32);
@@ -40,8 +39,8 @@ pub(super) struct Unordered {
     sums: Vec<Vec<Partial>>,
     /// One for each argument whose distinct values are counted, by group.
     values: Vec<Values>,
-    /// Groups that another has finished.
-    finished: Finished,
+    /// Groups that other parts have counted.
+    others: Option<Groups>,
 }
 
 impl Unordered {
@@ -57,7 +56,7 @@ impl Unordered {
             counts: vec![Vec::new(); layout.counts],
             sums: vec![Vec::new(); layout.sums],
             values,
-            finished: Finished::default(),
+            others: None,
         }
     }
 
@@ -84,6 +83,10 @@ impl Unordered {
         for position in order {
             let (group, unit) = self.members[position];
             if group < groups {
+                if emitted.cells[group].rows == 0 {
+                    emitted.firsts[group] = unit;
+                }
+                emitted.cells[group].unit = unit;
                 emitted.first_units.push(group, unit);
                 self.fold(position, group, &mut emitted);
             } else {
@@ -102,6 +105,18 @@ impl Unordered {
         kept.values = std::mem::take(&mut self.values);
         *self = kept;
         emitted
+    }
+
+    /// The evidence of the first groups, or of all.
+    fn finish(&mut self, emit_to: EmitTo) -> Result<Groups> {
+        if let Some(others) = &mut self.others {
+            return Ok(others.take(emit_to));
+        }
+        match emit_to {
+            EmitTo::All => Ok(self.emit(self.groups)),
+            EmitTo::First(groups) if groups <= self.groups => Ok(self.emit(groups)),
+            EmitTo::First(_) => internal_err!("more groups are asked for than there are"),
+        }
     }
 
     fn fold(&self, position: usize, group: usize, into: &mut Groups) {
@@ -167,20 +182,11 @@ impl GroupsAccumulator for Unordered {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        if self.finished.is_used() {
-            return self.finished.evaluate(emit_to, self.layout);
-        }
-        let groups = match emit_to {
-            EmitTo::All => self.groups,
-            EmitTo::First(groups) if groups <= self.groups => groups,
-            EmitTo::First(_) => return internal_err!("more groups are asked for than there are"),
-        };
-        let emitted = self.emit(groups);
-        Ok(Arc::new(emitted.columns(self.layout)?))
+        Ok(Arc::new(self.finish(emit_to)?.columns(self.layout)?))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        finished::state(&self.evaluate(emit_to)?)
+        self.finish(emit_to)?.state(self.layout)
     }
 
     fn merge_batch(
@@ -190,8 +196,10 @@ impl GroupsAccumulator for Unordered {
         total_num_groups: usize,
     ) -> Result<()> {
         bounded(total_num_groups, self.layout)?;
-        self.finished
-            .take_over(values, group_indices, total_num_groups)
+        let layout = self.layout;
+        let others = self.others.get_or_insert_with(|| Groups::empty(layout, 0));
+        others.grow(total_num_groups);
+        others.add(layout, values, group_indices)
     }
 
     fn convert_to_state(
@@ -199,7 +207,7 @@ impl GroupsAccumulator for Unordered {
         _values: &[ArrayRef],
         _opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        one_partition()
+        internal_err!("no row is a part of its own")
     }
 
     fn size(&self) -> usize {
@@ -210,7 +218,7 @@ impl GroupsAccumulator for Unordered {
         let looked_up = size_of::<Member>() + size_of::<usize>() + 1;
         self.members.capacity() * entry
             + self.positions.capacity() * looked_up
-            + self.finished.size()
+            + self.others.as_ref().map_or(0, Groups::size)
             + self.values.iter().map(Values::size).sum::<usize>()
     }
 }

@@ -1,10 +1,8 @@
 //! Tables without keys: one group, there from the start.
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
-
-use super::layout::one_partition;
 
 /// The evidence of a table without keys.
 #[derive(Debug)]
@@ -32,10 +30,15 @@ impl<G: GroupsAccumulator + std::fmt::Debug + Sync> Accumulator for Whole<G> {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        one_partition()
+        let state = self.0.state(EmitTo::All)?;
+        let scalars = state
+            .iter()
+            .map(|column| ScalarValue::try_from_array(column, 0));
+        scalars.collect()
     }
 
-    fn merge_batch(&mut self, _states: &[ArrayRef]) -> Result<()> {
-        one_partition()
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let rows = states.first().map_or(0, |column| column.len());
+        self.0.merge_batch(states, &vec![0; rows], 1)
     }
 }

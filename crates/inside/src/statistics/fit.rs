@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::arrow::array::{ArrayRef, AsArray, ListArray};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
 use datafusion::common::scalar::ScalarStructBuilder;
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
@@ -15,7 +15,6 @@ use datafusion::logical_expr::{
 use super::design::Design;
 use super::linear::Linear;
 use super::logistic::Logistic;
-use super::quantile::take_over;
 
 /// What `LINEAR_REGRESSION` is written as for the planner: of the fitted number, then the regressors.
 pub(crate) const LINEAR: &str = "weir_linear";
@@ -144,6 +143,10 @@ pub(super) trait Fitting: Send + Sync + std::fmt::Debug {
     fn rows(&self) -> u64;
     /// The fit; none where it is not determined.
     fn fit(&self) -> Option<Fitted>;
+    /// What it holds, for another of its kind.
+    fn state(&self) -> Vec<f64>;
+    /// Adds what another of its kind holds, of rows that were not taken here.
+    fn merge(&mut self, state: &[f64]);
     /// Bytes held.
     fn size(&self) -> usize;
 }
@@ -179,12 +182,13 @@ impl AggregateUDFImpl for FitFunction {
             fitting,
             fields: fields(self.kind, regressors),
             terms,
-            finished: None,
         }))
     }
 
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        Ok(vec![args.return_field])
+    fn state_fields(&self, _args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        let item = Field::new_list_field(DataType::Float64, true);
+        let list = Field::new("state", DataType::List(Arc::new(item)), true);
+        Ok(vec![Arc::new(list)])
     }
 }
 
@@ -194,8 +198,6 @@ struct Rows {
     fitting: Box<dyn Fitting>,
     fields: Fields,
     terms: usize,
-    /// The result, where another has finished the group (see `evidence/finished.rs`).
-    finished: Option<ScalarValue>,
 }
 
 impl Accumulator for Rows {
@@ -205,9 +207,6 @@ impl Accumulator for Rows {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        if let Some(finished) = self.finished.take() {
-            return Ok(finished);
-        }
         let rows = i64::try_from(self.fitting.rows()).unwrap_or(i64::MAX);
         let mut values = vec![ScalarValue::Int64(Some(rows))];
         match self.fitting.fit() {
@@ -232,10 +231,19 @@ impl Accumulator for Rows {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![self.evaluate()?])
+        let state = self.fitting.state().into_iter().map(Some);
+        let state = ListArray::from_iter_primitive::<Float64Type, _, _>([Some(state)]);
+        Ok(vec![ScalarValue::List(Arc::new(state))])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        take_over(&mut self.finished, states)
+        let [states] = states else {
+            return internal_err!("a part of a fit is one list");
+        };
+        for state in states.as_list::<i32>().iter().flatten() {
+            self.fitting
+                .merge(state.as_primitive::<Float64Type>().values());
+        }
+        Ok(())
     }
 }

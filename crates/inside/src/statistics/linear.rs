@@ -94,6 +94,47 @@ impl Fitting for Linear {
         })
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "rows are far fewer than 2^52")]
+    fn state(&self) -> Vec<f64> {
+        let mut state = vec![self.rows as f64];
+        state.extend(&self.means);
+        state.extend(&self.moments);
+        state
+    }
+
+    /// Adds the moments of two parts (Chan, Golub, LeVeque 1979).
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rows are whole and far fewer than 2^52"
+    )]
+    fn merge(&mut self, state: &[f64]) {
+        let terms = self.means.len();
+        let Some((rows, rest)) = state.split_first() else {
+            return;
+        };
+        if rest.len() != terms + terms * terms || *rows < 1.0 {
+            return;
+        }
+        let (means, moments) = rest.split_at(terms);
+        let (here, there) = (self.rows as f64, *rows);
+        let both = here + there;
+        for ((apart, there), here) in self.before.iter_mut().zip(means).zip(&self.means) {
+            *apart = there - here;
+        }
+        for one in 0..terms {
+            for other in 0..=one {
+                let apart = self.before[one] * self.before[other] * here * there / both;
+                self.moments[one * terms + other] += moments[one * terms + other] + apart;
+            }
+        }
+        for (mean, apart) in self.means.iter_mut().zip(&self.before) {
+            *mean += apart * there / both;
+        }
+        self.rows += *rows as u64;
+    }
+
     fn size(&self) -> usize {
         (self.means.len() * 2 + self.moments.len()) * size_of::<f64>()
     }
@@ -181,6 +222,34 @@ mod tests {
         assert!((fitted.coefficients[1] - slope).abs() < 1e-12);
         assert!((fitted.standard_errors[1] - error).abs() < 1e-12);
         assert!((fitted.measures[1] - (rest / (n - 2.0)).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        let row = |at: i32| {
+            [
+                f64::from(at * at % 13),
+                1e5 + f64::from(at),
+                f64::from(at % 5),
+            ]
+        };
+        let mut whole = Linear::new(2);
+        let mut parts = [Linear::new(2), Linear::new(2), Linear::new(2)];
+        for at in 0..60 {
+            whole.row(&row(at));
+            parts[usize::from(at > 7) + usize::from(at > 40)].row(&row(at));
+        }
+        let mut merged = Linear::new(2);
+        for part in &parts {
+            merged.merge(&part.state());
+        }
+        let (whole, merged) = (whole.fit().unwrap(), merged.fit().unwrap());
+        for (one, other) in whole.coefficients.iter().zip(&merged.coefficients) {
+            assert!(
+                (one - other).abs() < 1e-6 * one.abs().max(1.0),
+                "{one} {other}"
+            );
+        }
     }
 
     #[test]

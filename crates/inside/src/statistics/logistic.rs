@@ -94,7 +94,7 @@ impl Fitting for Logistic {
         let scale = self.scale();
         if scale
             .iter()
-            .any(|(mean, spread)| !mean.is_finite() || !(*spread > 0.0))
+            .any(|(mean, spread)| !mean.is_finite() || spread.is_nan() || *spread <= 0.0)
         {
             return None;
         }
@@ -116,6 +116,14 @@ impl Fitting for Logistic {
         }
         let covariance = inverse(&curvature)?;
         Some(self.unscaled(&at, &covariance, &scale, deviance))
+    }
+
+    fn state(&self) -> Vec<f64> {
+        self.values.clone()
+    }
+
+    fn merge(&mut self, state: &[f64]) {
+        self.values.extend_from_slice(state);
     }
 
     fn size(&self) -> usize {

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, UInt32Type};
-use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
@@ -74,14 +74,20 @@ impl AggregateUDFImpl for Quantile {
             Some(at) => Ok(Box::new(Values {
                 at,
                 values: Vec::new(),
-                finished: None,
             })),
             None => internal_err!("a quantile is averaged over units"),
         }
     }
 
     fn state_fields(&self, _args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(NAME, DataType::Float64, true))])
+        let list = |name, data_type| {
+            let item = Field::new_list_field(data_type, true);
+            Arc::new(Field::new(name, DataType::List(Arc::new(item)), true))
+        };
+        Ok(vec![
+            list("values", DataType::Float64),
+            list("units", DataType::UInt32),
+        ])
     }
 }
 
@@ -90,8 +96,6 @@ impl AggregateUDFImpl for Quantile {
 struct Values {
     at: At,
     values: Vec<(f64, u32)>,
-    /// The result, where another has finished the group (see `evidence/finished.rs`).
-    finished: Option<ScalarValue>,
 }
 
 impl Accumulator for Values {
@@ -110,9 +114,6 @@ impl Accumulator for Values {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        if let Some(finished) = self.finished.take() {
-            return Ok(finished);
-        }
         sort(&mut self.values);
         let share = f64::from_bits(self.at.share);
         let mean = mean_around(&self.values, share, self.at.neighbours);
@@ -124,11 +125,30 @@ impl Accumulator for Values {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![self.evaluate()?])
+        let values = self.values.iter().map(|(value, _)| Some(*value));
+        let units = self.values.iter().map(|(_, unit)| Some(*unit));
+        let values = ListArray::from_iter_primitive::<Float64Type, _, _>([Some(values)]);
+        let units = ListArray::from_iter_primitive::<UInt32Type, _, _>([Some(units)]);
+        Ok(vec![
+            ScalarValue::List(Arc::new(values)),
+            ScalarValue::List(Arc::new(units)),
+        ])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        take_over(&mut self.finished, states)
+        let [values, units] = states else {
+            return internal_err!("values are handed over with their units");
+        };
+        let parts = values
+            .as_list::<i32>()
+            .iter()
+            .zip(units.as_list::<i32>().iter());
+        for part in parts {
+            if let (Some(values), Some(units)) = part {
+                self.update_batch(&[values, units])?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -148,20 +168,6 @@ fn sort(values: &mut [(f64, u32)]) {
         for (value, (_, unit)) in equal.iter_mut().zip(turns) {
             value.1 = unit;
         }
-    }
-}
-
-/// Takes the result of a group over from whoever finished it: once.
-pub(super) fn take_over(finished: &mut Option<ScalarValue>, states: &[ArrayRef]) -> Result<()> {
-    match states {
-        [results] if results.is_empty() => Ok(()),
-        [results] if results.len() == 1 && finished.is_none() => {
-            *finished = Some(ScalarValue::try_from_array(results, 0)?);
-            Ok(())
-        }
-        _ => Err(DataFusionError::ResourcesExhausted(
-            "a group was finished twice".to_owned(),
-        )),
     }
 }
 

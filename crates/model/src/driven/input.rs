@@ -23,6 +23,8 @@ const NO_CASE: u32 = u32::MAX;
 /// The input columns of a batch.
 pub(super) struct Inputs {
     columns: Vec<InputColumn>,
+    /// Whether there are strings among them.
+    strings: bool,
     string_bytes_max: usize,
     unit_rows_max: usize,
     unit_string_bytes_max: usize,
@@ -71,6 +73,10 @@ impl Inputs {
             })
         });
         Ok(Self {
+            strings: signature
+                .inputs
+                .iter()
+                .any(|input| input.ty == ValueType::String),
             columns: columns.collect::<Result<_, _>>()?,
             string_bytes_max: limits.string_input_bytes_max,
             unit_rows_max: limits.unit_rows_max,
@@ -90,7 +96,8 @@ impl Inputs {
     ) -> usize {
         let (first, room) = (starts[0], layout.input_string_bytes as usize);
         let fits = |end: usize, rows_max: u32| {
-            end - first <= rows_max as usize && self.string_bytes(first, end) <= room
+            end - first <= rows_max as usize
+                && (!self.strings || self.string_bytes(first, end) <= room)
         };
         let more = starts[1..].iter().skip(1).take(units_max - 1);
         let units = 1 + more.take_while(|end| fits(**end, ROWS_PER_RUN)).count();
@@ -105,21 +112,31 @@ impl Inputs {
             return units;
         }
         let rows = starts[units] - first;
-        let mut failed = vec![0; rows];
-        for column in &self.columns {
-            column.skip(&mut failed, first, self.string_bytes_max);
+        for (byte, unit) in skip.iter_mut().zip(starts.windows(2)) {
+            *byte = u8::from(unit[1] - unit[0] > self.unit_rows_max);
         }
-        for (unit, byte) in skip.iter_mut().enumerate() {
-            let (start, end) = (starts[unit], starts[unit + 1]);
-            let fails = end - start > self.unit_rows_max
-                || self.string_bytes(start, end) > self.unit_string_bytes_max
-                || failed[start - first..end - first].contains(&1);
-            *byte = u8::from(fails);
+        if self.columns.iter().any(InputColumn::may_fail) {
+            self.skip_units(skip, &starts[..=units]);
         }
         for (column, place) in self.columns.iter().zip(&layout.inputs) {
             column.write(memory, place, first, rows, room);
         }
         units
+    }
+
+    /// Marks the units that have a row which fails, or strings over the limit.
+    fn skip_units(&self, skip: &mut [u8], starts: &[usize]) {
+        let (first, end) = (starts[0], starts[starts.len() - 1]);
+        let mut failed = vec![0; end - first];
+        for column in &self.columns {
+            column.skip(&mut failed, first, self.string_bytes_max);
+        }
+        for (byte, unit) in skip.iter_mut().zip(starts.windows(2)) {
+            let (start, end) = (unit[0], unit[1]);
+            let fails = self.string_bytes(start, end) > self.unit_string_bytes_max
+                || failed[start - first..end - first].contains(&1);
+            *byte |= u8::from(fails);
+        }
     }
 
     /// Bytes that the strings of some rows have in the column where they have most.
@@ -225,6 +242,12 @@ impl InputColumn {
         }
     }
 
+    /// Whether a row can fail by this column without a call.
+    fn may_fail(&self) -> bool {
+        let strings = matches!(self.data, Data::Cases(_) | Data::Strings(_));
+        strings || self.nulls.is_some() && !self.optional
+    }
+
     /// Marks the rows that fail by this column without a call.
     fn skip(&self, skip: &mut [u8], first: usize, string_bytes_max: usize) {
         if let Some(nulls) = self.nulls.as_ref().filter(|_| !self.optional) {
@@ -241,7 +264,11 @@ impl InputColumn {
                 }
             }
             Data::Strings(strings) => {
-                let offsets = &strings.value_offsets()[first..];
+                let offsets = &strings.value_offsets()[first..=first + skip.len()];
+                // Strings that are within the limit together are so each.
+                if (offsets[skip.len()] - offsets[0]) as usize <= string_bytes_max {
+                    return;
+                }
                 for (position, byte) in skip.iter_mut().enumerate() {
                     let bytes = (offsets[position + 1] - offsets[position]) as usize;
                     *byte |= u8::from(bytes > string_bytes_max && valid(first + position));

@@ -7,22 +7,29 @@ use super::emit::{MODEL, at, bits};
 use super::layout::{Column, input_width};
 use super::plan::Plan;
 use super::run::Locals;
+use super::state::Places;
 use crate::signature::{Grain, ValueType};
 
 impl Plan {
     /// Pushes the arguments of the row, or the unit, in local `row`. Strings, and arguments passed in memory, are placed with the
     /// model's own allocator, in the order of the parameters.
-    pub(super) fn lower(&self, code: &mut InstructionSink<'_>, locals: &mut Locals, row: u32) {
+    pub(super) fn lower(
+        &self,
+        code: &mut InstructionSink<'_>,
+        locals: &mut Locals,
+        row: u32,
+        places: Places,
+    ) {
         if self.grain == Grain::Unit {
-            return self.lower_unit(code, locals, row);
+            return self.lower_unit(code, locals, row, places);
         }
         if self.spilled() {
-            return self.lower_spilled(code, locals, row);
+            return self.lower_spilled(code, locals, row, places);
         }
         let fields = || self.inputs.fields.iter().zip(&self.layout.inputs);
         let mut strings = Vec::new();
         for (field, column) in fields().filter(|(field, _)| field.ty == ValueType::String) {
-            strings.push(self.lower_string(code, locals, row, field, column));
+            strings.push(self.lower_string(code, locals, (row, places), field, column));
         }
         let mut strings = strings.into_iter();
         for (field, column) in fields() {
@@ -66,7 +73,7 @@ impl Plan {
         &self,
         code: &mut InstructionSink<'_>,
         locals: &mut Locals,
-        row: u32,
+        (row, places): (u32, Places),
         field: &Field,
         column: &Column,
     ) -> [u32; 2] {
@@ -87,7 +94,7 @@ impl Plan {
             .local_get(source)
             .i32_sub()
             .local_set(length);
-        self.allocate(code, locals, (address, length), 1);
+        self.allocate(code, locals, (address, length), 1, places);
         self.copy_string(code, address, source, length);
         if field.presence.is_some() {
             code.end();
@@ -142,6 +149,7 @@ impl Plan {
         locals: &mut Locals,
         (address, size): (u32, u32),
         align: u32,
+        places: Places,
     ) {
         let Some(realloc) = self.realloc else {
             // The validator asks for an allocator wherever one is needed.
@@ -153,22 +161,34 @@ impl Plan {
         Self::check_aligned(code, address, align);
         let [line, last, count] = [(); 3].map(|()| locals.add(ValType::I32));
         self.touching(code, (address, size), (line, last), |code| {
-            self.marking(code, line, count);
+            self.marking(code, line, count, places);
         });
     }
 
-    fn lower_spilled(&self, code: &mut InstructionSink<'_>, locals: &mut Locals, row: u32) {
+    fn lower_spilled(
+        &self,
+        code: &mut InstructionSink<'_>,
+        locals: &mut Locals,
+        row: u32,
+        places: Places,
+    ) {
         let [base, size] = [(); 2].map(|()| locals.add(ValType::I32));
         let extent = self.inputs.extent;
         code.i32_const(bits(extent.size)).local_set(size);
-        self.allocate(code, locals, (base, size), extent.align);
-        self.store_record(code, locals, base, row);
+        self.allocate(code, locals, (base, size), extent.align, places);
+        self.store_record(code, locals, base, (row, places));
         code.local_get(base);
     }
 
     /// Pushes the list of a unit's rows: where it is, and how many records it has. The list is allocated first, then the
     /// strings of one record after the other.
-    fn lower_unit(&self, code: &mut InstructionSink<'_>, locals: &mut Locals, unit: u32) {
+    fn lower_unit(
+        &self,
+        code: &mut InstructionSink<'_>,
+        locals: &mut Locals,
+        unit: u32,
+        places: Places,
+    ) {
         let [base, size, at_record, item, end, count] = [(); 6].map(|()| locals.add(ValType::I32));
         let extent = self.inputs.extent;
         for (offset, local) in [(0, item), (4, end)] {
@@ -182,10 +202,10 @@ impl Plan {
             .local_tee(count);
         // Rows of a unit and bytes of a record are limited: this does not wrap around.
         code.i32_const(bits(extent.size)).i32_mul().local_set(size);
-        self.allocate(code, locals, (base, size), extent.align);
+        self.allocate(code, locals, (base, size), extent.align, places);
         code.local_get(base).local_set(at_record);
         code.loop_(BlockType::Empty);
-        self.store_record(code, locals, at_record, item);
+        self.store_record(code, locals, at_record, (item, places));
         code.local_get(at_record)
             .i32_const(bits(extent.size))
             .i32_add()
@@ -201,7 +221,7 @@ impl Plan {
         code: &mut InstructionSink<'_>,
         locals: &mut Locals,
         base: u32,
-        row: u32,
+        (row, places): (u32, Places),
     ) {
         for (field, column) in self.inputs.fields.iter().zip(&self.layout.inputs) {
             if let Some(presence) = field.presence {
@@ -216,7 +236,7 @@ impl Plan {
                     presence: None,
                     ..field.clone()
                 };
-                let string = self.lower_string(code, locals, row, &present, column);
+                let string = self.lower_string(code, locals, (row, places), &present, column);
                 for (offset, local) in [0, 4].into_iter().zip(string) {
                     code.local_get(base).local_get(local);
                     code.i32_store(at(MODEL, field.value + offset));

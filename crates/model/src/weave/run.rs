@@ -5,6 +5,7 @@ use wasm_encoder::{BlockType, Function, ValType};
 use super::emit::{at, bits};
 use super::layout::PROGRESS;
 use super::plan::Plan;
+use super::state::Places;
 use crate::signature::ValueType;
 
 /// Locals of a function while it is written.
@@ -33,7 +34,11 @@ impl Plan {
             params: 2,
             types: Vec::new(),
         };
-        let [cursor, count, line] = [(); 3].map(|()| locals.add(ValType::I32));
+        let [cursor, count, line, first] = [(); 4].map(|()| locals.add(ValType::I32));
+        let places = Places::from(first);
+        for _ in [places.start, places.spill] {
+            locals.add(ValType::I32);
+        }
         let result = locals.add(self.result_type());
         let mut body = Vec::new();
         let mut sink = wasm_encoder::InstructionSink::new(&mut body);
@@ -53,13 +58,13 @@ impl Plan {
             .i32_load8_u(at(self.driver_memory, self.layout.skip))
             .i32_eqz()
             .if_(BlockType::Empty);
-        self.lower(code, &mut locals, row);
+        self.lower(code, &mut locals, row, places);
         code.call(self.row).local_set(result);
         self.lift(code, &mut locals, (row, result, cursor));
         if let Some(post_return) = self.post_return {
             code.local_get(result).call(post_return);
         }
-        self.restoring(code, count, line);
+        self.restoring(code, count, line, places);
         code.end();
         code.local_get(row).i32_const(1).i32_add().local_set(row);
         code.i32_const(0)

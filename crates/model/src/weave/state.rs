@@ -8,6 +8,25 @@ use super::layout::{DIRTY_COUNT, LINE_BITS, LINE_BYTES, SPILL_BYTES};
 use super::plan::Plan;
 use crate::limits::PAGE_BYTES;
 
+/// Locals for the addresses that a line is copied by.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
+    /// Of its entry in the log.
+    pub(super) held: u32,
+    /// Of the line itself.
+    pub(super) start: u32,
+    /// Of what may spill over it.
+    pub(super) spill: u32,
+}
+
+impl From<u32> for Places {
+    /// Three locals from one on.
+    fn from(first: u32) -> Self {
+        let [held, start, spill] = [first, first + 1, first + 2];
+        Self { held, start, spill }
+    }
+}
+
 impl Plan {
     /// `mark(line)`: the line is about to change and was not marked before. A line beyond the memory traps here, as the
     /// store itself would.
@@ -15,28 +34,32 @@ impl Plan {
     /// It does the same whatever rows before have done, and so costs the same fuel.
     pub(super) fn mark(&self) -> Function {
         let (line, count) = (0, 1);
-        let mut function = Function::new([(1, ValType::I32)]);
+        let mut function = Function::new([(4, ValType::I32)]);
         let code = &mut function.instructions();
         code.local_get(line)
             .i32_const(bits(self.layout.lines))
             .i32_ge_u();
         Self::trap_if(code);
-        self.marking(code, line, count);
+        self.marking(code, line, count, Places::from(2));
         code.end();
         function
     }
 
-    /// The code that marks a line within the memory, with a local to use.
-    pub(super) fn marking(&self, code: &mut InstructionSink<'_>, line: u32, count: u32) {
+    /// The code that marks a line within the memory, with locals to use.
+    pub(super) fn marking(
+        &self,
+        code: &mut InstructionSink<'_>,
+        line: u32,
+        count: u32,
+        places: Places,
+    ) {
         let (driver, layout) = (self.driver_memory, &self.layout);
         code.i32_const(0)
             .i32_load(at(driver, DIRTY_COUNT))
             .local_set(count);
-        self.copy(code, line, |code| {
-            self.log_entry(code, count);
-            code.local_get(line).i32_const(LINE_BITS).i32_shl();
-            (driver, MODEL)
-        });
+        self.log_entry(code, count);
+        code.local_set(places.held);
+        self.copy(code, line, places, true);
         // From here nothing traps: a line that changes is in the log, in the list and in the map.
         code.local_get(count)
             .i32_const(2)
@@ -53,26 +76,31 @@ impl Plan {
             .i32_store8(at(driver, layout.dirty));
     }
 
-    /// Copies a line, and what may spill over it where there is more memory after it. `addresses` pushes where to and
-    /// where from, and says in which memories.
-    fn copy(
-        &self,
-        code: &mut InstructionSink<'_>,
-        line: u32,
-        addresses: impl Fn(&mut InstructionSink<'_>) -> (u32, u32),
-    ) {
-        let one = |code: &mut InstructionSink<'_>, bytes: u32| {
-            let (to, from) = addresses(code);
-            code.i32_const(bits(bytes)).memory_copy(to, from);
-        };
+    /// Copies a line, and what may spill over it, between the memory and the log: into the log where `save`. Sixteen bytes
+    /// at a time, which needs no check of bounds, and without a branch: behind the last line there is nothing, and its own
+    /// last bytes are copied once more instead.
+    fn copy(&self, code: &mut InstructionSink<'_>, line: u32, places: Places, save: bool) {
+        let Places { held, start, spill } = places;
+        let (driver, piece) = (self.driver_memory, SPILL_BYTES);
+        let bytes = self.layout.lines.wrapping_mul(LINE_BYTES);
         code.local_get(line)
-            .i32_const(bits(self.layout.lines.wrapping_sub(1)))
-            .i32_eq()
-            .if_(BlockType::Empty);
-        one(code, LINE_BYTES);
-        code.else_();
-        one(code, LINE_BYTES + SPILL_BYTES);
-        code.end();
+            .i32_const(LINE_BITS)
+            .i32_shl()
+            .local_tee(start);
+        code.i32_const(bits(LINE_BYTES)).i32_add().local_tee(spill);
+        code.i32_const(bits(bytes.wrapping_sub(piece)));
+        code.local_get(spill).i32_const(bits(bytes)).i32_lt_u();
+        code.select().local_set(spill);
+        let mut one = |address: u32, offset: u32, entry: u32| {
+            let (kept, found) = ((held, at(driver, entry)), (address, at(MODEL, offset)));
+            let (to, from) = if save { (kept, found) } else { (found, kept) };
+            code.local_get(to.0).local_get(from.0);
+            code.v128_load(from.1).v128_store(to.1);
+        };
+        one(spill, 0, LINE_BYTES);
+        for offset in (0..LINE_BYTES).step_by(piece as usize) {
+            one(start, offset, offset);
+        }
     }
 
     /// Pushes the address of an entry of the log.
@@ -187,15 +215,21 @@ impl Plan {
 
     /// `restore()`: everything is as it was at `commit`.
     pub(super) fn restore(&self) -> Function {
-        let mut function = Function::new([(2, ValType::I32)]);
+        let mut function = Function::new([(5, ValType::I32)]);
         let code = &mut function.instructions();
-        self.restoring(code, 0, 1);
+        self.restoring(code, 0, 1, Places::from(2));
         code.end();
         function
     }
 
-    /// The code that restores, with two locals to use.
-    pub(super) fn restoring(&self, code: &mut InstructionSink<'_>, count: u32, line: u32) {
+    /// The code that restores, with locals to use.
+    pub(super) fn restoring(
+        &self,
+        code: &mut InstructionSink<'_>,
+        count: u32,
+        line: u32,
+        places: Places,
+    ) {
         for shadow in &self.shadows {
             code.global_get(shadow.shadow).global_set(shadow.global);
         }
@@ -204,11 +238,9 @@ impl Plan {
                 .global_set(self.size_global);
         }
         self.for_each_dirty(code, count, line, |code| {
-            self.copy(code, line, |code| {
-                code.local_get(line).i32_const(LINE_BITS).i32_shl();
-                self.log_entry(code, count);
-                (MODEL, self.driver_memory)
-            });
+            self.log_entry(code, count);
+            code.local_set(places.held);
+            self.copy(code, line, places, false);
         });
         // After the lines: what a line held when it was marked may have been changed by then, where it is in a piece.
         self.copy_pieces(code, |piece, kept| {

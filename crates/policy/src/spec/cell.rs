@@ -1,8 +1,9 @@
 //! What a cell must have behind it.
 
 use super::{
-    COMPLEMENT_UNITS_MIN_FLOOR, ROWS_MIN_FLOOR, SENSITIVE_VALUES_MIN_CEILING,
-    SENSITIVE_VALUES_MIN_FLOOR, Spec, THRESHOLD_CEILING, UNITS_MIN_FLOOR,
+    COMPLEMENT_UNITS_MIN_CEILING, COMPLEMENT_UNITS_MIN_FLOOR, ROWS_MIN_FLOOR,
+    SENSITIVE_VALUES_MIN_CEILING, SENSITIVE_VALUES_MIN_FLOOR, Spec, THRESHOLD_CEILING,
+    UNITS_MIN_FLOOR,
 };
 use crate::form::Form;
 
@@ -39,13 +40,13 @@ pub(crate) const COMPLEMENT_UNITS_MIN: Spec = Spec {
     name: "complement_units_min",
     form: Form::Whole,
     floor: COMPLEMENT_UNITS_MIN_FLOOR,
-    ceiling: THRESHOLD_CEILING,
+    ceiling: COMPLEMENT_UNITS_MIN_CEILING,
     default: 10,
     meaning: "fewest distinct units of a margin outside a cell, where there are any",
     source: "the tracker attack (Denning, Denning, Schwartz 1979); set equal to the unit threshold",
     larger_is_stricter: true,
     floor_reason: "a margin less a cell shows the 1–2 units that are left",
-    ceiling_reason: "a larger threshold releases nothing",
+    ceiling_reason: "so many units of each cell are kept by name, which costs memory for every group",
 };
 
 pub(crate) const CLASS_DISCLOSURE: Spec = Spec {

@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::Utc;
 use weir_api::v1::replay_policy_response::Step;
 use weir_api::v1::{
     Progress, ReplayPolicyRequest, ReplayPolicyResponse, ReplaySummary, ReplayedCell,
     ReplayedRelease,
 };
 use weir_audit::Event;
+use weir_gate::{EvidenceKey, GateError, Rejudged};
 use weir_policy::Policy;
 use weir_registry::EvidenceRecord;
 
-use super::{InForce, Scope, settled};
+use super::{InForce, Scope, moment, settled};
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked, stopping};
@@ -24,21 +26,71 @@ const RELEASES_MAX: u32 = 10_000;
 /// Most cells of one release that are named, of each kind; the numbers are of all.
 const CELLS_NAMED_MAX: usize = 1_000;
 
-/// What the gate says of a table's evidence under a policy.
-struct Rejudged {
-    /// The keys of each cell that passes, as text for people.
-    released: Vec<String>,
-    /// The keys of each cell that does not, and the rules it breaks.
-    withheld: Vec<(String, Vec<String>)>,
+/// What the key that seals the evidence of releases is derived for.
+const EVIDENCE_KEY: &str = "weir release evidence v1";
+
+/// The key for the evidence of a run that reads these snapshots: with any one of them it is gone. Blocks.
+pub(crate) fn evidence_key(domain: &Domain, snapshots: &[String]) -> Result<EvidenceKey, Fault> {
+    let key = domain.vault.derive_key_of(snapshots, EVIDENCE_KEY)?;
+    Ok(EvidenceKey::new(*key))
 }
 
-/// Judges sealed evidence. Blocks.
-fn rejudge(domain: &Domain, sealed: &[u8], policy: &Policy) -> Result<Rejudged, Fault> {
-    let _ = (domain, sealed, policy);
-    Err(Fault::bug(
-        "BUG_REPLAY",
-        "this version keeps no evidence and cannot judge it again. Please report this",
-    ))
+/// Keeps what a release was judged on. Evidence that is larger than is kept is recorded as such.
+pub(crate) async fn keep_evidence(
+    domain: &Domain,
+    run: &str,
+    policy: &Policy,
+    (datasets, snapshots): (&str, &[String]),
+    sealed: Result<Vec<u8>, GateError>,
+) -> Result<(), Fault> {
+    let sealed = match sealed {
+        Ok(sealed) => Some(sealed),
+        Err(GateError::EvidenceNotKept { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let evidence = EvidenceRecord {
+        run: run.to_owned(),
+        policy: policy.canonical(),
+        datasets: datasets.to_owned(),
+        snapshots: snapshots.join(", "),
+        kept_at: moment(Utc::now()),
+        sealed,
+    };
+    Ok(domain.registry.add_evidence(&evidence).await?)
+}
+
+/// What a table would be, or was, under a policy.
+#[derive(Default)]
+struct Verdict {
+    /// The keys of each cell that leaves; of none where the table is refused.
+    released: BTreeSet<String>,
+    /// The keys of each cell that does not, and the rules it breaks.
+    withheld: BTreeMap<String, Vec<String>>,
+    /// Code of the refusal of the whole table; empty where it is not refused.
+    refused: &'static str,
+    /// Whether people look at it first.
+    review: bool,
+}
+
+impl Verdict {
+    fn of(rejudged: Rejudged) -> Self {
+        let mut verdict = Self {
+            refused: rejudged.refused.as_ref().map_or("", GateError::code),
+            review: rejudged.review,
+            ..Self::default()
+        };
+        let owned = |rules: Vec<&str>| rules.into_iter().map(str::to_owned).collect();
+        for (cell, rules) in rejudged.withheld {
+            verdict.withheld.insert(cell, owned(rules));
+        }
+        for cell in rejudged.released {
+            match verdict.refused {
+                "" => drop(verdict.released.insert(cell)),
+                code => drop(verdict.withheld.insert(cell, owned(vec![code]))),
+            }
+        }
+        verdict
+    }
 }
 
 /// Judges past releases under a policy that may be in force one day. Tells of each that changes as it is found.
@@ -78,7 +130,7 @@ pub(crate) async fn replay(
         }
         let release = one(domain, &in_force, (&scope, &policy), evidence).await?;
         add(&mut summary, &release);
-        if !release.problem.is_empty() || release.now_withheld + release.newly_released > 0 {
+        if is_told(&release) {
             tell(&steps, Step::Release(release)).await?;
         }
     }
@@ -111,10 +163,15 @@ async fn one(
         .layers_with(scope, policy.clone(), &datasets)
         .policy()
         .clone();
+    let snapshots: Vec<String> = evidence.snapshots.split(", ").map(str::to_owned).collect();
     let opened = Arc::clone(domain);
     let judged = tokio::task::spawn_blocking(move || {
-        let before = rejudge(&opened, &sealed, &then?)?;
-        Ok::<_, Fault>((before, rejudge(&opened, &sealed, &now)?))
+        let key = evidence_key(&opened, &snapshots)?;
+        let verdict = |policy: &Policy| {
+            let rejudged = weir_gate::rejudge(&sealed, &key, policy)?;
+            Ok::<_, Fault>(Verdict::of(rejudged))
+        };
+        Ok::<_, Fault>((verdict(&then?)?, verdict(&now)?))
     })
     .await
     .map_err(|_| panicked())?;
@@ -136,35 +193,33 @@ async fn one(
 }
 
 /// The cells that change sides, with the rules that withhold them.
-fn compare(before: &Rejudged, after: &Rejudged, release: ReplayedRelease) -> ReplayedRelease {
-    let passes =
-        |judged: &Rejudged| -> BTreeSet<String> { judged.released.iter().cloned().collect() };
-    let (passed, pass) = (passes(before), passes(after));
-    let named = |cells: Vec<&String>, rules: &Rejudged| -> Vec<ReplayedCell> {
-        let rules: BTreeMap<&String, &Vec<String>> = rules
-            .withheld
-            .iter()
-            .map(|(cell, rules)| (cell, rules))
-            .collect();
+fn compare(before: &Verdict, after: &Verdict, release: ReplayedRelease) -> ReplayedRelease {
+    let named = |cells: Vec<&String>, withheld: &Verdict| -> Vec<ReplayedCell> {
         let one = |cell: &String| ReplayedCell {
             cell: cell.clone(),
-            rules: rules
-                .get(cell)
-                .map(|rules| (*rules).clone())
-                .unwrap_or_default(),
+            rules: withheld.withheld.get(cell).cloned().unwrap_or_default(),
         };
         cells.into_iter().take(CELLS_NAMED_MAX).map(one).collect()
     };
-    let fail: Vec<_> = passed.difference(&pass).collect();
-    let newly: Vec<_> = pass.difference(&passed).collect();
+    let fail: Vec<_> = before.released.difference(&after.released).collect();
+    let newly: Vec<_> = after.released.difference(&before.released).collect();
     ReplayedRelease {
         cells_before: before.released.len() as u64,
         now_withheld: fail.len() as u64,
         newly_released: newly.len() as u64,
         withheld: named(fail, after),
         released: named(newly, before),
+        refused: after.refused.to_owned(),
+        review: after.review && !before.review,
         ..release
     }
+}
+
+/// Whether there is anything to tell of a release.
+fn is_told(release: &ReplayedRelease) -> bool {
+    !release.problem.is_empty()
+        || release.review
+        || release.now_withheld + release.newly_released > 0
 }
 
 fn add(summary: &mut ReplaySummary, release: &ReplayedRelease) {
@@ -196,20 +251,21 @@ async fn tell(steps: &Sender<ReplayPolicyResponse>, step: Step) -> Result<(), Fa
 mod tests {
     use super::*;
 
-    fn judged(released: &[&str], withheld: &[(&str, &str)]) -> Rejudged {
-        Rejudged {
+    fn verdict(released: &[&str], withheld: &[(&str, &str)]) -> Verdict {
+        Verdict {
             released: released.iter().map(|cell| (*cell).to_owned()).collect(),
             withheld: withheld
                 .iter()
                 .map(|(cell, rule)| ((*cell).to_owned(), vec![(*rule).to_owned()]))
                 .collect(),
+            ..Verdict::default()
         }
     }
 
     #[test]
     fn cells_that_change_sides_are_named_with_the_rules_that_withhold_them() {
-        let before = judged(&["a", "b"], &[("c", "units"), ("d", "rows")]);
-        let after = judged(&["a", "c"], &[("b", "dominance"), ("d", "units")]);
+        let before = verdict(&["a", "b"], &[("c", "units"), ("d", "rows")]);
+        let after = verdict(&["a", "c"], &[("b", "dominance"), ("d", "units")]);
         let release = compare(&before, &after, ReplayedRelease::default());
         assert_eq!(
             (
@@ -219,31 +275,45 @@ mod tests {
             ),
             (2, 1, 1)
         );
+        let named = |cells: &[ReplayedCell]| (cells[0].cell.clone(), cells[0].rules.join(","));
         assert_eq!(
-            (
-                release.withheld[0].cell.as_str(),
-                &release.withheld[0].rules[..]
-            ),
-            ("b", &["dominance".to_owned()][..])
+            named(&release.withheld),
+            ("b".to_owned(), "dominance".to_owned())
         );
         assert_eq!(
-            (
-                release.released[0].cell.as_str(),
-                &release.released[0].rules[..]
-            ),
-            ("c", &["units".to_owned()][..])
+            named(&release.released),
+            ("c".to_owned(), "units".to_owned())
         );
+        assert!(is_told(&release));
+        assert!(!is_told(&compare(
+            &before,
+            &before,
+            ReplayedRelease::default()
+        )));
+    }
+
+    #[test]
+    fn a_table_that_would_go_to_people_is_told_once() {
+        let (before, mut after) = (verdict(&["a"], &[]), verdict(&["a"], &[]));
+        after.review = true;
+        assert!(is_told(&compare(
+            &before,
+            &after,
+            ReplayedRelease::default()
+        )));
+        assert!(!is_told(&compare(
+            &after,
+            &after,
+            ReplayedRelease::default()
+        )));
     }
 
     #[test]
     fn names_are_bounded_and_numbers_are_not() {
         let cells: Vec<String> = (0..5_000).map(|cell| format!("{cell:05}")).collect();
         let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-        let release = compare(
-            &judged(&cells, &[]),
-            &judged(&[], &[]),
-            ReplayedRelease::default(),
-        );
+        let all = verdict(&cells, &[]);
+        let release = compare(&all, &Verdict::default(), ReplayedRelease::default());
         assert_eq!(release.now_withheld, 5_000);
         assert_eq!(release.withheld.len(), CELLS_NAMED_MAX);
     }

@@ -6,11 +6,12 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use weir_api::v1::run_response::Step;
 use weir_api::v1::run_service_server::RunService;
-use weir_api::v1::{Progress, RunRequest, RunResponse};
+use weir_api::v1::{Estimate, EstimateRunRequest, Progress, RunRequest, RunResponse};
 
 use super::{Answers, enter, refused, stream};
 use crate::access::Call;
 use crate::domain::Domain;
+use crate::estimate;
 use crate::fault::{Fault, panicked};
 use crate::release;
 
@@ -61,6 +62,18 @@ impl RunService for Runs {
             drop(sender.send(message).await);
         });
         Ok(Response::new(answers))
+    }
+
+    async fn estimate_run(
+        &self,
+        request: Request<EstimateRunRequest>,
+    ) -> Result<Response<Estimate>, Status> {
+        enter(&self.0, &request, Call::EstimateRun).await?;
+        let EstimateRunRequest { sql, snapshots } = request.into_inner();
+        let estimate = estimate::estimate(&self.0, &sql, &snapshots).await;
+        let estimate =
+            estimate.map_err(|fault| refused(Call::EstimateRun, fault.for_operator()))?;
+        Ok(Response::new(estimate))
     }
 }
 

@@ -25,7 +25,22 @@ fn a_destroyed_snapshot_is_gone_with_its_files_and_says_so() {
     let first = fixture.register_csv(TRIPS, TRIPS_CSV);
     let second = fixture.register_csv(TRIPS, TRIPS_CSV);
     let rows = lines(&fixture.query(&second.id, "SELECT * FROM t"));
+    let key_of = |ids: [&SnapshotMeta; 2]| {
+        let ids = ids.map(|meta| meta.id.clone());
+        fixture.vault.derive_key_of(&ids, "a test")
+    };
+    let (key, alone) = (
+        key_of([&first, &second]).unwrap(),
+        key_of([&second, &second]).unwrap(),
+    );
+    assert_eq!(*key, *key_of([&second, &first]).unwrap());
+    assert_ne!(*key, *alone);
     let certificate = fixture.vault.destroy(&first.id, &order(&first)).unwrap();
+    assert_eq!(
+        key_of([&second, &first]).unwrap_err().code(),
+        "SNAPSHOT_DESTROYED"
+    );
+    assert_eq!(*alone, *key_of([&second, &second]).unwrap());
     let text = certificate
         .to_json()
         .unwrap()

@@ -1,6 +1,8 @@
 //! That the gate and the second implementation say the same, and the laws that follow.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use weir_gate::{GateError, Released, Verdict, judge};
 use weir_policy::Policy;
 
@@ -22,6 +24,15 @@ fn through(
     Ok((release(approved(verdict)).0, review))
 }
 
+/// So many random tables; `PROPTEST_CASES` asks for more.
+fn random(cases: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    ProptestConfig {
+        max_shrink_iters: std::env::var("PROPTEST_MAX_SHRINK_ITERS").map_or(500, |_| 0),
+        ..ProptestConfig::with_cases(asked.and_then(|cases| cases.parse().ok()).unwrap_or(cases))
+    }
+}
+
 fn by_gate(query: &Query, rows: &[Row], policy: &Policy) -> Outcome {
     match through(query, rows, &cells(query, rows), policy) {
         Ok((released, review)) => Outcome::Table {
@@ -40,7 +51,7 @@ fn shown(table: &Table) -> impl Iterator<Item = (&CellOf, &Vec<Option<String>>)>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6_000))]
+    #![proptest_config(random(2_000))]
 
     #[test]
     fn both_implementations_say_the_same((query, rows) in world(), limits in limits()) {
@@ -62,7 +73,7 @@ fn lax(limits: &Limits) -> Limits {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(random(300))]
 
     /// A further layer never shows a number that was not shown without it.
     #[test]
@@ -165,4 +176,61 @@ proptest! {
             prop_assert!(missing == numbers.len() || missing == own_missing, "{:?}", cell);
         }
     }
+}
+
+/// Random tables are worth nothing where a rule is never what decides.
+#[test]
+fn random_tables_meet_every_rule() {
+    let mut runner = TestRunner::deterministic();
+    let mut by: Vec<(&str, u64)> = Vec::new();
+    let mut seen = |name: &'static str, count: u64| match by.iter_mut().find(|of| of.0 == name) {
+        Some(of) => of.1 += count,
+        None => by.push((name, count)),
+    };
+    for _ in 0..600 {
+        let (query, rows) = world().new_tree(&mut runner).unwrap().current();
+        let limits = limits().new_tree(&mut runner).unwrap().current();
+        let cells = cells(&query, &rows);
+        let verdict = match judge(
+            unreleased(&query, &rows, &cells).ok().unwrap(),
+            &limits.policy(),
+        ) {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                seen(error.code(), 1);
+                continue;
+            }
+        };
+        seen("review", u64::from(matches!(verdict, Verdict::Review(_))));
+        let record = verdict.record().clone();
+        let withheld = record.withheld_by;
+        seen("released", record.cells_released);
+        seen("units", withheld.units);
+        seen("rows", withheld.rows);
+        seen("dominance", withheld.dominance);
+        seen("p_ratio", withheld.p_ratio);
+        seen("homogeneity", withheld.homogeneity);
+        seen("fit", withheld.fit);
+        seen("quantile", withheld.quantile);
+        seen("off_domain", withheld.off_domain);
+        seen("complement", withheld.complement);
+        seen("class_disclosure", withheld.class_disclosure);
+        let table = as_table(&read(&query, release(approved(verdict)).0.batch()));
+        let own = query.stats.iter().position(|stat| !stat.is_additive());
+        let derived = shown(&table).filter(|(cell, _)| query.sets[cell.set].contains(&false));
+        for (_, numbers) in derived {
+            seen("derived", 1);
+            if let Some(at) = own {
+                seen("own number shown", u64::from(numbers[at].is_some()));
+                seen("own number withheld", u64::from(numbers[at].is_none()));
+            }
+        }
+        let empty = table
+            .values()
+            .filter(|numbers| numbers.iter().all(Option::is_none));
+        seen("completed", empty.count() as u64);
+    }
+    println!("{by:?}");
+    assert!(by.iter().all(|(_, count)| *count >= 10), "{by:?}");
+    assert_eq!(by.len(), 18, "{by:?}");
 }

@@ -60,7 +60,7 @@ fn contains(larger: &[bool], smaller: &[bool]) -> bool {
 }
 
 /// A set that no other contains; of equal ones the first.
-fn is_finest(query: &Query, set: usize) -> bool {
+pub(super) fn is_finest(query: &Query, set: usize) -> bool {
     (0..query.sets.len()).all(|other| {
         other == set
             || !contains(&query.sets[other], &query.sets[set])

@@ -1,7 +1,7 @@
 //! Nobody else puts together a judged or a released table, or an approval.
 
 fn judged(batch: arrow::array::RecordBatch, record: weir_gate::DecisionRecord) -> weir_gate::Judged {
-    weir_gate::Judged { batch, arrow_ipc: vec![], record }
+    weir_gate::Judged { batch, arrow_ipc: vec![], record, ground: None }
 }
 
 fn released(batch: arrow::array::RecordBatch) -> weir_gate::Released {

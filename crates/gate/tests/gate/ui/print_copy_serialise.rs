@@ -14,4 +14,8 @@ fn main() {
     print::<weir_gate::Judged>();
     copy::<weir_gate::Judged>();
     serialise::<weir_gate::Judged>();
+    print::<weir_gate::Reviewed>();
+    copy::<weir_gate::Reviewed>();
+    print::<weir_gate::EvidenceKey>();
+    copy::<weir_gate::EvidenceKey>();
 }

@@ -51,7 +51,7 @@ fn computed(rows: &[Row], batch_rows: usize) -> Vec<Vec<f64>> {
             .update_batch(&values, &groups, None, GROUPS)
             .unwrap();
     }
-    evidence.grow(GROUPS);
+    evidence.groups.grow(GROUPS);
     table(evidence.evaluate(EmitTo::All).unwrap().as_struct())
 }
 
@@ -147,6 +147,24 @@ proptest! {
         prop_assert_eq!(emitted, naive(&rows));
     }
 
+    /// Parts whose units do not overlap add up to the whole, whatever is in them.
+    #[test]
+    fn parts_of_whole_units_add_up(rows in rows(), cuts in proptest::collection::vec(0_u32..12, 0..4)) {
+        let mut cuts = cuts;
+        cuts.extend([0, 12]);
+        cuts.sort_unstable();
+        let mut whole = Evidence::new(LAYOUT, GROUPS);
+        for part in cuts.windows(2) {
+            let rows: Vec<Row> = rows.iter().filter(|row| (part[0]..part[1]).contains(&row.1)).copied().collect();
+            let mut counted = Evidence::new(LAYOUT, 0);
+            let (values, groups) = columns(&rows);
+            counted.update_batch(&values, &groups, None, GROUPS).unwrap();
+            let state = counted.state(EmitTo::All).unwrap();
+            whole.merge_batch(&state, &(0..GROUPS).collect::<Vec<_>>(), GROUPS).unwrap();
+        }
+        prop_assert_eq!(table(whole.evaluate(EmitTo::All).unwrap().as_struct()), naive(&rows));
+    }
+
     #[test]
     fn emitting_the_first_groups_leaves_the_others_whole(rows in rows(), first in 0..GROUPS) {
         let mut evidence = Evidence::new(LAYOUT, 0);
@@ -171,6 +189,23 @@ fn an_order_that_is_not_as_promised_is_noticed() {
             .update_batch(&values, &groups, None, GROUPS)
             .is_err()
     );
+}
+
+#[test]
+fn parts_that_share_a_unit_are_noticed() {
+    let part = |unit| {
+        let (values, groups) = columns(&[(0, unit, true, Some(1), None)]);
+        let mut evidence = Evidence::new(LAYOUT, 0);
+        evidence.update_batch(&values, &groups, None, 1).unwrap();
+        evidence.state(EmitTo::All).unwrap()
+    };
+    let mut whole = Evidence::new(LAYOUT, 0);
+    whole.merge_batch(&part(3), &[0], 1).unwrap();
+    assert!(whole.merge_batch(&part(3), &[0], 1).is_err());
+    let mut whole = Evidence::new(LAYOUT, 0);
+    whole.merge_batch(&part(3), &[0], 1).unwrap();
+    assert!(whole.merge_batch(&part(2), &[0], 1).is_err());
+    whole.merge_batch(&part(4), &[0], 1).unwrap();
 }
 
 #[test]

@@ -42,6 +42,37 @@ fn rows_of_the_unit_before_are_not_in_memory() {
     assert_eq!(found, [Some(0); 4]);
 }
 
+/// A record has holes, which no field is written over: what one unit hides there, in every record, the next must not find.
+#[test]
+fn the_padding_of_records() {
+    let model = component(
+        "record item { x: s32, y: option<u8>, z: s64 } export unit: func(items: list<item>) -> s32;",
+        r#"(module (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+            (func (export "unit") (param $at i32) (param $count i32) (result i32)
+                (local $found i32) (local $end i32)
+                (local.set $end (i32.add (local.get $at) (i32.shl (local.get $count) (i32.const 4))))
+                (loop $next
+                    (local.set $found (i32.add (local.get $found) (i32.load16_u offset=6 (local.get $at))))
+                    (i32.store16 offset=6 (local.get $at) (i32.const 1))
+                    (br_if $next (i32.lt_u
+                        (local.tee $at (i32.add (local.get $at) (i32.const 16))) (local.get $end))))
+                (local.get $found)))"#,
+    );
+    let units = column([1, 1, 1, 2, 3, 3, 3, 3]);
+    let x = Arc::clone(&units);
+    let y: ArrayRef = Arc::new(arrow::array::UInt8Array::from_iter(
+        (0..8).map(|n| (n % 2 > 0).then_some(n)),
+    ));
+    let z: ArrayRef = Arc::new(arrow::array::Int64Array::from_iter_values(0..8));
+    let found = over_units(
+        &compile(&model).unwrap(),
+        &units,
+        &[("x", x), ("y", y), ("z", z)],
+    );
+    assert_eq!(values(&found), [Some(0); 3]);
+}
+
 #[test]
 fn an_allocator_that_always_gives_the_same_place() {
     let model = component(

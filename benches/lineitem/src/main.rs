@@ -1,10 +1,11 @@
-//! Registration and scans of the vault, measured beside what one would use instead.
+//! Registration, scans and checked aggregates over generated line items, measured beside what one would use instead.
 //!
-//! **For**: `registration compare`, registering generated line items of TPC-H from CSV (parse, check, code units, sort,
-//! seal) beside DuckDB's `COPY (SELECT … ORDER BY unit) TO parquet`; `registration scan`, reading a sealed snapshot
-//! beside the same Parquet in the clear. Each measurement is a process of its own, so that its peak memory is its own.
+//! **For**: `compare`, registering generated line items of TPC-H from CSV (parse, check, code units, sort,
+//! seal) beside DuckDB's `COPY (SELECT … ORDER BY unit) TO parquet`; `scan`, reading a sealed snapshot
+//! beside the same Parquet in the clear; `checks`, aggregates with every check of the default policy beside the plain
+//! engine over the same sealed file, and beside k-anonymity written by hand for DuckDB. Each measurement of `compare` is a process of its own, so that its peak memory is its own.
 //!
-//! **Not for**: the cost of models or of evidence; those have harnesses of their own.
+//! **Not for**: the cost of models, which has a harness of its own.
 
 #![expect(
     clippy::print_stdout,
@@ -12,6 +13,7 @@
     reason = "a command's output"
 )]
 
+mod checks;
 mod data;
 mod measure;
 mod scan;
@@ -59,6 +61,21 @@ enum Command {
         #[arg(long, default_value_t = 9)]
         turns: usize,
     },
+    /// Aggregate with every check beside the plain engine and beside DuckDB, taking turns
+    Checks {
+        /// Rows, about
+        #[arg(long, default_value_t = 3_000_000)]
+        rows: u64,
+        /// The unit: `order`, or `customer`, joined in at registration
+        #[arg(long, default_value = "order")]
+        unit: String,
+        /// Turns
+        #[arg(long, default_value_t = 5)]
+        turns: usize,
+        /// A Python with the package duckdb; without it DuckDB is left out
+        #[arg(long)]
+        python: Option<PathBuf>,
+    },
     /// Register one file and print what it took (what `compare` starts)
     #[command(hide = true)]
     Register {
@@ -79,12 +96,18 @@ fn main() -> ExitCode {
             python,
         } => measure::compare(&data, rows, &unit, turns, python.as_deref()),
         Command::Scan { rows, turns } => scan::compare(&data, rows, turns),
+        Command::Checks {
+            rows,
+            unit,
+            turns,
+            python,
+        } => checks::compare(&data, rows, &unit, turns, python.as_deref()),
         Command::Register { csv, unit } => measure::register(&data, &csv, &unit),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("registration: {error}");
+            eprintln!("lineitem: {error}");
             ExitCode::FAILURE
         }
     }

@@ -81,15 +81,23 @@ fn context(partitions: usize) -> SessionContext {
     SessionContext::new_with_config(config)
 }
 
-/// The same rows in the same order, in Parquet written with the vault's own properties but for the keys.
 async fn write_clear(sealed: &SessionContext, folder: &Path) -> Result<()> {
+    write_clear_of(sealed, "t", folder).await
+}
+
+/// The rows of a table in their order, in Parquet written with the vault's own properties but for the keys.
+pub(crate) async fn write_clear_of(
+    sealed: &SessionContext,
+    table: &str,
+    folder: &Path,
+) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(weir_vault::limits::ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .build();
-    let mut stream = sealed.table("t").await?.execute_stream().await?;
+    let mut stream = sealed.table(table).await?.execute_stream().await?;
     let file = std::fs::File::create(folder.join("part-00000.parquet"))?;
     let mut writer = ArrowWriter::try_new(file, stream.schema(), Some(properties))?;
     while let Some(batch) = stream.next().await {
