@@ -3,6 +3,7 @@
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::functions::core::expr_fn::{named_struct, nullif};
+use datafusion::functions::math::expr_fn::abs;
 use datafusion::functions_aggregate::{count::count, sum::sum};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::expr_fn::{ident, when};
@@ -315,7 +316,8 @@ impl Builder<'_> {
             let value = when(entered.clone(), value).end()?;
             let rest = lit(1.0) - value.clone();
             for side in [value, rest] {
-                let side = nullif(side, lit(0.0));
+                // Without signs: below zero a term says nothing that it does not say above.
+                let side = nullif(abs(side), lit(0.0));
                 contributions.push(position(&mut self.made.arguments.sums, side));
             }
         }
