@@ -56,6 +56,9 @@ significant_digits = 17
 levels_max = 1000
 "#;
 
+/// The policy of a new domain.
+pub const DEFAULT_POLICY: &str = include_str!("../../policies/default.toml");
+
 impl TestDomain {
     /// Makes and serves an empty domain whose policy keeps every digit.
     pub async fn start() -> Self {

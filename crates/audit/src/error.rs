@@ -222,6 +222,12 @@ pub enum AuditError {
     #[error("this is no evidence against a log: {reason}; keep it, but accuse nobody with it")]
     EvidenceUnproven { reason: &'static str },
 
+    /// Nothing in the log has this name.
+    #[error(
+        "no entry of the log names `{subject}`; give a run id, a digest, or a name of a dataset, snapshot, model, policy, person or organisation as it is in the log"
+    )]
+    NotInLog { subject: String },
+
     /// A receipt does not parse.
     #[error("this is not a receipt: {reason}; give the receipt file as it was received")]
     ReceiptMalformed { reason: &'static str },
@@ -278,6 +284,7 @@ impl AuditError {
             Self::CosignatureInvalid { .. } => "AUDIT_COSIGNATURE_INVALID",
             Self::WitnessesMissing { .. } => "AUDIT_WITNESSES_MISSING",
             Self::EvidenceUnproven { .. } => "AUDIT_EVIDENCE_UNPROVEN",
+            Self::NotInLog { .. } => "AUDIT_NOT_IN_LOG",
             Self::ReceiptMalformed { .. } => "AUDIT_RECEIPT_MALFORMED",
             Self::ReceiptUnproven { .. } => "AUDIT_RECEIPT_UNPROVEN",
             Self::Bug { .. } => "AUDIT_BUG",
@@ -299,6 +306,7 @@ impl AuditError {
             | Self::BatchTooLarge { .. }
             | Self::NoSuchEntry { .. }
             | Self::LogExists { .. }
+            | Self::NotInLog { .. }
             | Self::ProofMalformed { .. }
             | Self::EvidenceUnproven { .. }
             | Self::ReceiptMalformed { .. }

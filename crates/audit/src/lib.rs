@@ -3,7 +3,7 @@
 //! **What it is for.** Every state change of a domain becomes an [`Entry`]. [`Log::append`] makes it durable in an
 //! append-only Merkle tree and answers with a [`Receipt`]: the entry, its inclusion proof and a signed checkpoint.
 //! Whoever holds the log's [`VerifierKey`] checks a receipt offline with [`Receipt::verify`], and a whole log, byte by
-//! byte, with [`verify_log`]. The formats are those of C2SP ([tlog-tiles], [tlog-checkpoint], [signed-note]), so tools
+//! byte, with [`verify_log`]; [`trace`] ties its entries together. The formats are those of C2SP ([tlog-tiles], [tlog-checkpoint], [signed-note]), so tools
 //! nobody here wrote can do the same.
 //!
 //! **What it is not for.** It decides nothing and authorises nobody: callers hand it finished facts, a clock reading
@@ -49,6 +49,7 @@ mod public;
 mod receipt;
 mod shared;
 mod statement;
+mod trace;
 mod tree;
 mod verify;
 mod witness;
@@ -69,5 +70,6 @@ pub use public::{PUBLIC_FILE_BYTES_MAX, PublicFile, PublicFiles};
 pub use receipt::{PROOF_HASHES_MAX, RECEIPT_BYTES_MAX, RECEIPT_VERSION, Receipt, VerifiedEntry};
 pub use shared::SharedLog;
 pub use statement::STATEMENT_BYTES_MAX;
+pub use trace::{TRACE_ENTRIES_MAX, Trace, TracedEntry, trace};
 pub use verify::{LogReport, STRAY_FILES_MAX, verify_log, verify_log_since};
 pub use witness::{ADD_CHECKPOINT_BYTES_MAX, Witness, WitnessAnswer, add_checkpoint};

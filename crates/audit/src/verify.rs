@@ -57,7 +57,8 @@ pub fn verify_log(
     key: &VerifierKey,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<LogReport, AuditError> {
-    verify_dir(dir, key, &[], progress)
+    let entry = &mut |_, _: &Entry| {};
+    verify_dir(dir, key, &[], &mut Heard { progress, entry })
 }
 
 /// As [`verify_log`], and checks besides that the log continues the one that `before` was signed for: that nothing it
@@ -71,14 +72,23 @@ pub fn verify_log_since(
     before: &Checkpoint,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<LogReport, AuditError> {
-    verify_dir(dir, key, &[before], progress)
+    let entry = &mut |_, _: &Entry| {};
+    verify_dir(dir, key, &[before], &mut Heard { progress, entry })
 }
 
-fn verify_dir(
+/// Who hears of what while a log is read. Nothing that is heard counts before the end was reached without a fault.
+pub(crate) struct Heard<'a> {
+    /// Entries done, and their total.
+    pub(crate) progress: &'a mut dyn FnMut(u64, u64),
+    /// Each entry, with its number.
+    pub(crate) entry: &'a mut dyn FnMut(u64, &Entry),
+}
+
+pub(crate) fn verify_dir(
     dir: &Path,
     key: &VerifierKey,
     before: &[&Checkpoint],
-    progress: &mut dyn FnMut(u64, u64),
+    heard: &mut Heard<'_>,
 ) -> Result<LogReport, AuditError> {
     let files = Files::new(dir);
     // Read before the checkpoint, which only grows: what witnesses have seen is never larger than what comes after it.
@@ -94,7 +104,7 @@ fn verify_dir(
         });
     }
     let before: Vec<_> = before.iter().copied().chain(&cosigned).collect();
-    let (mut report, furthest) = verify_files(&files, &checkpoint, &before, progress)?;
+    let (mut report, furthest) = verify_files(&files, &checkpoint, &before, heard)?;
     report.cosigned = cosigned;
     let Some((file, size_found)) = furthest else {
         return Ok(report);
@@ -117,7 +127,7 @@ pub(crate) fn verify_files(
     files: &Files,
     checkpoint: &Checkpoint,
     before: &[&Checkpoint],
-    progress: &mut dyn FnMut(u64, u64),
+    heard: &mut Heard<'_>,
 ) -> Result<(LogReport, Option<(String, u64)>), AuditError> {
     let size = checkpoint.size();
     for before in before {
@@ -131,10 +141,10 @@ pub(crate) fn verify_files(
         upper_fault: None,
         changed: None,
     };
-    progress(0, size);
+    (heard.progress)(0, size);
     for index in 0..size.div_ceil(u64::from(TILE_WIDTH)) {
-        walk.bundle(index)?;
-        progress(walk.frontier.size(), size);
+        walk.bundle(index, heard.entry)?;
+        (heard.progress)(walk.frontier.size(), size);
     }
     let changed = walk.changed.take();
     walk.finish(checkpoint)?;
@@ -183,7 +193,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn bundle(&mut self, index: u64) -> Result<(), AuditError> {
+    fn bundle(&mut self, index: u64, heard: &mut dyn FnMut(u64, &Entry)) -> Result<(), AuditError> {
         let slot = Slot::hashes(0, index);
         let width = slot.width_in(self.size);
         let found = self.files.bundle(index, width)?;
@@ -205,11 +215,12 @@ impl Walk<'_> {
                     index,
                 });
             }
-            Entry::from_canonical(entry).map_err(|source| AuditError::BundleEntry {
+            let read = Entry::from_canonical(entry).map_err(|source| AuditError::BundleEntry {
                 file: found.name.clone(),
                 index,
                 source: Box::new(source),
             })?;
+            heard(index, &read);
             self.frontier
                 .push(leaf, |slot, bytes| filled.push((slot, bytes)));
             self.hold_against_before()?;

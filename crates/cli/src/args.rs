@@ -544,6 +544,22 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "N", requires = "witness")]
         witnesses_min: Option<usize>,
     },
+    /// Trace a release back to its data, models and policy, or a dataset, model, policy or person to what came of it; needs no server
+    #[command(
+        after_help = "Examples:\n  weir audit trace --log domain/log --key domain/log.vkey 0190a5c0-…   # a run, or the digest of a released table\n  weir audit trace --log domain/log --key domain/log.vkey flights       # a dataset, snapshot, model, policy, person"
+    )]
+    Trace {
+        /// A run id, a digest, or a name, as the log has it
+        subject: String,
+        /// The log's folder
+        #[arg(long, value_name = "DIR")]
+        log: PathBuf,
+        /// File with the log's public key [default: the identity's]
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
     /// Be a witness: cosign checkpoints of logs that only grow, so that nobody can be shown another history
     #[command(
         after_help = "Examples:\n  weir audit witness w1 --name witness.example/w1      # makes the folder and its key, once\n  weir audit witness w1 --log-key log.vkey --listen 10.0.0.5:7845"

@@ -207,6 +207,7 @@ fn evidence(form: &Form) -> EvidenceColumns {
             ids: ListArray::new(item, lengths, Arc::new(names), None),
         },
         sensitive: vec![],
+        arguments: vec![],
         fits: vec![],
     }
 }

@@ -24,11 +24,22 @@ pub struct EvidenceColumns {
     pub contributions: Vec<Contributions>,
     /// The first units of each cell, by name: what the complement is counted from.
     pub first_units: FirstUnits,
+    /// One per nullable argument of a count or a sum. What a margin has beside a cell may be of few units there, though many
+    /// have rows.
+    pub arguments: Vec<ArgumentUnits>,
     /// One per sensitive column that the query aggregates: its distinct values in the cell, counted up to a cap that is
     /// no smaller than `cell.sensitive_values_min`.
     pub sensitive: Vec<UInt64Array>,
     /// One per fitted model: the units that entered it.
     pub fits: Vec<UInt64Array>,
+}
+
+/// Who has a value in a nullable argument, by name where they are few.
+pub struct ArgumentUnits {
+    /// Units with at least one value that is not null.
+    pub units: UInt64Array,
+    /// The first of them.
+    pub first_units: FirstUnits,
 }
 
 /// Who has a value in a counted argument.
@@ -77,6 +88,7 @@ impl EvidenceColumns {
             counted: Vec::new(),
             contributions: Vec::new(),
             first_units,
+            arguments: Vec::new(),
             sensitive: Vec::new(),
             fits: Vec::new(),
         }
@@ -115,12 +127,25 @@ impl EvidenceColumns {
             }
         }
         self.first_units.check(&self.units)?;
+        for of in &self.arguments {
+            if of.units.len() != cells {
+                return Err(GateError::EvidenceLength);
+            }
+            if of.units.null_count() > 0 {
+                return Err(GateError::EvidenceMissing);
+            }
+            of.first_units.check(&of.units)?;
+        }
         let sound = |cell: &usize| {
             let (units, rows) = (self.units.value(*cell), self.rows.value(*cell));
             // Each unit that contributes does so with at least one row of the cell.
             self.contributors(*cell)
                 .all(|of| of.0 <= of.1 && of.0 <= units && of.1 <= rows)
                 && self.contributions(*cell).all(|of| of.is_sound())
+                && self
+                    .arguments
+                    .iter()
+                    .all(|of| of.units.value(*cell) <= units)
                 && self.fits.iter().all(|fitted| fitted.value(*cell) <= units)
         };
         if (0..cells).all(|cell| sound(&cell)) {

@@ -122,8 +122,12 @@ impl Ground {
     pub(crate) fn check_first_units(&self, policy: &Policy) -> Result<(), GateError> {
         let mut keys = (0..self.shape.sets.len()).flat_map(|set| self.shape.keys_of(set));
         let has_margin = keys.any(|key| !self.shape.keys[key].fixed);
-        let kept = |of: &EvidenceColumns| of.first_units.kept as u64;
-        let enough = |of| kept(of) >= policy.complement_units_min();
+        let enough = |of: &EvidenceColumns| {
+            let of_arguments = of.arguments.iter().map(|of| &of.first_units);
+            std::iter::once(&of.first_units)
+                .chain(of_arguments)
+                .all(|named| named.kept as u64 >= policy.complement_units_min())
+        };
         if has_margin && !self.evidence.iter().all(enough) {
             return Err(GateError::EvidenceMissing);
         }

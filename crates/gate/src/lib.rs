@@ -75,7 +75,7 @@ mod verdict;
 pub use column::{COLUMN_NAME_BYTES_MAX, COLUMNS_MAX};
 pub use error::{Family, GateError};
 pub use estimate::{ShareWithheld, share_withheld};
-pub use evidence::{Contributions, Contributors, EvidenceColumns, TOP_UNITS};
+pub use evidence::{ArgumentUnits, Contributions, Contributors, EvidenceColumns, TOP_UNITS};
 pub use first_units::FirstUnits;
 pub use judge::judge;
 pub use record::{DecisionRecord, ReviewReason, Reviewer, WithheldBy};

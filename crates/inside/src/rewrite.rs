@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     self, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    Ident, ObjectName, SelectItem, SetExpr, Value, VisitMut, VisitorMut,
+    Ident, ObjectName, SelectItem, SetExpr, Value, VisitMut, VisitorMut, visit_expressions,
 };
 
 use crate::names::{normalise, simple};
@@ -75,7 +75,8 @@ fn quantile(function: &Function) -> Option<Expr> {
     Some(call(QUANTILE, vec![of, at]))
 }
 
-/// A fit in the `SELECT` becomes a column for each of its numbers; any other item stays.
+/// A fit in the `SELECT` becomes a column for each of its numbers. What is written in another way for the planner keeps the
+/// name that its caller would expect. Any other item stays.
 fn item(item: SelectItem) -> Vec<SelectItem> {
     let (expression, prefix) = match &item {
         SelectItem::UnnamedExpr(expression) => (expression, String::new()),
@@ -83,7 +84,13 @@ fn item(item: SelectItem) -> Vec<SelectItem> {
         _ => return vec![item],
     };
     let Some((kind, function)) = fit(expression) else {
-        return vec![item];
+        return vec![match item {
+            SelectItem::UnnamedExpr(expr) if is_rewritten(&expr) => SelectItem::ExprWithAlias {
+                alias: Ident::with_quote('"', expr.to_string()),
+                expr,
+            },
+            other => other,
+        }];
     };
     let terms = arguments(function);
     let fit = call(
@@ -115,6 +122,21 @@ fn item(item: SelectItem) -> Vec<SelectItem> {
         items.push(column(&format!("{name}_standard_error"), error));
     }
     items
+}
+
+/// Whether something in an expression is written in another way for the planner, here or in `join.rs`.
+fn is_rewritten(expression: &Expr) -> bool {
+    let found = visit_expressions(expression, |part| match part {
+        Expr::Function(function) if quantile(function).is_some() || is_distinct(function) => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
+fn is_distinct(function: &Function) -> bool {
+    matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment.is_some())
 }
 
 /// A name for each coefficient: `intercept`, then each regressor's where it is a column of its own, or else its position.

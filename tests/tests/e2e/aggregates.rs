@@ -2,7 +2,7 @@
 
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use weir_client::v1::EstimateRunRequest;
-use weir_tests::{TestDomain, example};
+use weir_tests::{DEFAULT_POLICY, TestDomain, example};
 
 use crate::expected::{Cells, Value, cells, same};
 
@@ -73,6 +73,26 @@ async fn units_are_counted_by_their_identifier() {
     let answer = domain.run(sql).await.unwrap();
     let all = plainly(&plain, sql, 1).await;
     assert!(assert_among(&cells(&answer.table, 1), &all) > 10);
+    let unnamed = "SELECT COUNT(DISTINCT tailnum), MEDIAN(distance) FROM flights";
+    let unnamed = domain.run(unnamed).await.unwrap();
+    let schema = unnamed.table[0].schema();
+    let names: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    assert_eq!(names, ["COUNT(DISTINCT tailnum)", "MEDIAN(distance)"]);
+}
+
+/// Under the default policy: regressors have no sign that people would have to look at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_regression_needs_no_review() {
+    let domain = TestDomain::with_flights_under(DEFAULT_POLICY).await;
+    let sql = "SELECT carrier, LINEAR_REGRESSION(air_time, distance) FROM flights \
+               WHERE carrier IN ('UA', 'B6') GROUP BY carrier";
+    assert_eq!(domain.run(sql).await.unwrap().cells_released, 2);
+    let delays = "SELECT carrier, AVG(dep_delay) FROM flights GROUP BY carrier";
+    assert!(domain.refusal(delays).await.starts_with("GATE_REVIEW"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,12 +12,13 @@ use super::BATCH_ENTRIES_MAX;
 use crate::bundle;
 use crate::checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
 use crate::disk::Publisher;
+use crate::entry::Entry;
 use crate::error::AuditError;
 use crate::files::Files;
 use crate::key::VerifierKey;
 use crate::layout::{CHECKPOINT, CHECKPOINT_TMP, COSIGNED, Kind, Slot, TILE_WIDTH, WRITE_TMP};
 use crate::tree::{Frontier, hash_at};
-use crate::verify::verify_files;
+use crate::verify::{Heard, verify_files};
 
 /// The right edge of a log.
 pub(super) struct Edge {
@@ -94,7 +95,8 @@ fn load_edge(files: &Files, checkpoint: &Checkpoint) -> Result<Edge, AuditError>
     let frontier = Frontier::new(size, edges);
     if frontier.root()? != checkpoint.root_hash() {
         // Rare, so it may be slow: reading everything finds the file to blame.
-        verify_files(files, checkpoint, &[], &mut |_, _| {})?;
+        let (progress, entry) = (&mut |_, _| {}, &mut |_, _: &Entry| {});
+        verify_files(files, checkpoint, &[], &mut Heard { progress, entry })?;
         return Err(AuditError::RootMismatch {
             file: CHECKPOINT.to_owned(),
             size,

@@ -1,8 +1,9 @@
 //! The crash table: an append, a creation and a recovery are stopped after each durable step, in each way a step can
 //! fail, with and without a power failure on top. Whatever happened, the log opens, is whole, and grows.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod faults;
+mod random;
 mod sigsum;
 
 use std::fs;

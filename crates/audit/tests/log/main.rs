@@ -9,6 +9,7 @@ mod place;
 mod shared;
 mod table;
 mod tampering;
+mod trace;
 mod witness;
 
 use std::collections::BTreeSet;

@@ -1,9 +1,10 @@
 //! `weir audit`.
 
+mod trace;
 mod verify;
 mod witness;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use weir_audit::{Checkpoint, VerifierKey};
 
@@ -22,11 +23,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Resul
             witness,
             witnesses_min,
         } => {
-            let key = match key {
-                Some(file) => read_text(&file)?,
-                None => load_identity(identity)?.log_key,
-            };
-            let key: VerifierKey = key.trim().parse()?;
+            let key = log_key(identity, key)?;
             let witnesses = Required::read(&witness, witnesses_min)?;
             if receipt.is_none() && log.is_none() {
                 return Err(CliError::Missing(
@@ -42,6 +39,12 @@ pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Resul
             }
             Ok(())
         }
+        AuditCommand::Trace {
+            subject,
+            log,
+            key,
+            output,
+        } => trace::run(&log, &log_key(identity, key)?, &subject, output.format),
         AuditCommand::Witness {
             folder,
             name,
@@ -67,6 +70,15 @@ pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Resul
             Ok(())
         }
     }
+}
+
+/// The log's public key: of a file, or else the identity's.
+fn log_key(identity: Option<&Path>, file: Option<PathBuf>) -> Result<VerifierKey, CliError> {
+    let text = match file {
+        Some(file) => read_text(&file)?,
+        None => load_identity(identity)?.log_key,
+    };
+    Ok(text.parse()?)
 }
 
 /// A checkpoint in a file, by the log's key.

@@ -10,7 +10,6 @@ use std::collections::HashMap;
 
 use arrow::array::UInt64Array;
 
-use crate::evidence::EvidenceColumns;
 use crate::first_units::FirstUnits;
 
 /// How many units of one kind a margin has outside a cell.
@@ -24,7 +23,7 @@ pub(super) enum Outside {
     Enough,
 }
 
-/// Counts units outside cells, for one kind.
+/// Counts units outside cells, for one kind, or those of it with a value in one argument.
 pub(super) struct Complement<'a> {
     units: &'a UInt64Array,
     first_units: &'a FirstUnits,
@@ -34,10 +33,14 @@ pub(super) struct Complement<'a> {
 }
 
 impl<'a> Complement<'a> {
-    pub(super) fn of(evidence: &'a EvidenceColumns, units_min: u64) -> Complement<'a> {
+    pub(super) fn of(
+        units: &'a UInt64Array,
+        first_units: &'a FirstUnits,
+        units_min: u64,
+    ) -> Complement<'a> {
         Complement {
-            units: &evidence.units,
-            first_units: &evidence.first_units,
+            units,
+            first_units,
             units_min,
             cells_of_unit: HashMap::new(),
         }

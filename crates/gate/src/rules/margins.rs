@@ -10,6 +10,8 @@
 //!
 //! Every cell of the table is looked at, whether it may leave or not: what exists is what a second query would show.
 
+use arrow::array::UInt64Array;
+
 use super::Broken;
 use super::class::telling_margin;
 use super::complement::{Complement, Outside};
@@ -17,6 +19,7 @@ use super::deep_margins::{Open, judge_deep};
 use crate::codes::Codes;
 use crate::error::GateError;
 use crate::evidence::EvidenceColumns;
+use crate::first_units::FirstUnits;
 use crate::shape::Shape;
 use weir_policy::Policy;
 
@@ -86,7 +89,13 @@ pub(crate) fn by_margins(
     if !of.cells.iter().any(|cell| asked[*cell as usize]) {
         return Ok(());
     }
-    let kinds = of.evidence.iter().map(|of| Kind::of(of, policy));
+    // Those with a row, and those with a value in each nullable argument: a margin may have many of the first beside a
+    // cell, and few of the second.
+    let counted = of.evidence.iter().flat_map(|of| {
+        let of_arguments = of.arguments.iter().map(|of| (&of.units, &of.first_units));
+        std::iter::once((&of.units, &of.first_units)).chain(of_arguments)
+    });
+    let kinds = counted.map(|(units, first_units)| Kind::of(units, first_units, policy));
     // Where no cell is small, whoever is outside of another is enough.
     let has_small = |kind: &Kind<'_>| of.cells.iter().any(|cell| kind.complement.is_small(*cell));
     let mut kinds: Vec<Kind<'_>> = kinds.filter(has_small).collect();
@@ -114,16 +123,16 @@ pub(crate) fn by_margins(
     Ok(())
 }
 
-/// One kind of unit, and which cells have nobody outside when which single key is dropped.
+/// One kind of unit, or those of it with a value in an argument, and which cells have nobody outside when which single key is dropped.
 struct Kind<'a> {
     complement: Complement<'a>,
     nobody: Vec<Open>,
 }
 
 impl<'a> Kind<'a> {
-    fn of(evidence: &'a EvidenceColumns, policy: &Policy) -> Kind<'a> {
+    fn of(units: &'a UInt64Array, first_units: &'a FirstUnits, policy: &Policy) -> Kind<'a> {
         Kind {
-            complement: Complement::of(evidence, policy.complement_units_min()),
+            complement: Complement::of(units, first_units, policy.complement_units_min()),
             nobody: Vec::new(),
         }
     }

@@ -144,7 +144,7 @@ proptest! {
             let keys = nobody.fold(0, |keys, (key, _)| keys | key);
             (!few && keys.count_ones() > 1).then_some(Open { cell, keys })
         }).collect();
-        let mut complement = Complement::of(&evidence[0], units_min as u64);
+        let mut complement = Complement::of(&evidence[0].units, &evidence[0].first_units, units_min as u64);
         let single: Vec<Vec<usize>> = keys.iter().map(|key| vec![*key]).collect();
         let mut deep = judge_deep(&of, &single, &mut complement, open.clone())
             .map_err(|_| TestCaseError::fail("pairs"))?;

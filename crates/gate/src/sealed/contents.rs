@@ -14,7 +14,7 @@ use arrow::ipc::reader::StreamReader;
 
 use crate::encode::arrow_stream;
 use crate::error::GateError;
-use crate::evidence::{Contributions, Contributors, EvidenceColumns, TOP_UNITS};
+use crate::evidence::{ArgumentUnits, Contributions, Contributors, EvidenceColumns, TOP_UNITS};
 use crate::first_units::FirstUnits;
 use crate::ground::Ground;
 use crate::shape::{Fit, Key, Levels, Quantiles, Shape, Statistic};
@@ -50,6 +50,9 @@ struct KindDescription {
     counted: usize,
     contributions: usize,
     kept: usize,
+    /// Of evidence that was kept before arguments had their own units there is none.
+    #[serde(default)]
+    arguments: usize,
     sensitive: usize,
     fits: usize,
 }
@@ -120,6 +123,7 @@ impl Description {
             counted: of.counted.len(),
             contributions: of.contributions.len(),
             kept: of.first_units.kept,
+            arguments: of.arguments.len(),
             sensitive: of.sensitive.len(),
             fits: of.fits.len(),
         };
@@ -183,6 +187,13 @@ fn columns_of(ground: &Ground) -> Vec<(String, ArrayRef)> {
             push("sum_negative", Arc::new(sum.negative.clone()));
         }
         push("first_units", Arc::new(of.first_units.ids.clone()));
+        for argument in &of.arguments {
+            push("argument_units", Arc::new(argument.units.clone()));
+            push(
+                "argument_first_units",
+                Arc::new(argument.first_units.ids.clone()),
+            );
+        }
         for values in &of.sensitive {
             push("sensitive", Arc::new(values.clone()));
         }
@@ -238,6 +249,17 @@ impl Columns<'_> {
                 kept: kind.kept,
                 ids: self.lists()?,
             },
+            arguments: (0..kind.arguments)
+                .map(|_| {
+                    Ok(ArgumentUnits {
+                        units: self.primitive()?,
+                        first_units: FirstUnits {
+                            kept: kind.kept,
+                            ids: self.lists()?,
+                        },
+                    })
+                })
+                .collect::<Result<_, GateError>>()?,
             sensitive: self.counts(kind.sensitive)?,
             fits: self.counts(kind.fits)?,
         })

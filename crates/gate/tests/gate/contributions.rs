@@ -181,6 +181,7 @@ fn handed_over(units: u64, rows: u64, total: f64, top: [f64; 3]) -> Result<Unrel
         }],
         first_units: strangers([20]),
         sensitive: vec![],
+        arguments: vec![],
         fits: vec![],
     };
     Unreleased::new(

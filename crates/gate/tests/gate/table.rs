@@ -192,6 +192,7 @@ pub(crate) fn evidence(cells: &[Cell]) -> EvidenceColumns {
         sensitive: (0..first.sensitive.len())
             .map(|index| column(cells, |cell| cell.sensitive[index]))
             .collect(),
+        arguments: vec![],
         fits: vec![],
     }
 }

@@ -87,17 +87,27 @@ impl GroupsAccumulator for Evidence {
         self.groups.grow(total_num_groups);
         self.update_cells(arguments.units, group_indices)?;
         let units = arguments.units.values();
-        for (counts, has_value) in self.groups.counts.iter_mut().zip(arguments.counted()) {
+        let (named_counts, named_sums) = self.layout.named();
+        let named = &mut self.groups.named;
+        let counts = self.groups.counts.iter_mut().zip(arguments.counted());
+        for ((counts, has_value), name) in counts.zip(named_counts) {
             for (row, group) in group_indices.iter().enumerate() {
-                if has_value.value(row) {
-                    counts[*group].row(units[row]);
+                if has_value.value(row)
+                    && counts[*group].row(units[row])
+                    && let Some(name) = name
+                {
+                    named[name].push(*group, units[row]);
                 }
             }
         }
-        for (sums, column) in self.groups.sums.iter_mut().zip(arguments.summed()) {
+        let sums = self.groups.sums.iter_mut().zip(arguments.summed());
+        for ((sums, column), name) in sums.zip(named_sums) {
             for (row, group) in group_indices.iter().enumerate() {
-                if column.is_valid(row) {
-                    sums[*group].row(units[row], column.value(row));
+                if column.is_valid(row)
+                    && sums[*group].row(units[row], column.value(row))
+                    && let Some(name) = name
+                {
+                    named[name].push(*group, units[row]);
                 }
             }
         }

@@ -22,6 +22,8 @@ pub(crate) struct Layout {
     pub(crate) sums: usize,
     /// Arguments whose distinct values are counted.
     pub(crate) values: usize,
+    /// Which of the counted and of the summed arguments have their own first units kept, a bit for each.
+    pub(crate) named: (u64, u64),
     /// How many of a group's first units are kept.
     pub(crate) units_kept: usize,
     /// How far distinct values are counted.
@@ -29,9 +31,31 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// How many arguments have their own first units kept.
+    pub(crate) const fn names(self) -> usize {
+        (self.named.0.count_ones() + self.named.1.count_ones()) as usize
+    }
+
+    /// For each counted argument, and for each summed one, where its first units are kept, if they are.
+    pub(super) fn named(self) -> (Vec<Option<usize>>, Vec<Option<usize>>) {
+        let mut next = 0;
+        let mut of = |set: u64, arguments: usize| {
+            (0..arguments)
+                .map(|at| {
+                    let is_named = at < 64 && set >> at & 1 == 1;
+                    next += usize::from(is_named);
+                    is_named.then(|| next - 1)
+                })
+                .collect()
+        };
+        let counts = of(self.named.0, self.counts);
+        (counts, of(self.named.1, self.sums))
+    }
+
     /// Bytes that are kept of the units and values of one group.
     pub(super) const fn kept_bytes(self) -> usize {
-        self.units_kept * size_of::<u32>() + self.values * self.values_kept * size_of::<u64>()
+        (1 + self.names()) * self.units_kept * size_of::<u32>()
+            + self.values * self.values_kept * size_of::<u64>()
     }
 
     /// Names and types of what a group ends in.
@@ -56,6 +80,10 @@ impl Layout {
                 false,
             ));
         }
+        fields.extend(
+            (0..self.names())
+                .map(|index| Field::new(format!("named_{index}"), FirstUnits::data_type(), false)),
+        );
         fields.extend((0..self.values).map(|index| count(format!("value_{index}"))));
         fields.into()
     }
@@ -170,11 +198,14 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    pub(super) fn row(&mut self, unit: u32, value: f64) {
-        if self.count.row(unit) {
+    /// Adds a row; true where it begins another unit.
+    pub(super) fn row(&mut self, unit: u32, value: f64) -> bool {
+        let begins = self.count.row(unit);
+        if begins {
             self.fold();
         }
         self.current += value;
+        begins
     }
 
     /// Counts all rows of a unit at once, with their sum.
@@ -210,6 +241,8 @@ pub(super) struct Groups {
     /// The first unit of each group; the last one is the cell's.
     pub(super) firsts: Vec<u32>,
     pub(super) first_units: FirstUnits,
+    /// The same of each argument that has its own.
+    pub(super) named: Vec<FirstUnits>,
     /// One vector per counted argument.
     pub(super) counts: Vec<Vec<Count>>,
     /// One vector per summed argument.
@@ -223,12 +256,14 @@ impl Groups {
     pub(super) fn empty(layout: Layout, groups: usize) -> Self {
         let mut first_units = FirstUnits::new(layout.units_kept);
         first_units.grow(groups);
+        let named = vec![first_units.clone(); layout.names()];
         let mut values = vec![Values::new(layout.values_kept); layout.values];
         values.iter_mut().for_each(|values| values.grow(groups));
         Self {
             cells: vec![Count::default(); groups],
             firsts: vec![0; groups],
             first_units,
+            named,
             counts: vec![vec![Count::default(); groups]; layout.counts],
             sums: vec![vec![Sum::default(); groups]; layout.sums],
             values,
@@ -240,6 +275,9 @@ impl Groups {
         self.cells.resize(groups, Count::default());
         self.firsts.resize(groups, 0);
         self.first_units.grow(groups);
+        for named in &mut self.named {
+            named.grow(groups);
+        }
         for counts in &mut self.counts {
             counts.resize(groups, Count::default());
         }
@@ -256,10 +294,12 @@ impl Groups {
         let counts = self.counts.iter_mut();
         let sums = self.sums.iter_mut();
         let values = self.values.iter_mut();
+        let named = self.named.iter_mut();
         Self {
             cells: emit_to.take_needed(&mut self.cells),
             firsts: emit_to.take_needed(&mut self.firsts),
             first_units: self.first_units.take(emit_to),
+            named: named.map(|named| named.take(emit_to)).collect(),
             counts: counts.map(|counts| emit_to.take_needed(counts)).collect(),
             sums: sums.map(|sums| emit_to.take_needed(sums)).collect(),
             values: values.map(|values| values.take(emit_to)).collect(),
@@ -274,6 +314,7 @@ impl Groups {
             + sums * size_of::<Sum>()
             + self.firsts.capacity() * size_of::<u32>()
             + self.first_units.size()
+            + self.named.iter().map(FirstUnits::size).sum::<usize>()
             + self.values.iter().map(Values::size).sum::<usize>()
     }
 
@@ -296,6 +337,9 @@ impl Groups {
         columns.push(self.first_units.column()?);
         columns.extend(self.counts.iter().flat_map(|counts| count_columns(counts)));
         columns.extend(self.sums.iter().flat_map(|sums| sum_columns(sums)));
+        for named in &self.named {
+            columns.push(named.column()?);
+        }
         columns.extend(self.values.iter().map(Values::column));
         Ok(StructArray::try_new(layout.fields(), columns, None)?)
     }

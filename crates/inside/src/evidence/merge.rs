@@ -44,6 +44,9 @@ impl Groups {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
+        let of_arguments = (0..layout.names())
+            .map(|_| Ok(column()?.as_list::<i32>()))
+            .collect::<Result<Vec<_>>>()?;
         let (first, last) = (column()?, column()?);
         let (first, last) = (
             first.as_primitive::<UInt32Type>(),
@@ -64,6 +67,12 @@ impl Groups {
             let named = first_units.as_list::<i32>().value(row);
             for unit in named.as_primitive::<UInt32Type>().values() {
                 self.first_units.push(*group, *unit);
+            }
+            for (names, lists) in self.named.iter_mut().zip(&of_arguments) {
+                let units = lists.value(row);
+                for unit in units.as_primitive::<UInt32Type>().values() {
+                    names.push(*group, *unit);
+                }
             }
             for (count, (rows, units)) in self.counts.iter_mut().zip(&counts) {
                 count[*group].add(rows.value(row), units.value(row));

@@ -27,7 +27,9 @@ use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt64Array};
 use datafusion::arrow::datatypes::{Float64Type, UInt64Type};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::AggregateFunction;
-use weir_gate::{Contributions, Contributors, EvidenceColumns, FirstUnits, TOP_UNITS};
+use weir_gate::{
+    ArgumentUnits, Contributions, Contributors, EvidenceColumns, FirstUnits, TOP_UNITS,
+};
 use weir_policy::Policy;
 
 use crate::error::ComputeError;
@@ -93,6 +95,7 @@ impl EvidencePlan {
             counts: arguments.counts.len(),
             sums: arguments.sums.len(),
             values: arguments.values.len(),
+            named: arguments.named,
             units_kept: depth.units,
             values_kept: depth.values,
         };
@@ -126,15 +129,34 @@ impl EvidencePlan {
             let of = counted.get(*counted_at).ok_or(ComputeError::Bug)?;
             Ok(of.units.clone())
         });
-        let ids = evidence.column_by_name("first_units");
-        let ids = ids.and_then(|ids| ids.as_list_opt::<i32>());
+        let first_units = |name: &str| {
+            let ids = evidence.column_by_name(name);
+            let ids = ids.and_then(|ids| ids.as_list_opt::<i32>());
+            Ok::<_, ComputeError>(FirstUnits {
+                kept: self.layout.units_kept,
+                ids: ids.cloned().ok_or(ComputeError::Bug)?,
+            })
+        };
+        let (named_counts, named_sums) = self.layout.named();
+        let named = |of: &str, names: Vec<Option<usize>>| {
+            let named = names.into_iter().enumerate();
+            let named = named.filter_map(|(at, name)| Some((at, name?)));
+            named
+                .map(|(at, name)| {
+                    Ok(ArgumentUnits {
+                        units: counts(evidence, &format!("{of}_{at}_units"))?,
+                        first_units: first_units(&format!("named_{name}"))?,
+                    })
+                })
+                .collect::<Result<Vec<_>, ComputeError>>()
+        };
+        let mut arguments = named("count", named_counts)?;
+        arguments.extend(named("sum", named_sums)?);
         Ok(EvidenceColumns {
             units: counts(evidence, "units")?,
             rows: counts(evidence, "rows")?,
-            first_units: FirstUnits {
-                kept: self.layout.units_kept,
-                ids: ids.cloned().ok_or(ComputeError::Bug)?,
-            },
+            first_units: first_units("first_units")?,
+            arguments,
             sensitive: (0..self.layout.values)
                 .map(|index| counts(evidence, &format!("value_{index}")))
                 .collect::<Result<_, _>>()?,

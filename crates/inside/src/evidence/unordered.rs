@@ -120,13 +120,24 @@ impl Unordered {
     }
 
     fn fold(&self, position: usize, group: usize, into: &mut Groups) {
+        let unit = self.members[position].1;
+        let (named_counts, named_sums) = self.layout.named();
         into.cells[group].unit(self.rows[position]);
-        for (count, by_unit) in into.counts.iter_mut().zip(&self.counts) {
+        let mut name = |name: Option<usize>, rows: u64| {
+            if let (Some(name), true) = (name, rows > 0) {
+                into.named[name].push(group, unit);
+            }
+        };
+        let counts = into.counts.iter_mut().zip(&self.counts);
+        for ((count, by_unit), named) in counts.zip(named_counts) {
             count[group].unit(by_unit[position]);
+            name(named, by_unit[position]);
         }
-        for (sum, by_unit) in into.sums.iter_mut().zip(&self.sums) {
+        let sums = into.sums.iter_mut().zip(&self.sums);
+        for ((sum, by_unit), named) in sums.zip(named_sums) {
             let Partial { rows, sum: of_unit } = by_unit[position];
             sum[group].unit(rows, of_unit);
+            name(named, rows);
         }
     }
 }

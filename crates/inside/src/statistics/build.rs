@@ -3,6 +3,7 @@
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::functions::core::expr_fn::{named_struct, nullif};
+use datafusion::functions::math::expr_fn::abs;
 use datafusion::functions_aggregate::{count::count, sum::sum};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::expr_fn::{ident, when};
@@ -12,7 +13,7 @@ use weir_gate::{Fit, Quantiles, Statistic};
 use super::significant::significant;
 use super::{
     Arguments, Kind, LINEAR, LOGISTIC, REGRESSORS_MAX, ROWS, Source, StatisticColumn, Statistics,
-    column_name, computed_name, literal, position, quantile,
+    column_name, computed_name, literal, mark, position, quantile,
 };
 use crate::evidence::Depth;
 use crate::grouping::Grouping;
@@ -129,6 +130,7 @@ impl Builder<'_> {
         if of.nullable(self.input)? {
             let label = format!("count({})", of.human_display());
             let evidence = position(&mut self.made.arguments.counts, of.clone().is_not_null());
+            mark(&mut self.made.arguments.named.0, evidence)?;
             let evidence = Some(evidence);
             self.computed(count(of.clone()), Statistic::Rows { evidence }, label)
         } else {
@@ -159,7 +161,10 @@ impl Builder<'_> {
     }
 
     fn sum(&mut self, of: &Expr) -> Result<Expr> {
-        self.contributions(of);
+        let summed = self.contributions(of);
+        if of.nullable(self.input)? {
+            mark(&mut self.made.arguments.named.1, summed)?;
+        }
         let label = format!("sum({})", of.human_display());
         self.computed(sum(of.clone()), Statistic::Sum, label)
     }
@@ -311,7 +316,8 @@ impl Builder<'_> {
             let value = when(entered.clone(), value).end()?;
             let rest = lit(1.0) - value.clone();
             for side in [value, rest] {
-                let side = nullif(side, lit(0.0));
+                // Without signs: below zero a term says nothing that it does not say above.
+                let side = nullif(abs(side), lit(0.0));
                 contributions.push(position(&mut self.made.arguments.sums, side));
             }
         }

@@ -33,6 +33,9 @@ pub(crate) use build::statistics;
 pub(crate) use fit::{Kind, LINEAR, LOGISTIC, ROWS, coefficient, standard_error};
 pub(crate) use quantile::{NAME as QUANTILE, quantile_udaf};
 
+/// Most expressions that one query counts, and as many that it sums.
+pub const ARGUMENTS_MAX: usize = 64;
+
 /// Most regressors of one fit: each costs a row and a column of a matrix that is kept for every group.
 pub const REGRESSORS_MAX: usize = 16;
 
@@ -86,6 +89,9 @@ pub(crate) struct Arguments {
     pub(crate) values: Vec<Expr>,
     /// Positions among `counts`, one for each fitted model: the rows that enter it.
     pub(crate) fits: Vec<usize>,
+    /// Positions among `counts` and among `sums` of the nullable arguments of counts and sums: what a margin has beside a
+    /// cell may be of few units there, though many have rows.
+    pub(crate) named: (u64, u64),
 }
 
 /// The name of the computed aggregate at `position`.
@@ -100,6 +106,20 @@ pub(crate) fn column_name(position: usize) -> String {
 
 /// Above the split, the column that tells a cell's grouping set.
 pub(crate) const SET_COLUMN: &str = "weir_set";
+
+/// Marks a position in a set of them; whether it is one of those that a set can hold.
+fn mark(set: &mut u64, position: usize) -> Result<()> {
+    let bit = u32::try_from(position)
+        .ok()
+        .and_then(|at| 1_u64.checked_shl(at));
+    let Some(bit) = bit else {
+        return datafusion::common::plan_err!(
+            "a query counts and sums at most {ARGUMENTS_MAX} expressions"
+        );
+    };
+    *set |= bit;
+    Ok(())
+}
 
 /// Position of an expression among others, added where it is not there yet.
 fn position(among: &mut Vec<Expr>, expression: Expr) -> usize {

@@ -11,8 +11,8 @@ use arrow::datatypes::{
     DataType, Decimal128Type, Field, Float64Type, Int64Type, Schema, UInt32Type,
 };
 use weir_gate::{
-    Contributions, Contributors, EvidenceColumns, FirstUnits, Fit, GateError, Key, Levels,
-    Quantiles, Shape, Statistic, Unreleased,
+    ArgumentUnits, Contributions, Contributors, EvidenceColumns, FirstUnits, Fit, GateError, Key,
+    Levels, Quantiles, Shape, Statistic, Unreleased,
 };
 
 use super::naive::{Table, raw};
@@ -161,6 +161,19 @@ fn evidence(cells: &[Vec<&Row>], kind: usize) -> EvidenceColumns {
             kept: KEPT,
             ids: first_units(&cells, kind),
         },
+        arguments: [
+            notes,
+            filtered(&cells, |row| row.amount.is_some()),
+            filtered(&cells, |row| row.other.is_some()),
+        ]
+        .map(|of| ArgumentUnits {
+            units: unit_counts(&of, kind),
+            first_units: FirstUnits {
+                kept: KEPT,
+                ids: first_units(&of, kind),
+            },
+        })
+        .into(),
         sensitive: vec![cells.iter().map(secrets).collect::<Vec<u64>>().into()],
         fits: vec![unit_counts(&fitted, kind)],
     }

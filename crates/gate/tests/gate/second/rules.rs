@@ -159,9 +159,24 @@ fn breaks_complement(
     kind: usize,
     limits: &Limits,
 ) -> bool {
+    // Those with a row, and those with a value in each argument that can be null.
+    let counted: [fn(&Row) -> bool; 4] = [
+        |_| true,
+        |row| row.amount.is_some(),
+        |row| row.other.is_some(),
+        |row| row.note.is_some(),
+    ];
     droppings(query, cell).iter().any(|dropped| {
-        let outside = units(&outside(query, rows, cell, dropped), kind).len();
-        outside > 0 && outside < limits.complement_units_min
+        let outside = outside(query, rows, cell, dropped);
+        counted.iter().any(|is_counted| {
+            let counted: Vec<&Row> = outside
+                .iter()
+                .copied()
+                .filter(|row| is_counted(row))
+                .collect();
+            let outside = units(&counted, kind).len();
+            outside > 0 && outside < limits.complement_units_min
+        })
     })
 }
 

@@ -24,6 +24,7 @@ const LAYOUT: Layout = Layout {
     counts: 1,
     sums: 1,
     values: 1,
+    named: (1, 1),
     units_kept: 3,
     values_kept: 2,
 };
@@ -101,6 +102,10 @@ fn naive(rows: &[Row]) -> Vec<Vec<f64>> {
             fields.push(contributions.iter().sum());
             fields.extend(&contributions[..TOP_UNITS]);
             fields.push(f64::from(u8::from(sums.values().any(|sum| *sum < 0.0))));
+            for rows in [&counted, &summed] {
+                let named: BTreeSet<u32> = rows.iter().map(|row| row.1).collect();
+                fields.extend(named.iter().take(3).map(|unit| f64::from(*unit)));
+            }
             let distinct: BTreeSet<u64> = rows.iter().filter_map(|row| row.4).collect();
             fields.push(distinct.len().min(2) as f64);
             fields
@@ -218,6 +223,7 @@ fn what_is_no_number_makes_the_total_none() {
         Layout {
             counts: 0,
             values: 0,
+            named: (0, 0),
             ..LAYOUT
         },
         1,
