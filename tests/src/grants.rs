@@ -50,6 +50,11 @@ impl TestDomain {
         }
     }
 
+    /// Takes note that the operator's grant has ended.
+    pub fn forget_grant(&self) {
+        self.granted.lock().unwrap().operator = None;
+    }
+
     /// The grant that [`TestDomain::operator`] has of all that is registered.
     pub fn operators_grant(&self) -> String {
         self.granted.lock().unwrap().operator.clone().unwrap()

@@ -8,6 +8,7 @@ mod bad_data;
 mod catalogue;
 mod expected;
 mod grants;
+mod grants_race;
 mod grants_runs;
 mod joins;
 mod log_http;
