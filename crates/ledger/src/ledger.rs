@@ -1,15 +1,16 @@
 //! The ledger: asked, asked again, recorded in.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::path::Path;
 
 use crate::ask::{Against, Judgement, judge, prepared};
-use crate::history::Population;
 use crate::index::Work;
+use crate::known::{At, Exact, Known, known, load};
 use crate::limits::{COMPARISONS_MAX, VISITS_MAX};
-use crate::near::{InMemory, NewSet};
-use crate::question::{Question, Release, Verdict, check_answers};
+use crate::near::NewSet;
+use crate::question::{Digest, Question, Release, Verdict, check_answers};
 use crate::sketch::Mixer;
+use crate::store::{Disk, LedgerKey, OsDisk, Store};
 use crate::{LedgerError, Result};
 
 /// Whoever knows what was released: the ledger, as those see it who judge cells.
@@ -76,18 +77,26 @@ impl Asked {
     }
 }
 
+/// Up to where a ledger goes. It is no secret, and belongs in the log: [`Ledger::check_state`] finds a ledger that was
+/// set back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct State {
+    /// How many releases are recorded.
+    pub releases: u64,
+    /// A digest over all of them, each with the one before.
+    pub chain: Digest,
+}
+
 /// Everything that was ever released, by population.
 pub struct Ledger {
     mixer: Mixer,
     populations: HashMap<String, Known>,
     releases: u64,
+    store: Option<Store>,
+    /// Whether a record failed, so that only the disk knows what is recorded.
+    unsure: bool,
     visits_max: u64,
     comparisons_max: u64,
-}
-
-struct Known {
-    population: Population,
-    sets: InMemory,
 }
 
 impl Ledger {
@@ -97,9 +106,41 @@ impl Ledger {
             mixer: Mixer::new(key),
             populations: HashMap::new(),
             releases: 0,
+            store: None,
+            unsure: false,
             visits_max: VISITS_MAX,
             comparisons_max: COMPARISONS_MAX,
         }
+    }
+
+    /// Makes an empty ledger in a folder, whose parent is there. One that was made halfway is made anew.
+    ///
+    /// # Errors
+    /// [`LedgerError::Exists`]; whatever the disk says.
+    pub fn create(folder: &Path, key: &LedgerKey) -> Result<()> {
+        Store::create(folder, key, &OsDisk)
+    }
+
+    /// Opens a ledger, for one process at a time. Takes time with the number of cells, not with their sizes.
+    ///
+    /// # Errors
+    /// [`LedgerError::Missing`] where there is none: a domain that has released anything must not go on without.
+    /// [`LedgerError::Damaged`], [`LedgerError::Locked`], [`LedgerError::Format`]; whatever the disk says.
+    pub fn open(folder: &Path, key: LedgerKey) -> Result<Ledger> {
+        Ledger::open_on(folder, key, Box::new(OsDisk))
+    }
+
+    pub(crate) fn open_on(folder: &Path, key: LedgerKey, disk: Box<dyn Disk>) -> Result<Ledger> {
+        let mut index_key = [0; 16];
+        index_key.copy_from_slice(&key.derive("index", &[])?[..16]);
+        let mut ledger = Ledger::in_memory(index_key);
+        let populations = &mut ledger.populations;
+        let store = Store::open(folder, key, disk, &mut |entry, places| {
+            load(populations, entry, places)
+        })?;
+        ledger.releases = store.state().0;
+        ledger.store = Some(store);
+        Ok(ledger)
     }
 
     /// Bounds the work of one question more tightly than [`VISITS_MAX`] and [`COMPARISONS_MAX`].
@@ -113,14 +154,61 @@ impl Ledger {
         self.releases
     }
 
+    /// How many sets are known, of all populations.
+    pub fn sets(&self) -> u64 {
+        let of_each = self.populations.values();
+        of_each.map(|known| known.sets.places.len() as u64).sum()
+    }
+
+    /// The bytes on the disk.
+    pub fn bytes(&self) -> u64 {
+        self.store.as_ref().map_or(0, Store::bytes)
+    }
+
+    /// Up to where the ledger goes.
+    pub fn state(&self) -> State {
+        let state = self.store.as_ref().map(Store::state);
+        let (releases, chain) = state.unwrap_or((self.releases, [0; 32]));
+        State { releases, chain }
+    }
+
+    /// Whether the ledger has everything that it had in an earlier state, which the caller has from the log.
+    ///
+    /// # Errors
+    /// [`LedgerError::SetBack`] where it has not.
+    pub fn check_state(&self, earlier: &State) -> Result<()> {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        if store.chain_at(earlier.releases) == Some(earlier.chain) {
+            return Ok(());
+        }
+        Err(LedgerError::SetBack)
+    }
+
+    /// Reads the disk again where a record failed.
+    fn settle(&mut self) -> Result<()> {
+        if !self.unsure {
+            return Ok(());
+        }
+        if let Some(store) = &mut self.store {
+            self.populations.clear();
+            let populations = &mut self.populations;
+            store.reopen(&mut |entry, places| load(populations, entry, places))?;
+            self.releases = store.state().0;
+        }
+        self.unsure = false;
+        Ok(())
+    }
+
     fn judge(
         &mut self,
         question: Question,
         cells: Option<Vec<NewSet>>,
         withheld: Vec<bool>,
     ) -> Result<Asked> {
-        let known = self.populations.entry(question.population.clone());
-        let known = known.or_insert_with(Known::new);
+        self.settle()?;
+        let known = known(&mut self.populations, &question.population);
         let k = question.k();
         known.population.index.prepare(k);
         if let Some(units) = question.population_units {
@@ -130,7 +218,10 @@ impl Ledger {
         let cells = cells.unwrap_or_else(|| prepared(&question, whole, self.mixer));
         let against = Against {
             population: &known.population,
-            sets: &known.sets,
+            sets: &Exact {
+                sets: &known.sets,
+                store: self.store.as_ref(),
+            },
             whole,
             mixer: self.mixer,
             k,
@@ -168,61 +259,22 @@ impl History for Ledger {
                 problem: "cells were withheld, and the ledger not asked again",
             });
         }
+        check_answers(asked.verdicts(), &release.answers)?;
+        self.settle()?;
         if asked.at != self.releases {
             return Err(LedgerError::Moved);
         }
-        check_answers(asked.verdicts(), &release.answers)?;
-        let known = self.populations.entry(asked.question.population.clone());
-        known.or_insert_with(Known::new).keep(&asked, &release);
+        let known = known(&mut self.populations, &asked.question.population);
+        let new = known.entry(&asked, release, self.store.as_ref())?;
+        if let Some(store) = &mut self.store {
+            self.unsure = true;
+            let places = store.add(&new)?;
+            self.unsure = false;
+            known.add(new.entry, places.into_iter().map(At::Disk).collect())?;
+        } else {
+            known.add(new.entry, new.sets.into_iter().map(At::Memory).collect())?;
+        }
         self.releases += 1;
         Ok(())
-    }
-}
-
-impl Known {
-    fn new() -> Known {
-        Known {
-            population: Population::new(),
-            sets: InMemory::default(),
-        }
-    }
-
-    fn keep(&mut self, asked: &Asked, release: &Release) {
-        let question = &asked.question;
-        for ((cell, set), answers) in question
-            .cells
-            .iter()
-            .zip(&asked.cells)
-            .zip(&release.answers)
-        {
-            if answers.iter().all(Option::is_none) {
-                continue;
-            }
-            let place = self.place(set);
-            for (statistic, answer) in cell.statistics.iter().zip(answers) {
-                if let Some(answer) = answer {
-                    let (snapshots, policy) = (&question.snapshots, &question.policy);
-                    let answer = Arc::from(answer.as_slice());
-                    self.population
-                        .give(place, statistic, snapshots, policy, answer);
-                }
-            }
-        }
-        for union in &asked.judgement.unions {
-            self.place(union);
-        }
-    }
-
-    /// The place of a set, new where it is not known.
-    fn place(&mut self, set: &NewSet) -> u32 {
-        let equal = self.population.index.equal(&set.sketch);
-        let equal = equal
-            .into_iter()
-            .find(|place| *self.sets.0[*place as usize] == *set.units);
-        equal.unwrap_or_else(|| {
-            self.population.index.add(set.sketch.clone());
-            self.sets.0.push(Arc::clone(&set.units));
-            (self.sets.0.len() - 1) as u32
-        })
     }
 }

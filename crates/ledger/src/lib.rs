@@ -30,22 +30,27 @@
 //! - Neither a set nor a number of units has a `Debug`, an error or a file that shows it.
 
 mod ask;
+mod entry;
 mod error;
 mod history;
 mod index;
+mod known;
 mod ledger;
 mod limits;
 mod near;
 mod question;
 mod sketch;
+mod store;
 
 pub use error::{Family, LedgerError};
-pub use ledger::{Asked, History, Ledger};
+pub use ledger::{Asked, History, Ledger, State};
 pub use limits::{
-    ANSWER_BYTES_MAX, CELLS_MAX, COMPARISONS_MAX, STATISTICS_MAX, UNITS_MIN_FLOOR, VISITS_MAX,
+    ANSWER_BYTES_MAX, CELLS_MAX, COMPARISONS_MAX, FRAME_BYTES_MAX, STATISTICS_MAX, UNITS_MIN_FLOOR,
+    VISITS_MAX,
 };
 pub use question::{Answers, Cell, Digest, Question, Release, Verdict};
 pub use roaring::RoaringBitmap;
+pub use store::LedgerKey;
 
 /// What a function of this crate answers.
 pub type Result<T> = std::result::Result<T, LedgerError>;

@@ -14,3 +14,7 @@ pub const VISITS_MAX: u64 = 100_000_000;
 /// Most exact sets that one question compares with; what is left then goes to review. Some seconds, where none of them
 /// is in memory.
 pub const COMPARISONS_MAX: u64 = 200_000;
+/// Largest release in the ledger's file, in bytes (4 GiB): sets, sketches and answers.
+pub const FRAME_BYTES_MAX: u64 = 4 << 30;
+/// Memory for exact sets that were read lately, in bytes.
+pub(crate) const CACHE_BYTES: usize = 256 << 20;

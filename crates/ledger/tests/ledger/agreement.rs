@@ -1,7 +1,9 @@
 //! The ledger and the naive one agree on random histories: on every verdict, and on every answer.
 
+use std::path::Path;
+
 use proptest::prelude::*;
-use weir_ledger::{Cell, History, Ledger, Question, Release, Verdict};
+use weir_ledger::{Cell, History, Ledger, LedgerKey, Question, Release, Verdict};
 
 use crate::naive::Naive;
 use crate::support::{KEY, Random, answers, digest, set};
@@ -61,14 +63,28 @@ fn pick(random: &mut Random, pool: &[Vec<u32>], units: u32) -> Vec<u32> {
     pool[random.below(pool.len() as u64) as usize].clone()
 }
 
-fn agree(seed: u64, units: u32, releases: u64) -> Result<[usize; 4], TestCaseError> {
+/// How often each verdict was seen. With a folder the ledger lies there, and is opened anew before every third release.
+fn agree(
+    seed: u64,
+    units: u32,
+    releases: u64,
+    folder: Option<&Path>,
+) -> Result<[usize; 4], TestCaseError> {
     let mut random = Random(seed);
-    let mut ledger = Ledger::in_memory(KEY);
+    let opened = |folder: &Path| Ledger::open(folder, LedgerKey::new([5; 32])).unwrap();
+    if let Some(folder) = folder {
+        Ledger::create(folder, &LedgerKey::new([5; 32])).unwrap();
+    }
+    let mut ledger = folder.map_or_else(|| Ledger::in_memory(KEY), opened);
     let mut naive = Naive::default();
     let mut pool = Vec::new();
     let mut seen = [0; 4];
     let known_total = random.below(2) == 0;
     for number in 0..releases {
+        if let (Some(folder), 0) = (folder, number % 3) {
+            drop(std::mem::replace(&mut ledger, Ledger::in_memory(KEY)));
+            ledger = opened(folder);
+        }
         let question = Question {
             population: "persons".to_owned(),
             population_units: known_total.then_some(units),
@@ -108,12 +124,22 @@ proptest! {
 
     #[test]
     fn on_small_populations(seed: u64) {
-        agree(seed, 120, 12)?;
+        agree(seed, 120, 12, None)?;
     }
 
     #[test]
     fn where_sets_are_found_either_way(seed: u64) {
-        agree(seed, 700, 8)?;
+        agree(seed, 700, 8, None)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn on_a_disk_and_opened_again(seed: u64) {
+        let folder = tempfile::tempdir().unwrap();
+        agree(seed, 300, 9, Some(&folder.path().join("ledger")))?;
     }
 }
 
@@ -121,7 +147,7 @@ proptest! {
 fn the_histories_have_every_verdict() {
     let mut seen = [0; 4];
     for seed in 0..40 {
-        for (all, some) in seen.iter_mut().zip(agree(seed, 400, 12).unwrap()) {
+        for (all, some) in seen.iter_mut().zip(agree(seed, 400, 12, None).unwrap()) {
             *all += some;
         }
     }

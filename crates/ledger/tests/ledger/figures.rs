@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use weir_ledger::{Cell, History, Ledger, Question};
+use weir_ledger::{Cell, History, Ledger, LedgerKey, Question};
 
-use crate::support::{KEY, Random, digest, question, release, set};
+use crate::support::{KEY, Random, digest, question, record, release, set};
 
 const UNITS: u32 = 1_000_000;
 
@@ -76,6 +76,41 @@ fn figures_of_cells_as_in_life() {
 #[ignore = "takes a minute; a figure, not a test"]
 fn figures_of_cells_of_one_size() {
     measure(true, most());
+}
+
+/// Bytes a cell on the disk, the time of a record, and the time of opening.
+#[test]
+#[ignore = "takes a minute; a figure, not a test"]
+fn figures_of_the_disk() {
+    let mut random = Random(1);
+    let folder = tempfile::tempdir().unwrap();
+    let key = || LedgerKey::new([1; 32]);
+    Ledger::create(&folder.path().join("ledger"), &key()).unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger"), key()).unwrap();
+    let tables = most() / 1000;
+    let mut times = Vec::new();
+    for _ in 0..tables {
+        let asked = ledger.ask(table(&mut random, 1000, false)).unwrap();
+        let started = Instant::now();
+        record(&mut ledger, asked).unwrap();
+        times.push(started.elapsed());
+    }
+    println!("record of 1,000 cells: {:?}", median(times));
+    let cells = ledger.sets() - tables;
+    println!(
+        "{cells} cells of 1,000 units: {} bytes a cell",
+        ledger.bytes() / cells
+    );
+    let asked = table(&mut random, 1000, false);
+    drop(ledger);
+    let started = Instant::now();
+    let mut ledger = Ledger::open(&folder.path().join("ledger"), key()).unwrap();
+    println!("opened in {:?}", started.elapsed());
+    for time in ["first", "second"] {
+        let started = Instant::now();
+        let _asked = ledger.ask(asked.clone()).unwrap();
+        println!("{time} question in {:?}", started.elapsed());
+    }
 }
 
 /// A million cells take minutes and a gigabyte.

@@ -9,4 +9,5 @@ mod agreement;
 mod attacks;
 mod figures;
 mod naive;
+mod store;
 mod support;
