@@ -1,13 +1,16 @@
 //! The verdicts on the cells of one release.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use roaring::{MultiOps, RoaringBitmap};
 
 use crate::Result;
+use crate::closure::{Hits, New, Partition};
 use crate::history::Population;
 use crate::index::{Index, Work};
 use crate::near::{Found, InMemory, NewSet, Sets, Stop, Whole};
+use crate::partition::Labels;
 use crate::question::{Digest, Question, Verdict};
 use crate::sketch::{Mixer, Sketch};
 
@@ -30,6 +33,8 @@ pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer)
 pub(crate) struct Judgement {
     pub(crate) verdicts: Vec<Vec<Verdict>>,
     pub(crate) unions: Vec<NewSet>,
+    /// The released cells of each partition whose cells share no unit.
+    pub(crate) partitions: Vec<(Vec<usize>, Labels)>,
 }
 
 /// Judges the cells of a release, except those that are withheld already.
@@ -53,6 +58,7 @@ pub(crate) fn judge(
             .collect(),
         answered_by: vec![Vec::new(); cells.len()],
         released: Released::new(against.k),
+        partitions: Vec::new(),
     };
     let mut unions = Vec::new();
     for partition in order
@@ -66,6 +72,7 @@ pub(crate) fn judge(
     Ok(Judgement {
         verdicts: judging.verdicts,
         unions,
+        partitions: judging.partitions,
     })
 }
 
@@ -77,6 +84,7 @@ struct Judging<'a> {
     /// Per cell the recorded sets whose answers are given instead of its own.
     answered_by: Vec<Vec<u32>>,
     released: Released,
+    partitions: Vec<(Vec<usize>, Labels)>,
 }
 
 /// The sets of this release that are released so far: cells and unions.
@@ -86,6 +94,7 @@ struct Released {
     /// The cell of each; none for a union.
     cells: Vec<Option<usize>>,
     taken_back: Vec<bool>,
+    partitions: Vec<Partition>,
 }
 
 impl Released {
@@ -97,6 +106,7 @@ impl Released {
             sets: InMemory::default(),
             cells: Vec::new(),
             taken_back: Vec::new(),
+            partitions: Vec::new(),
         }
     }
 
@@ -182,28 +192,104 @@ impl Judging<'_> {
         }
     }
 
-    /// The union of what a partition releases. Where it is too near to anything, the smallest of its cells is withheld
-    /// too, until it is not: a cell has at least k units, so that one is mostly enough.
+    /// The union of what a partition releases. Where it, or any union of its cells, is too near to anything, further
+    /// cells are withheld until it is not: a cell has at least k units, so that one is mostly enough.
     fn unite(&mut self, partition: &[usize], work: &mut Work) -> Result<Option<NewSet>> {
         loop {
             let Some(units) = self.union(partition)? else {
                 return Ok(None);
             };
             let union = NewSet::new(Arc::new(units), self.against.whole, self.against.mixer);
-            let instead = match self.found(&union, work) {
-                Ok(found) if found.isolates => Verdict::Isolates,
-                Ok(_) => {
-                    self.released.add(None, &union.units, &union.sketch);
-                    return Ok(Some(union));
-                }
-                Err(Stop::Exhausted) => Verdict::Review,
+            let withheld = match self.too_much(partition, &union, work) {
+                Ok(cells) => self.withhold(&cells, &Verdict::Isolates),
+                Err(Stop::Exhausted) => self.withhold(partition, &Verdict::Review),
                 Err(Stop::Failed(error)) => return Err(error),
             };
-            if !self.withhold_smallest(partition, &instead) {
-                // What is left was released before.
+            if !withheld {
+                // What is left is far from everything, or was released before.
+                self.released.add(None, &union.units, &union.sketch);
                 return Ok(Some(union));
             }
         }
+    }
+
+    /// The cells of a partition that cannot be released beside the others.
+    fn too_much(
+        &mut self,
+        partition: &[usize],
+        union: &NewSet,
+        work: &mut Work,
+    ) -> std::result::Result<Vec<usize>, Stop> {
+        let (cells, new, hits) = self.unions_of_cells(partition, work)?;
+        let too_near = hits.cells.iter().map(|cell| cells[*cell]);
+        let too_near: Vec<usize> = too_near.filter(|cell| self.is_fresh(*cell)).collect();
+        if !too_near.is_empty() {
+            return Ok(too_near);
+        }
+        if hits.union || self.found(union, work)?.isolates {
+            return Ok(self.smallest(partition, |_| true));
+        }
+        for known in &hits.known {
+            let mostly_in = |cell: usize| {
+                let units = &self.cells[cell].units;
+                2 * units.intersection_len(known) > units.len()
+            };
+            let smallest = self.smallest(&cells, mostly_in);
+            if !smallest.is_empty() {
+                return Ok(smallest);
+            }
+        }
+        if let Some(new) = new {
+            self.keep(cells, new);
+        }
+        Ok(Vec::new())
+    }
+
+    /// The cells of a partition that are released with their own numbers, and what unions of them and of the cells of
+    /// known partitions give away.
+    fn unions_of_cells(
+        &self,
+        partition: &[usize],
+        work: &mut Work,
+    ) -> std::result::Result<(Vec<usize>, Option<New>, Hits), Stop> {
+        let own = |cell: &usize| self.verdicts[*cell].iter().any(Verdict::is_own);
+        let cells: Vec<usize> = partition.iter().copied().filter(own).collect();
+        let sets = cells
+            .iter()
+            .map(|cell| Arc::clone(&self.cells[*cell].units));
+        let Some(mut new) = New::of(sets.collect()) else {
+            return Ok((cells, None, Hits::default()));
+        };
+        let (against, released) = (self.against, &self.released);
+        let mut all = Hits::default();
+        let earlier = against
+            .population
+            .partitions()
+            .map(|known| (known, against.sets));
+        let here = released.partitions.iter();
+        for (known, sets) in earlier.chain(here.map(|known| (known, &released.sets as &dyn Sets))) {
+            let hits = new.compare(known, sets, against.k, work)?;
+            all.cells.extend(hits.cells);
+            all.union |= hits.union;
+            all.known.extend(hits.known);
+        }
+        Ok((cells, Some(new), all))
+    }
+
+    /// Keeps a partition that is released, for those after it and for the record.
+    fn keep(&mut self, cells: Vec<usize>, new: New) {
+        // Each of them was added when it was judged.
+        let added = self.released.cells.iter().enumerate();
+        let places: HashMap<usize, u32> = added
+            .filter_map(|(place, cell)| Some(((*cell)?, place as u32)))
+            .collect();
+        let places = cells
+            .iter()
+            .filter_map(|cell| places.get(cell).copied())
+            .collect();
+        let partition = Partition::new(places, new.fine.clone());
+        self.released.partitions.push(partition);
+        self.partitions.push((cells, new.fine));
     }
 
     /// All units whose numbers the partition shows: its own cells', and those of the cells that answer for others.
@@ -223,21 +309,32 @@ impl Judging<'_> {
         Ok(Some(sets.iter().map(|set| &**set).union()))
     }
 
-    /// Withholds the smallest cell that would be answered afresh, the last one of several. False where there is none.
-    fn withhold_smallest(&mut self, partition: &[usize], instead: &Verdict) -> bool {
-        let fresh = |cell: &&usize| self.verdicts[**cell].contains(&Verdict::Fresh);
-        let size = |cell: &&usize| self.cells[**cell].sketch.cardinality;
-        let Some(cell) = partition.iter().rev().filter(fresh).min_by_key(size) else {
-            return false;
-        };
-        for verdict in &mut self.verdicts[*cell] {
-            if *verdict == Verdict::Fresh {
-                *verdict = instead.clone();
+    fn is_fresh(&self, cell: usize) -> bool {
+        self.verdicts[cell].contains(&Verdict::Fresh)
+    }
+
+    /// The smallest of some cells that would be answered afresh, the last one of several.
+    fn smallest(&self, cells: &[usize], is_one: impl Fn(usize) -> bool) -> Vec<usize> {
+        let cells = cells.iter().rev().copied();
+        let cells = cells.filter(|cell| self.is_fresh(*cell) && is_one(*cell));
+        let smallest = cells.min_by_key(|cell| self.cells[*cell].sketch.cardinality);
+        smallest.into_iter().collect()
+    }
+
+    /// Withholds what would be answered afresh. False where there is nothing.
+    fn withhold(&mut self, cells: &[usize], instead: &Verdict) -> bool {
+        let mut withheld = false;
+        for cell in cells {
+            for verdict in &mut self.verdicts[*cell] {
+                if *verdict == Verdict::Fresh {
+                    *verdict = instead.clone();
+                    withheld = true;
+                }
+            }
+            if !self.verdicts[*cell].iter().any(Verdict::is_own) {
+                self.released.take_back(*cell);
             }
         }
-        if !self.verdicts[*cell].iter().any(Verdict::is_own) {
-            self.released.take_back(*cell);
-        }
-        true
+        withheld
     }
 }

@@ -16,6 +16,15 @@ pub(crate) struct Entry {
     /// Sets that were not known. Their places follow those of the population's sets so far.
     pub(crate) sketches: Vec<Sketch>,
     pub(crate) answers: Vec<Answered>,
+    pub(crate) partitions: Vec<Partitioned>,
+}
+
+/// Cells that share no unit and were released together.
+pub(crate) struct Partitioned {
+    /// The sets' places in their population.
+    pub(crate) cells: Vec<u32>,
+    /// The cell of every 8th unit, by unit id over 8.
+    pub(crate) labels: Vec<(u32, u16)>,
 }
 
 /// An answer to one statistic of one set.
@@ -68,6 +77,21 @@ impl Entry {
             bytes.extend_from_slice(&(of.answer.len() as u32).to_le_bytes());
             bytes.extend_from_slice(&of.answer);
         }
+        bytes.extend_from_slice(&(self.partitions.len() as u32).to_le_bytes());
+        for of in &self.partitions {
+            bytes.extend_from_slice(&(of.cells.len() as u32).to_le_bytes());
+            of.cells
+                .iter()
+                .for_each(|cell| bytes.extend_from_slice(&cell.to_le_bytes()));
+            bytes.extend_from_slice(&(of.labels.len() as u32).to_le_bytes());
+            let mut after = 0;
+            for (at, label) in &of.labels {
+                // Mostly one byte where most units are in a cell.
+                write_short(&mut bytes, at - after);
+                after = at + 1;
+                bytes.extend_from_slice(&label.to_le_bytes());
+            }
+        }
         bytes
     }
 
@@ -98,6 +122,21 @@ impl Entry {
                 answer: input.counted()?.into(),
             });
         }
+        let mut partitions = Vec::new();
+        for _ in 0..input.number()? {
+            let cells: Option<Vec<u32>> = (0..input.number()?).map(|_| input.number()).collect();
+            let mut labels = Vec::new();
+            let mut after = 0_u32;
+            for _ in 0..input.number()? {
+                let at = after.checked_add(input.short()?)?;
+                labels.push((at, input.label()?));
+                after = at.checked_add(1)?;
+            }
+            partitions.push(Partitioned {
+                cells: cells?,
+                labels,
+            });
+        }
         let entry = Entry {
             release,
             population,
@@ -105,6 +144,7 @@ impl Entry {
             policy,
             sketches,
             answers,
+            partitions,
         };
         input.0.is_empty().then_some((entry, spans))
     }
@@ -113,6 +153,17 @@ impl Entry {
 fn write_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
     bytes.extend_from_slice(text.as_bytes());
+}
+
+/// One byte below 255, five otherwise.
+fn write_short(bytes: &mut Vec<u8>, number: u32) {
+    match u8::try_from(number) {
+        Ok(short) if short < u8::MAX => bytes.push(short),
+        _ => {
+            bytes.push(u8::MAX);
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+    }
 }
 
 fn write_sketch(bytes: &mut Vec<u8>, sketch: &Sketch) {
@@ -153,6 +204,17 @@ impl<'a> Input<'a> {
 
     fn number(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn short(&mut self) -> Option<u32> {
+        match *self.take(1)?.first()? {
+            u8::MAX => self.number(),
+            short => Some(u32::from(short)),
+        }
+    }
+
+    fn label(&mut self) -> Option<u16> {
+        Some(u16::from_le_bytes(self.take(2)?.try_into().ok()?))
     }
 
     fn long(&mut self) -> Option<u64> {

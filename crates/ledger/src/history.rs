@@ -1,8 +1,9 @@
 //! Everything that was released on one population, as far as it is kept in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::closure::Partition;
 use crate::index::Index;
 use crate::near::Whole;
 use crate::question::Digest;
@@ -16,6 +17,9 @@ pub(crate) struct Population {
     names: HashMap<Digest, u32>,
     answers_given: u64,
     whole: Option<Whole>,
+    partitions: Vec<Partition>,
+    /// The cells of all partitions, so that each is kept once.
+    partitioned: HashSet<Vec<u32>>,
 }
 
 /// An answer that was given.
@@ -36,6 +40,25 @@ impl Population {
             names: HashMap::new(),
             answers_given: 0,
             whole: None,
+            partitions: Vec::new(),
+            partitioned: HashSet::new(),
+        }
+    }
+
+    /// The partitions that were released, oldest first.
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.partitions.iter()
+    }
+
+    /// Whether a partition of these cells was released.
+    pub(crate) fn is_partition(&self, cells: &[u32]) -> bool {
+        self.partitioned.contains(cells)
+    }
+
+    /// Adds a partition.
+    pub(crate) fn add_partition(&mut self, partition: Partition) {
+        if self.partitioned.insert(partition.cells.clone()) {
+            self.partitions.push(partition);
         }
     }
 

@@ -46,6 +46,11 @@ impl Work {
         Ok(())
     }
 
+    pub(crate) fn visits(&mut self, count: u64) -> Result<(), Exhausted> {
+        self.visits = self.visits.checked_sub(count).ok_or(Exhausted)?;
+        Ok(())
+    }
+
     pub(crate) fn compare(&mut self) -> Result<(), Exhausted> {
         self.comparisons = self.comparisons.checked_sub(1).ok_or(Exhausted)?;
         Ok(())

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::entry::{Answered, Entry, NewEntry};
+use crate::closure::Partition;
+use crate::entry::{Answered, Entry, NewEntry, Partitioned};
 use crate::history::Population;
 use crate::ledger::Asked;
 use crate::near::{NewSet, Sets};
+use crate::partition::{FINE, Labels};
 use crate::question::Release;
 use crate::sketch::BUCKETS;
 use crate::store::{Place, Store};
@@ -113,6 +115,18 @@ impl Known {
         for union in &asked.judgement.unions {
             adding.place(union)?;
         }
+        let mut partitions = Vec::new();
+        for (cells, labels) in &asked.judgement.partitions {
+            let places: Result<Vec<u32>> = cells
+                .iter()
+                .map(|cell| adding.place(&asked.cells[*cell]))
+                .collect();
+            let cells = places?;
+            if !self.population.is_partition(&cells) {
+                let labels = labels.pairs().collect();
+                partitions.push(Partitioned { cells, labels });
+            }
+        }
         let entry = Entry {
             release: release.id,
             population: question.population.clone(),
@@ -120,6 +134,7 @@ impl Known {
             policy: question.policy,
             sketches: adding.sets.iter().map(|set| set.sketch.clone()).collect(),
             answers: answered,
+            partitions,
         };
         let sets = adding
             .sets
@@ -139,12 +154,24 @@ impl Known {
             population.index.add(sketch);
         }
         self.sets.places.extend(places);
+        let is_known = |set: u32| (set as usize) < self.sets.places.len();
+        let of_partitions = entry.partitions.iter().flat_map(|of| &of.cells);
+        let mut named = of_partitions
+            .copied()
+            .chain(entry.answers.iter().map(|of| of.set));
+        if !named.all(is_known) {
+            return Err(LedgerError::Internal {
+                action: "finding a set of an entry",
+            });
+        }
+        for of in entry.partitions {
+            let labels = Labels::from_pairs(FINE, of.labels, of.cells.len());
+            let labels = labels.ok_or(LedgerError::Internal {
+                action: "reading the labels of an entry",
+            })?;
+            population.add_partition(Partition::new(of.cells, labels));
+        }
         for of in entry.answers {
-            if of.set as usize >= self.sets.places.len() {
-                return Err(LedgerError::Internal {
-                    action: "finding the set of an answer",
-                });
-            }
             population.give(
                 of.set,
                 &of.statistic,

@@ -30,6 +30,7 @@
 //! - Neither a set nor a number of units has a `Debug`, an error or a file that shows it.
 
 mod ask;
+mod closure;
 mod entry;
 mod error;
 mod history;
@@ -38,6 +39,7 @@ mod known;
 mod ledger;
 mod limits;
 mod near;
+mod partition;
 mod question;
 mod sketch;
 mod store;

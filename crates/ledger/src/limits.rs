@@ -3,14 +3,14 @@
 /// Fewest units that may set two cells apart, whatever a policy says. Source: the policy's floor for a cell (DataSHIELD
 /// `nfilter.tab`, 3).
 pub const UNITS_MIN_FLOOR: u32 = 3;
-/// Most cells of one question.
-pub const CELLS_MAX: usize = 100_000;
+/// Most cells of one question: a cell's number has 16 bits.
+pub const CELLS_MAX: usize = 65_000;
 /// Most statistics of one cell: the columns a released table can have.
 pub const STATISTICS_MAX: usize = 256;
 /// Longest answer to one statistic, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 1024;
-/// Most candidates that one question looks at; what is left then goes to review. About a second.
-pub const VISITS_MAX: u64 = 100_000_000;
+/// Most candidates and labels of units that one question looks at; what is left then goes to review. A few seconds.
+pub const VISITS_MAX: u64 = 400_000_000;
 /// Most exact sets that one question compares with; what is left then goes to review. Some seconds, where none of them
 /// is in memory.
 pub const COMPARISONS_MAX: u64 = 200_000;

@@ -13,10 +13,20 @@ fn cells(random: &mut Random, pool: &mut Vec<Vec<u32>>, units: u32) -> Vec<Cell>
     let count = 1 + random.below(6);
     let mut cells = Vec::new();
     for _ in 0..count {
-        let mut members = match random.below(6) {
+        let mut members = match random.below(7) {
             0 | 1 => fresh(random, units),
             2 | 3 => pick(random, pool, units),
             4 => {
+                // As a table has them: cells without a common unit.
+                let of = 2 + random.below(4) as u32;
+                let label = random.below(u64::from(of)) as u32;
+                let block = units / of + 1;
+                let from = pick(random, pool, units);
+                from.into_iter()
+                    .filter(|unit| unit / block == label)
+                    .collect()
+            }
+            5 => {
                 let out = pick(random, pool, units);
                 (0..units).filter(|unit| !out.contains(unit)).collect()
             }

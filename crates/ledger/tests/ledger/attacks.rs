@@ -167,3 +167,60 @@ fn a_question_that_does_not_fit_is_refused() {
     let refused = ledger.ask(question(vec![many]));
     assert!(matches!(refused, Err(LedgerError::Question { .. })));
 }
+
+#[test]
+fn a_cell_is_not_released_beside_parts_that_lack_three_of_its_units() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let parts = (0..10)
+        .map(|part| cell(0, part * 100..part * 100 + 100))
+        .collect();
+    release(&mut ledger, question(parts));
+    // Two and a half of the parts, and three units less than that.
+    let some = |units: std::ops::Range<u32>| question(vec![cell(0, units)]);
+    assert_eq!(
+        release_one(&mut ledger, some(100..303)),
+        [Verdict::Isolates]
+    );
+    assert_eq!(
+        release_one(&mut ledger, some(103..300)),
+        [Verdict::Isolates]
+    );
+    assert_eq!(release_one(&mut ledger, some(500..700)), [Verdict::Fresh]);
+    assert_eq!(release_one(&mut ledger, some(250..450)), [Verdict::Fresh]);
+}
+
+#[test]
+fn parts_are_not_released_where_some_of_them_lack_three_units_of_a_cell() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(&mut ledger, question(vec![cell(0, 0..303)]));
+    let parts = (0..10)
+        .map(|part| cell(0, part * 100..part * 100 + 100 - part))
+        .collect();
+    let verdicts = release_one(&mut ledger, question(parts));
+    let fresh = verdicts
+        .iter()
+        .filter(|verdict| **verdict == Verdict::Fresh)
+        .count();
+    assert_eq!((&verdicts[2], fresh), (&Verdict::Isolates, 9));
+}
+
+#[test]
+fn a_subtotal_is_not_released_beside_all_but_one_small_part_of_it() {
+    let mut ledger = Ledger::in_memory(KEY);
+    // Region 1 has three units of which nothing is released; of region 2 everything is.
+    let cells = vec![
+        cell(0, 0..100),
+        cell(0, 100..200),
+        cell(0, 500..600),
+        cell(0, 600..700),
+        cell(1, 0..203),
+        cell(1, 500..700),
+    ];
+    let verdicts = release_one(&mut ledger, question(cells));
+    assert_eq!(verdicts[4..], [Verdict::Isolates, Verdict::Fresh]);
+    assert!(
+        verdicts[..4]
+            .iter()
+            .all(|verdict| *verdict == Verdict::Fresh)
+    );
+}

@@ -22,12 +22,78 @@ struct Entry {
 #[derive(Default)]
 pub(crate) struct Naive {
     entries: Vec<Entry>,
+    /// Cells that share no unit and were released together.
+    partitions: Vec<Vec<Units>>,
 }
 
 /// Verdicts, and the unions that are recorded with them.
 pub(crate) struct Judged {
     pub(crate) verdicts: Vec<Vec<Verdict>>,
     unions: Vec<Units>,
+    partitions: Vec<Vec<Units>>,
+}
+
+fn union_of<'a>(cells: impl Iterator<Item = &'a Units>) -> Units {
+    cells.flatten().copied().collect()
+}
+
+/// How far a set is from the nearest union of some of the cells, by trying all.
+fn nearest(cells: &[Units], units: &Units) -> usize {
+    let some = |taken: usize| {
+        let cells = cells.iter().enumerate();
+        union_of(
+            cells
+                .filter(|(at, _)| taken >> at & 1 == 1)
+                .map(|(_, cell)| cell),
+        )
+    };
+    (0..1_usize << cells.len())
+        .map(|taken| distance(&some(taken), units))
+        .min()
+        .unwrap_or(0)
+}
+
+/// The cells of a partition, by their positions, that cannot be released beside the others; none where that is not
+/// looked for.
+fn too_much(
+    cells: &[(usize, Units)],
+    fresh: &[usize],
+    known: &[Vec<Units>],
+    k: usize,
+    union_isolates: bool,
+) -> Option<Vec<usize>> {
+    let few = |distance: usize| (1..k).contains(&distance);
+    let fresh_cells = || cells.iter().filter(|(cell, _)| fresh.contains(cell));
+    let smallest = |in_set: &dyn Fn(&Units) -> bool| -> Vec<usize> {
+        let cells = fresh_cells().filter(|(_, units)| in_set(units));
+        let smallest = cells.min_by_key(|(cell, units)| (units.len(), usize::MAX - cell));
+        smallest.map(|(cell, _)| *cell).into_iter().collect()
+    };
+    let units: Vec<Units> = cells.iter().map(|(_, units)| units.clone()).collect();
+    let all = union_of(units.iter());
+    if all.len() != units.iter().map(Units::len).sum::<usize>() {
+        return union_isolates.then(|| smallest(&|_| true));
+    }
+    let isolates = |units: &Units| known.iter().any(|known| few(nearest(known, units)));
+    let too_near: Vec<usize> = fresh_cells()
+        .filter(|(_, units)| isolates(units))
+        .map(|(cell, _)| *cell)
+        .collect();
+    if !too_near.is_empty() {
+        return Some(too_near);
+    }
+    if union_isolates || isolates(&all) {
+        return Some(smallest(&|_| true)).filter(|cells| !cells.is_empty());
+    }
+    for known in known {
+        for set in known.iter().chain([&union_of(known.iter())]) {
+            let mostly_in = |units: &Units| 2 * units.intersection(set).count() > units.len();
+            if few(nearest(&units, set)) && !smallest(&mostly_in).is_empty() {
+                return Some(smallest(&mostly_in));
+            }
+        }
+    }
+    Some(Vec::new())
 }
 
 fn distance(one: &Units, other: &Units) -> usize {
@@ -127,6 +193,8 @@ impl Naive {
         let mut answering: Vec<Vec<Units>> = vec![Vec::new(); cells.len()];
         let mut released: Vec<(Option<usize>, Units)> = Vec::new();
         let mut unions = Vec::new();
+        let mut parted: Vec<Vec<Units>> = Vec::new();
+        let k = question.units_min.max(3) as usize;
         let partitions: BTreeSet<u32> = question.cells.iter().map(|cell| cell.partition).collect();
         for partition in partitions {
             let here = |cell: &usize| {
@@ -161,31 +229,42 @@ impl Naive {
                 if union.is_empty() {
                     break;
                 }
-                let fresh = here
-                    .iter()
-                    .copied()
-                    .filter(|cell| verdicts[*cell].contains(&Verdict::Fresh));
-                let smallest = fresh.min_by_key(|cell| (cells[*cell].len(), usize::MAX - cell));
-                if !self.isolates(&union, &released, question) {
+                let fresh = |cell: &usize| verdicts[*cell].contains(&Verdict::Fresh);
+                let fresh: Vec<usize> = here.iter().copied().filter(fresh).collect();
+                let own = |cell: &&usize| verdicts[**cell].iter().any(is_own);
+                let own = here.iter().filter(own);
+                let own: Vec<(usize, Units)> =
+                    own.map(|cell| (*cell, cells[*cell].clone())).collect();
+                let known = [self.partitions.as_slice(), parted.as_slice()].concat();
+                let isolates = self.isolates(&union, &released, question);
+                let found = too_much(&own, &fresh, &known, k, isolates);
+                let keeps = found.as_ref().is_some_and(Vec::is_empty);
+                let withhold = found.unwrap_or_default();
+                if withhold.is_empty() {
+                    if keeps {
+                        parted.push(own.into_iter().map(|(_, units)| units).collect());
+                    }
                     released.push((None, union.clone()));
                     unions.push(union);
                     break;
                 }
-                let Some(cell) = smallest else {
-                    unions.push(union);
-                    break;
-                };
-                for verdict in &mut verdicts[cell] {
-                    if *verdict == Verdict::Fresh {
-                        *verdict = Verdict::Isolates;
+                for cell in withhold {
+                    for verdict in &mut verdicts[cell] {
+                        if *verdict == Verdict::Fresh {
+                            *verdict = Verdict::Isolates;
+                        }
                     }
-                }
-                if !verdicts[cell].iter().any(is_own) {
-                    released.retain(|(of, _)| *of != Some(cell));
+                    if !verdicts[cell].iter().any(is_own) {
+                        released.retain(|(of, _)| *of != Some(cell));
+                    }
                 }
             }
         }
-        Judged { verdicts, unions }
+        Judged {
+            verdicts,
+            unions,
+            partitions: parted,
+        }
     }
 
     pub(crate) fn record(&mut self, question: &Question, judged: Judged, answers: &Answers) {
@@ -204,6 +283,7 @@ impl Naive {
                 }
             }
         }
+        self.partitions.extend(judged.partitions);
         for units in judged.unions {
             self.entries.push(Entry {
                 units,
