@@ -220,7 +220,7 @@ impl Judging<'_> {
         union: &NewSet,
         work: &mut Work,
     ) -> std::result::Result<Vec<usize>, Stop> {
-        let (cells, new, hits) = self.unions_of_cells(partition, work)?;
+        let (cells, new, hits) = self.unions_of_cells(partition, union, work)?;
         let too_near = hits.cells.iter().map(|cell| cells[*cell]);
         let too_near: Vec<usize> = too_near.filter(|cell| self.is_fresh(*cell)).collect();
         if !too_near.is_empty() {
@@ -250,14 +250,13 @@ impl Judging<'_> {
     fn unions_of_cells(
         &self,
         partition: &[usize],
+        union: &NewSet,
         work: &mut Work,
     ) -> std::result::Result<(Vec<usize>, Option<New>, Hits), Stop> {
         let own = |cell: &usize| self.verdicts[*cell].iter().any(Verdict::is_own);
         let cells: Vec<usize> = partition.iter().copied().filter(own).collect();
-        let sets = cells
-            .iter()
-            .map(|cell| Arc::clone(&self.cells[*cell].units));
-        let Some(mut new) = New::of(sets.collect()) else {
+        let sets: Vec<&NewSet> = cells.iter().map(|cell| &self.cells[*cell]).collect();
+        let Some(new) = New::of(&sets, union) else {
             return Ok((cells, None, Hits::default()));
         };
         let (against, released) = (self.against, &self.released);
@@ -287,7 +286,8 @@ impl Judging<'_> {
             .iter()
             .filter_map(|cell| places.get(cell).copied())
             .collect();
-        let partition = Partition::new(places, new.fine.clone());
+        let sketches = cells.iter().map(|cell| &self.cells[*cell].sketch);
+        let partition = Partition::new(places, sketches, new.fine.clone());
         self.released.partitions.push(partition);
         self.partitions.push((cells, new.fine));
     }

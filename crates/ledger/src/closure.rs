@@ -11,44 +11,28 @@ use std::sync::Arc;
 use roaring::{MultiOps, RoaringBitmap};
 
 use crate::index::Work;
-use crate::near::{Sets, Stop};
-use crate::partition::{COARSE, Distances, EXACT, FINE, Labels, distances};
+use crate::near::{NewSet, Sets, Stop};
+use crate::partition::{COARSE, Distances, FINE, Labels, distances};
+use crate::sketch::Sketch;
 
 /// A partition that was released, earlier or in the same release.
 pub(crate) struct Partition {
     /// The sets' places in their index.
     pub(crate) cells: Vec<u32>,
-    pub(crate) fine: Labels,
-    pub(crate) coarse: Labels,
-}
-
-impl Partition {
-    pub(crate) fn new(cells: Vec<u32>, fine: Labels) -> Partition {
-        let coarse = fine.coarser(COARSE);
-        Partition {
-            cells,
-            fine,
-            coarse,
-        }
-    }
-
-    fn sets(&self, sets: &dyn Sets, work: &mut Work) -> Result<Vec<Arc<RoaringBitmap>>, Stop> {
-        let mut all = Vec::with_capacity(self.cells.len());
-        for cell in &self.cells {
-            work.compare()?;
-            all.push(sets.units(*cell)?);
-        }
-        Ok(all)
-    }
+    sizes: Vec<u64>,
+    /// Of the union, without its lowest units.
+    union: Sketch,
+    fine: Labels,
+    coarse: Labels,
 }
 
 /// A partition that is about to be released.
 pub(crate) struct New {
-    pub(crate) sets: Vec<Arc<RoaringBitmap>>,
+    sets: Vec<Arc<RoaringBitmap>>,
+    sizes: Vec<u64>,
+    union: Sketch,
     pub(crate) fine: Labels,
     levels: Vec<Level>,
-    exact: Option<Level>,
-    units: u64,
 }
 
 struct Level {
@@ -67,11 +51,32 @@ pub(crate) struct Hits {
     pub(crate) known: Vec<RoaringBitmap>,
 }
 
+impl Partition {
+    /// The partition of these sets.
+    pub(crate) fn new<'a>(
+        cells: Vec<u32>,
+        sketches: impl Iterator<Item = &'a Sketch> + Clone,
+        fine: Labels,
+    ) -> Partition {
+        Partition {
+            cells,
+            sizes: sketches.clone().map(|sketch| sketch.cardinality).collect(),
+            union: sketches.fold(Sketch::empty(), |all, sketch| all.and(sketch)),
+            coarse: fine.coarser(COARSE),
+            fine,
+        }
+    }
+}
+
 impl New {
     /// A partition of these sets; none where they share units.
-    pub(crate) fn of(sets: Vec<Arc<RoaringBitmap>>) -> Option<New> {
-        let units: u64 = sets.iter().map(|set| set.len()).sum();
-        if sets.iter().map(|set| &**set).union().len() != units {
+    pub(crate) fn of(cells: &[&NewSet], union: &NewSet) -> Option<New> {
+        let sizes: Vec<u64> = cells.iter().map(|cell| cell.sketch.cardinality).collect();
+        let sets: Vec<Arc<RoaringBitmap>> =
+            cells.iter().map(|cell| Arc::clone(&cell.units)).collect();
+        let units: u64 = sizes.iter().sum();
+        // The union given may have more: cells that answer for others.
+        if union.sketch.cardinality != units && united(&sets).len() != units {
             return None;
         }
         let fine = Labels::new(FINE, &sets)?;
@@ -80,69 +85,108 @@ impl New {
             labels,
         };
         let levels = vec![level(fine.coarser(COARSE)), level(fine.clone())];
+        let sketches = cells.iter().map(|cell| &cell.sketch);
         Some(New {
             sets,
+            sizes,
+            union: sketches.fold(Sketch::empty(), |all, sketch| all.and(sketch)),
             fine,
             levels,
-            exact: None,
-            units,
         })
     }
 
     /// Compares with a known partition, exactly where samples do not settle it.
     pub(crate) fn compare(
-        &mut self,
+        &self,
         known: &Partition,
         sets: &dyn Sets,
         k: u64,
         work: &mut Work,
     ) -> Result<Hits, Stop> {
-        for (level, known) in self.levels.iter().zip([&known.coarse, &known.fine]) {
-            let (of_new, of_known) = level.distances(known, work)?;
-            if of_new.all_far(k) && of_known.all_far(k) {
-                return Ok(Hits::default());
+        let mut hits = Hits::default();
+        let Some((of_new, of_known)) = self.unsettled(known, k, work)? else {
+            return Ok(hits);
+        };
+        let few = |distance: u64| (1..k).contains(&distance);
+        let mut here = |at: usize| Ok(Arc::clone(&self.sets[at]));
+        let mut there = |at: usize| Ok(sets.units(known.cells[at])?);
+        for cell in of_new.below(k) {
+            let distance = nearest(&self.sets[cell], &known.sizes, &mut there, k, work)?;
+            if few(distance) {
+                hits.cells.insert(cell);
             }
         }
-        // Reading and labelling what is known.
-        work.visits(self.units + known.fine.count() * u64::from(FINE))?;
-        let known_sets = known.sets(sets, work)?;
-        let exact = Labels::new(EXACT, &known_sets).ok_or(Stop::Exhausted)?;
-        let (of_new, of_known) = self.exact()?.distances(&exact, work)?;
-        let few = |distance: &u64| (1..k).contains(distance);
-        let near = |of: &Distances| -> BTreeSet<usize> {
-            let cells = of.cells.iter().enumerate();
-            cells
-                .filter(|(_, distance)| few(distance))
-                .map(|(cell, _)| cell)
-                .collect()
-        };
-        let mut hits = Hits {
-            cells: near(&of_new),
-            union: few(&of_new.union),
-            known: Vec::new(),
-        };
-        for cell in near(&of_known) {
-            hits.known.push((*known_sets[cell]).clone());
+        for cell in of_known.below(k) {
+            let set = there(cell)?;
+            if few(nearest(&set, &self.sizes, &mut here, k, work)?) {
+                hits.known.push((*set).clone());
+            }
         }
-        if few(&of_known.union) {
-            hits.known.push(known_sets.iter().map(|set| &**set).union());
+        // Equal unions are as far as their sketches tell, and those of tables over one dataset mostly are.
+        if self.union.is_like(&known.union) {
+            return Ok(hits);
+        }
+        if of_new.union < k {
+            let union = united(&self.sets);
+            hits.union = few(nearest(&union, &known.sizes, &mut there, k, work)?);
+        }
+        if of_known.union < k {
+            let all: Result<Vec<_>, Stop> = (0..known.cells.len()).map(there).collect();
+            let union = united(&all?);
+            if few(nearest(&union, &self.sizes, &mut here, k, work)?) {
+                hits.known.push(union);
+            }
         }
         Ok(hits)
     }
 
-    fn exact(&mut self) -> Result<&Level, Stop> {
-        if self.exact.is_none() {
-            let labels = Labels::new(EXACT, &self.sets).ok_or(Stop::Exhausted)?;
-            let members = labels.members();
-            self.exact = Some(Level { labels, members });
+    /// The distances as far as the samples tell, unless they settle everything.
+    fn unsettled(
+        &self,
+        known: &Partition,
+        k: u64,
+        work: &mut Work,
+    ) -> Result<Option<(Distances, Distances)>, Stop> {
+        let mut last = None;
+        for (level, known) in self.levels.iter().zip([&known.coarse, &known.fine]) {
+            work.visits(level.labels.count() + known.sizes.len() as u64)?;
+            let (of_new, of_known) = distances(known, &level.labels, &level.members);
+            if of_new.all_far(k) && of_known.all_far(k) {
+                return Ok(None);
+            }
+            last = Some((of_new, of_known));
         }
-        self.exact.as_ref().ok_or(Stop::Exhausted)
+        Ok(last)
     }
 }
 
-impl Level {
-    fn distances(&self, known: &Labels, work: &mut Work) -> Result<(Distances, Distances), Stop> {
-        work.visits(self.labels.count() + known.sizes.len() as u64)?;
-        Ok(distances(known, &self.labels, &self.members))
+fn united(sets: &[Arc<RoaringBitmap>]) -> RoaringBitmap {
+    sets.iter().map(|set| &**set).union()
+}
+
+/// How far a set is from the nearest union of cells that share no unit, or k where it is at least that.
+///
+/// A cell that has k units more than the set has k units outside it, and so is not in a union that is nearer than k.
+fn nearest(
+    set: &RoaringBitmap,
+    sizes: &[u64],
+    cell: &mut dyn FnMut(usize) -> Result<Arc<RoaringBitmap>, Stop>,
+    k: u64,
+    work: &mut Work,
+) -> Result<u64, Stop> {
+    let mut distance = set.len();
+    let small = |at: &usize| sizes[*at] < set.len() + k;
+    let candidates: Vec<usize> = (0..sizes.len()).filter(small).collect();
+    let mut left: u64 = candidates.iter().map(|at| sizes[*at]).sum();
+    for at in candidates {
+        if distance >= left + k {
+            return Ok(k);
+        }
+        left -= sizes[at];
+        work.compare()?;
+        let inside = set.intersection_len(&*cell(at)?);
+        let outside = sizes[at] - inside;
+        distance = distance.saturating_sub(inside.saturating_sub(outside));
     }
+    Ok(distance.min(k))
 }

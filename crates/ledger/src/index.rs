@@ -58,6 +58,10 @@ impl Work {
 }
 
 impl Index {
+    pub(crate) fn sketch(&self, set: u32) -> &Sketch {
+        &self.sketches[set as usize]
+    }
+
     /// Adds a set. Its place is the number of sets before it.
     pub(crate) fn add(&mut self, sketch: Sketch) {
         let set = self.sketches.len() as u32;

@@ -169,7 +169,11 @@ impl Known {
             let labels = labels.ok_or(LedgerError::Internal {
                 action: "reading the labels of an entry",
             })?;
-            population.add_partition(Partition::new(of.cells, labels));
+            let index = &population.index;
+            let sketches = of.cells.clone();
+            let sketches = sketches.iter().map(|cell| index.sketch(*cell));
+            let partition = Partition::new(of.cells, sketches, labels);
+            population.add_partition(partition);
         }
         for of in entry.answers {
             population.give(

@@ -19,10 +19,9 @@ use roaring::RoaringBitmap;
 
 /// The label of a unit in no cell.
 pub(crate) const NO_CELL: u16 = u16::MAX;
-/// The strides of the samples: every 64th unit, every 8th, all.
+/// The strides of the samples: every 64th unit, and every 8th.
 pub(crate) const COARSE: u32 = 64;
 pub(crate) const FINE: u32 = 8;
-pub(crate) const EXACT: u32 = 1;
 
 /// Which cell each unit is in, of those units whose id is a multiple of the stride.
 #[derive(Clone, PartialEq, Eq)]
@@ -222,6 +221,15 @@ impl Distances {
         }
     }
 
+    /// The cells whose distance is below k.
+    pub(crate) fn below(&self, k: u64) -> Vec<usize> {
+        let cells = self.cells.iter().enumerate();
+        cells
+            .filter(|(_, distance)| **distance < k)
+            .map(|(cell, _)| cell)
+            .collect()
+    }
+
     /// Whether everything is at least k apart.
     pub(crate) fn all_far(&self, k: u64) -> bool {
         self.union >= k && self.cells.iter().all(|distance| *distance >= k)
@@ -233,6 +241,9 @@ mod tests {
     #![expect(clippy::expect_used, reason = "tests fail by panicking")]
 
     use super::*;
+
+    /// All units.
+    const EXACT: u32 = 1;
 
     fn cells(of: &[&[u32]]) -> Vec<Arc<RoaringBitmap>> {
         of.iter()

@@ -109,6 +109,21 @@ impl Sketch {
         left
     }
 
+    /// The sketch of the union with a set that has none of the units; without its lowest units.
+    pub(crate) fn and(&self, other: &Sketch) -> Sketch {
+        let mut both = Sketch::empty();
+        both.cardinality = self.cardinality + other.cardinality;
+        for (bucket, both) in both.buckets.iter_mut().enumerate() {
+            *both = self.buckets[bucket].wrapping_add(other.buckets[bucket]);
+        }
+        both
+    }
+
+    /// Whether two sets are the same, for all that size and buckets say: 1,024 bits under a key.
+    pub(crate) fn is_like(&self, other: &Sketch) -> bool {
+        self.cardinality == other.cardinality && self.buckets == other.buckets
+    }
+
     /// Whether two sets can differ by fewer than `k` units, for all that the buckets say.
     pub(crate) fn may_be_near(&self, other: &Sketch, k: u64) -> bool {
         if self.cardinality.abs_diff(other.cardinality) >= k {
