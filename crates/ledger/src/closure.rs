@@ -32,7 +32,8 @@ pub(crate) struct New {
     sizes: Vec<u64>,
     union: Sketch,
     pub(crate) fine: Labels,
-    levels: Vec<Level>,
+    fine_members: Vec<Vec<u32>>,
+    coarse: Level,
 }
 
 struct Level {
@@ -80,18 +81,19 @@ impl New {
             return None;
         }
         let fine = Labels::new(FINE, &sets)?;
-        let level = |labels: Labels| Level {
+        let labels = fine.coarser(COARSE);
+        let coarse = Level {
             members: labels.members(),
             labels,
         };
-        let levels = vec![level(fine.coarser(COARSE)), level(fine.clone())];
         let sketches = cells.iter().map(|cell| &cell.sketch);
         Some(New {
             sets,
             sizes,
             union: sketches.fold(Sketch::empty(), |all, sketch| all.and(sketch)),
+            fine_members: fine.members(),
             fine,
-            levels,
+            coarse,
         })
     }
 
@@ -147,16 +149,31 @@ impl New {
         k: u64,
         work: &mut Work,
     ) -> Result<Option<(Distances, Distances)>, Stop> {
-        let mut last = None;
-        for (level, known) in self.levels.iter().zip([&known.coarse, &known.fine]) {
-            work.visits(level.labels.count() + known.sizes.len() as u64)?;
-            let (of_new, of_known) = distances(known, &level.labels, &level.members);
-            if of_new.all_far(k) && of_known.all_far(k) {
-                return Ok(None);
-            }
-            last = Some((of_new, of_known));
+        work.visits(self.coarse.labels.count() + known.sizes.len() as u64)?;
+        let (mut of_new, mut of_known) =
+            distances(&known.coarse, &self.coarse.labels, &self.coarse.members);
+        if of_new.all_far(k) && of_known.all_far(k) {
+            return Ok(None);
         }
-        Ok(last)
+        let mut counts = Vec::new();
+        for cell in of_new.below(k) {
+            let members = &self.fine_members[cell];
+            work.visits(members.len() as u64)?;
+            of_new.cells[cell] = known.fine.distance(members, &mut counts);
+        }
+        let mut wanted = vec![false; known.sizes.len()];
+        of_known
+            .below(k)
+            .into_iter()
+            .for_each(|cell| wanted[cell] = true);
+        let members = known.fine.members_of(&wanted);
+        counts.clear();
+        for cell in of_known.below(k) {
+            work.visits(members[cell].len() as u64)?;
+            of_known.cells[cell] = self.fine.distance(&members[cell], &mut counts);
+        }
+        work.visits(known.fine.count() / 8)?;
+        Ok(Some((of_new, of_known)))
     }
 }
 

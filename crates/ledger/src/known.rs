@@ -123,7 +123,7 @@ impl Known {
                 .collect();
             let cells = places?;
             if !self.population.is_partition(&cells) {
-                let labels = labels.pairs().collect();
+                let labels = labels.pairs();
                 partitions.push(Partitioned { cells, labels });
             }
         }

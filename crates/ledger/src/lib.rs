@@ -30,6 +30,7 @@
 //! - Neither a set nor a number of units has a `Debug`, an error or a file that shows it.
 
 mod ask;
+pub mod bits;
 mod closure;
 mod entry;
 mod error;
@@ -41,6 +42,7 @@ mod limits;
 mod near;
 mod partition;
 mod question;
+pub mod rounding;
 mod sketch;
 mod store;
 

@@ -117,9 +117,7 @@ impl Labels {
             sizes: Vec::new(),
         };
         let mut sizes = vec![0; cells];
-        labels
-            .pairs()
-            .for_each(|(_, label)| sizes[usize::from(label)] += 1);
+        labels.for_each(|_, label| sizes[usize::from(label)] += 1);
         labels.sizes = sizes;
         labels
     }
@@ -129,15 +127,25 @@ impl Labels {
         self.sizes.iter().copied().map(u64::from).sum()
     }
 
-    /// All labels, by unit id over stride.
-    pub(crate) fn pairs(&self) -> Box<dyn Iterator<Item = (u32, u16)> + '_> {
+    /// Hands out all labels, by unit id over stride.
+    pub(crate) fn for_each(&self, mut of: impl FnMut(u32, u16)) {
         match &self.of {
-            Of::Dense(of) => {
-                let all = of.iter().enumerate().map(|(at, label)| (at as u32, *label));
-                Box::new(all.filter(|(_, label)| *label != NO_CELL))
+            Of::Dense(all) => {
+                for (at, label) in all.iter().enumerate() {
+                    if *label != NO_CELL {
+                        of(at as u32, *label);
+                    }
+                }
             }
-            Of::Sparse(of) => Box::new(of.iter().copied()),
+            Of::Sparse(all) => all.iter().for_each(|(at, label)| of(*at, *label)),
         }
+    }
+
+    /// All labels as pairs of unit id over stride and label.
+    pub(crate) fn pairs(&self) -> Vec<(u32, u16)> {
+        let mut pairs = Vec::with_capacity(self.count() as usize);
+        self.for_each(|at, label| pairs.push((at, label)));
+        pairs
     }
 
     fn at(&self, at: u32) -> u16 {
@@ -152,14 +160,44 @@ impl Labels {
 
     /// Per cell its units' ids over stride.
     pub(crate) fn members(&self) -> Vec<Vec<u32>> {
-        let sizes = self.sizes.iter();
+        self.members_of(&vec![true; self.sizes.len()])
+    }
+
+    /// Per cell its units' ids over stride; none for the others.
+    pub(crate) fn members_of(&self, cells: &[bool]) -> Vec<Vec<u32>> {
+        let sizes = self.sizes.iter().zip(cells);
         let mut members: Vec<Vec<u32>> = sizes
-            .map(|size| Vec::with_capacity(*size as usize))
+            .map(|(size, wanted)| Vec::with_capacity(if *wanted { *size as usize } else { 0 }))
             .collect();
-        for (at, label) in self.pairs() {
-            members[usize::from(label)].push(at);
-        }
+        self.for_each(|at, label| {
+            if cells[usize::from(label)] {
+                members[usize::from(label)].push(at);
+            }
+        });
         members
+    }
+
+    /// How far a set, given by its units' ids over stride, is from the nearest union of the cells.
+    pub(crate) fn distance(&self, members: &[u32], counts: &mut Vec<u32>) -> u64 {
+        counts.resize(self.sizes.len(), 0);
+        let mut touched: Vec<u16> = Vec::new();
+        let mut distance = 0;
+        for at in members {
+            let label = self.at(*at);
+            if label == NO_CELL {
+                distance += 1;
+                continue;
+            }
+            if counts[usize::from(label)] == 0 {
+                touched.push(label);
+            }
+            counts[usize::from(label)] += 1;
+        }
+        for label in touched.into_iter().map(usize::from) {
+            let both = std::mem::take(&mut counts[label]);
+            distance += u64::from(both.min(self.sizes[label] - both));
+        }
+        distance
     }
 }
 
@@ -305,8 +343,11 @@ mod tests {
             for (cell, distance) in new.iter().zip(&of_new.cells) {
                 assert_eq!(*distance, nearest(&old, cell));
             }
-            for (cell, distance) in old.iter().zip(&of_old.cells) {
-                assert_eq!(*distance, nearest(&new, cell));
+            let mut counts = Vec::new();
+            let members = old_labels.members();
+            for (at, distance) in of_old.cells.iter().enumerate() {
+                assert_eq!(*distance, nearest(&new, &old[at]));
+                assert_eq!(*distance, new_labels.distance(&members[at], &mut counts));
             }
             assert_eq!(of_new.union, nearest(&old, &union(&new)));
             assert_eq!(of_old.union, nearest(&new, &union(&old)));
@@ -330,7 +371,7 @@ mod tests {
     fn cells_that_share_a_unit_have_no_labels() {
         assert!(Labels::new(EXACT, &cells(&[&[1, 2], &[2, 3]])).is_none());
         let labels = Labels::new(EXACT, &cells(&[&[1, 2], &[3]])).expect("labels");
-        let pairs: Vec<(u32, u16)> = labels.pairs().collect();
+        let pairs: Vec<(u32, u16)> = labels.pairs();
         assert_eq!(
             (pairs, labels.sizes),
             (vec![(1, 0), (2, 0), (3, 1)], vec![2, 1])
@@ -345,7 +386,7 @@ mod tests {
         ] {
             for stride in [EXACT, 2] {
                 let labels = Labels::new(stride, &of).expect("labels");
-                let pairs: Vec<(u32, u16)> = labels.pairs().collect();
+                let pairs: Vec<(u32, u16)> = labels.pairs();
                 assert!(Labels::from_pairs(stride, pairs.clone(), 2).as_ref() == Some(&labels));
                 assert!(pairs.iter().all(|(at, label)| labels.at(*at) == *label));
                 assert!(Labels::from_pairs(stride, pairs, 0).is_none());
