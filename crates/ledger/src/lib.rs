@@ -36,6 +36,7 @@ mod entry;
 mod error;
 mod history;
 mod index;
+pub mod interval;
 mod known;
 mod ledger;
 mod limits;

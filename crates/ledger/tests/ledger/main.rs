@@ -8,6 +8,7 @@
 mod agreement;
 mod attacks;
 mod figures;
+mod interval;
 mod naive;
 mod store;
 mod support;
