@@ -161,18 +161,21 @@ impl New {
             work.visits(members.len() as u64)?;
             of_new.cells[cell] = known.fine.distance(members, &mut counts);
         }
+        // A small cell has too few units in the sample to settle anything, and is soon counted.
+        let far = |cell: &usize| known.sizes[*cell] >= 2 * k * u64::from(FINE);
+        let unsettled: Vec<usize> = of_known.below(k).into_iter().filter(far).collect();
+        if unsettled.is_empty() {
+            return Ok(Some((of_new, of_known)));
+        }
         let mut wanted = vec![false; known.sizes.len()];
-        of_known
-            .below(k)
-            .into_iter()
-            .for_each(|cell| wanted[cell] = true);
+        unsettled.iter().for_each(|cell| wanted[*cell] = true);
+        work.visits(known.fine.count() / 8)?;
         let members = known.fine.members_of(&wanted);
         counts.clear();
-        for cell in of_known.below(k) {
+        for cell in unsettled {
             work.visits(members[cell].len() as u64)?;
             of_known.cells[cell] = self.fine.distance(&members[cell], &mut counts);
         }
-        work.visits(known.fine.count() / 8)?;
         Ok(Some((of_new, of_known)))
     }
 }

@@ -11,7 +11,7 @@
 //! the nearest by whole cells, and so isolates nobody unless the nearest does.
 //!
 //! The same sum over some of the units, in T and in the cells alike, is never larger. So most pairs of partitions are
-//! settled by every 64th or every 8th unit, which are kept in memory; only what is left is counted exactly.
+//! settled by every 32nd or every 8th unit, which are kept in memory; only what is left is counted exactly.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use roaring::RoaringBitmap;
 
 /// The label of a unit in no cell.
 pub(crate) const NO_CELL: u16 = u16::MAX;
-/// The strides of the samples: every 64th unit, and every 8th.
-pub(crate) const COARSE: u32 = 64;
+/// The strides of the samples: every 32nd unit, and every 8th.
+pub(crate) const COARSE: u32 = 32;
 pub(crate) const FINE: u32 = 8;
 
 /// Which cell each unit is in, of those units whose id is a multiple of the stride.
@@ -148,6 +148,7 @@ impl Labels {
         pairs
     }
 
+    #[inline]
     fn at(&self, at: u32) -> u16 {
         match &self.of {
             Of::Dense(of) => of.get(at as usize).copied().unwrap_or(NO_CELL),
