@@ -6,7 +6,7 @@ use std::sync::Arc;
 use roaring::{MultiOps, RoaringBitmap};
 
 use crate::Result;
-use crate::closure::{Hits, New, Partition};
+use crate::closure::{Hits, New, Partition, is_tracker};
 use crate::history::Population;
 use crate::index::{Index, Work};
 use crate::near::{Found, InMemory, NewSet, Sets, Stop, Whole};
@@ -156,7 +156,16 @@ impl Judging<'_> {
         let mut found = set.compare(&against.population.index, against.sets, against.k, work)?;
         found.isolates = found.isolates
             || set.is_nearly_all(against.k)
-            || self.released.isolate(set, against.k, work)?;
+            || self.released.isolate(set, against.k, work)?
+            || is_tracker(
+                set,
+                against.population.partitions(),
+                &against.population.index,
+                against.sets,
+                against.mixer,
+                against.k,
+                work,
+            )?;
         Ok(found)
     }
 
@@ -264,6 +273,7 @@ impl Judging<'_> {
         let earlier = against
             .population
             .partitions()
+            .iter()
             .map(|known| (known, against.sets));
         let here = released.partitions.iter();
         for (known, sets) in earlier.chain(here.map(|known| (known, &released.sets as &dyn Sets))) {

@@ -1,19 +1,19 @@
 //! Unions of cells: what a partition gives away together with another one.
 //!
 //! A new cell near to a union of earlier cells, and an earlier cell near to a union of new ones, subtract to a few units
-//! as two cells do. Both are found for every union of cells of one partition (see `partition.rs`). What is not looked
+//! as two cells do. So do a new cell and an earlier one that make up an earlier union: a tracker. The first two are found for every union of cells of one partition (see `partition.rs`). What is not looked
 //! for: unions over several partitions on both sides at once, and sums over cells that share units. For these there are
 //! the union of each partition and the budget of bits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use roaring::{MultiOps, RoaringBitmap};
 
-use crate::index::Work;
+use crate::index::{Index, Work};
 use crate::near::{NewSet, Sets, Stop};
 use crate::partition::{COARSE, Distances, FINE, Labels, distances};
-use crate::sketch::Sketch;
+use crate::sketch::{Mixer, Sketch, is_small};
 
 /// A partition that was released, earlier or in the same release.
 pub(crate) struct Partition {
@@ -67,6 +67,71 @@ impl Partition {
             fine,
         }
     }
+}
+
+/// Whether a set is what a known set leaves of the union of a known partition, but for 1 to k − 1 units: a tracker.
+/// Union minus known set minus this set is then left with those units, added and subtracted.
+pub(crate) fn is_tracker(
+    set: &NewSet,
+    partitions: &[Partition],
+    index: &Index,
+    sets: &dyn Sets,
+    mixer: Mixer,
+    k: u64,
+    work: &mut Work,
+) -> Result<bool, Stop> {
+    let size = set.sketch.cardinality;
+    let mut seen: HashSet<&[u32]> = HashSet::new();
+    for partition in partitions {
+        work.visit()?;
+        // Of one cell, the union is the cell, and the sets near to that were found.
+        let rest = partition
+            .union
+            .cardinality
+            .checked_sub(size)
+            .filter(|rest| *rest >= k);
+        let Some(rest) = rest.filter(|_| partition.cells.len() > 1) else {
+            continue;
+        };
+        if !index.has_size_near(rest, k) || !seen.insert(&partition.union.buckets) {
+            continue;
+        }
+        let mut target = partition.union.without(&set.sketch);
+        let union = || -> Result<RoaringBitmap, Stop> {
+            let cells = partition.cells.iter().map(|cell| Ok(sets.units(*cell)?));
+            Ok(united(&cells.collect::<Result<Vec<_>, Stop>>()?))
+        };
+        if is_small(rest) {
+            work.comparisons(partition.cells.len() as u64)?;
+            let left = union()? - &*set.units;
+            if left.len() >= rest + k {
+                // As many units of the set are outside the union.
+                continue;
+            }
+            target = mixer.sketch(&left);
+        }
+        let mut candidates = Vec::new();
+        index.candidates(&target, k, work, &mut |known| candidates.push(known))?;
+        if candidates.is_empty() {
+            continue;
+        }
+        work.comparisons(partition.cells.len() as u64)?;
+        let union = union()?;
+        for known in candidates {
+            work.compare()?;
+            let known = sets.units(known)?;
+            let both = &*known & &*set.units;
+            let either = &*known | &*set.units;
+            let distance = union.difference_len(&either)
+                + known.difference_len(&union)
+                + set.units.difference_len(&union)
+                + both.intersection_len(&union);
+            if (1..k).contains(&distance) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 impl New {

@@ -46,8 +46,8 @@ impl Population {
     }
 
     /// The partitions that were released, oldest first.
-    pub(crate) fn partitions(&self) -> impl Iterator<Item = &Partition> {
-        self.partitions.iter()
+    pub(crate) fn partitions(&self) -> &[Partition] {
+        &self.partitions
     }
 
     /// Whether a partition of these cells was released.

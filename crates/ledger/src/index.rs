@@ -1,6 +1,6 @@
 //! Finds the sets that a set has to be compared with, without looking at the others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use hashbrown::HashTable;
 
@@ -13,6 +13,8 @@ const NONE: u32 = u32::MAX;
 #[derive(Default)]
 pub(crate) struct Index {
     sketches: Vec<Sketch>,
+    /// How large the sets are.
+    sizes: BTreeSet<u64>,
     /// Per bucket, for as many buckets as the largest k that was asked.
     tables: Vec<Table>,
     /// The first posting of a unit that is among the lowest of some small set.
@@ -51,6 +53,11 @@ impl Work {
         Ok(())
     }
 
+    pub(crate) fn comparisons(&mut self, count: u64) -> Result<(), Exhausted> {
+        self.comparisons = self.comparisons.checked_sub(count).ok_or(Exhausted)?;
+        Ok(())
+    }
+
     pub(crate) fn compare(&mut self) -> Result<(), Exhausted> {
         self.comparisons = self.comparisons.checked_sub(1).ok_or(Exhausted)?;
         Ok(())
@@ -62,9 +69,16 @@ impl Index {
         &self.sketches[set as usize]
     }
 
+    /// Whether any set has fewer than `k` units more or less than this.
+    pub(crate) fn has_size_near(&self, size: u64, k: u64) -> bool {
+        let near = size.saturating_sub(k - 1)..size.saturating_add(k);
+        self.sizes.range(near).next().is_some()
+    }
+
     /// Adds a set. Its place is the number of sets before it.
     pub(crate) fn add(&mut self, sketch: Sketch) {
         let set = self.sketches.len() as u32;
+        self.sizes.insert(sketch.cardinality);
         self.sketches.push(sketch);
         for bucket in 0..self.tables.len() {
             self.tables[bucket].add(bucket, set, &self.sketches);

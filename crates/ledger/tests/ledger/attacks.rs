@@ -224,3 +224,26 @@ fn a_subtotal_is_not_released_beside_all_but_one_small_part_of_it() {
             .all(|verdict| *verdict == Verdict::Fresh)
     );
 }
+
+#[test]
+fn a_tracker_is_withheld() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(
+        &mut ledger,
+        question(vec![cell(0, 0..4000), cell(0, 4000..9000)]),
+    );
+    release(&mut ledger, question(vec![cell(0, 1000..7000)]));
+    let rest = |left_out: u32| question(vec![cell(0, (0..1000).chain(7000 + left_out..9000))]);
+    assert_eq!(release_one(&mut ledger, rest(3)), [Verdict::Isolates]);
+    assert_eq!(release_one(&mut ledger, rest(0)), [Verdict::Fresh]);
+    // The same where what is left is small.
+    release(&mut ledger, question(vec![cell(0, 100..9000)]));
+    assert_eq!(
+        release_one(&mut ledger, question(vec![cell(0, 0..97)])),
+        [Verdict::Isolates]
+    );
+    assert_eq!(
+        release_one(&mut ledger, question(vec![cell(0, 0..60)])),
+        [Verdict::Fresh]
+    );
+}

@@ -131,6 +131,33 @@ impl Naive {
                 }
             }
         }
+        self.is_tracker(units, k)
+    }
+
+    /// Whether this set and a known one make up the union of a partition, but for a few units.
+    fn is_tracker(&self, units: &Units, k: usize) -> bool {
+        for partition in self
+            .partitions
+            .iter()
+            .filter(|partition| partition.len() > 1)
+        {
+            let union = union_of(partition.iter());
+            if union.len() < units.len() + k {
+                continue;
+            }
+            for known in self.entries.iter().map(|entry| &entry.units) {
+                let has = |set: &Units, unit: &u32| i32::from(set.contains(unit));
+                let all: BTreeSet<u32> = union.iter().chain(units).chain(known).copied().collect();
+                let left = |unit: &u32| has(&union, unit) - has(units, unit) - has(known, unit);
+                let distance: usize = all
+                    .iter()
+                    .map(|unit| left(unit).unsigned_abs() as usize)
+                    .sum();
+                if (1..k).contains(&distance) {
+                    return true;
+                }
+            }
+        }
         false
     }
 
