@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "catalogue",
         "common",
         "dataset",
+        "grant",
         "identity",
         "model",
         "policy",

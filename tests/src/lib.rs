@@ -8,12 +8,21 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod grants;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use weir_client::v1::{self, RegisterDatasetRequest, RunRequest};
 use weir_client::{Client, ClientError, IdentityFolder, NewKey, RunAnswer};
 use weir_server::{Domain, Folder, InitOptions, Serving};
+
+use grants::Granted;
+pub use grants::application;
+
+/// The organisation of [`TestDomain::operator`].
+pub const OPERATOR: &str = "Acme Insurance";
 
 /// A running domain.
 pub struct TestDomain {
@@ -27,6 +36,7 @@ pub struct TestDomain {
     pub operator: Client,
     /// The administrator's identity.
     pub administrator: IdentityFolder,
+    granted: Mutex<Granted>,
     serving: Serving,
     _temporary: tempfile::TempDir,
 }
@@ -87,19 +97,14 @@ impl TestDomain {
             log_key: first.log_key,
         };
         let bureau = Client::connect(&administrator).await.unwrap();
-        let operator = connect_as(
-            &bureau,
-            &administrator,
-            v1::Role::Operator,
-            "Acme Insurance",
-        )
-        .await;
+        let operator = connect_as(&bureau, &administrator, v1::Role::Operator, OPERATOR).await;
         Self {
             folder: Folder::new(&root),
             inbox,
             bureau,
             operator,
             administrator,
+            granted: Mutex::default(),
             serving,
             _temporary: temporary,
         }
@@ -131,7 +136,7 @@ impl TestDomain {
         connect_as(&self.bureau, &self.administrator, role, organisation).await
     }
 
-    /// Copies a file into the inbox and registers it.
+    /// Copies a file into the inbox and registers it. The operator gets a grant of all that is registered.
     ///
     /// # Errors
     /// What the server answers.
@@ -163,7 +168,10 @@ impl TestDomain {
             source_path: file.display().to_string(),
             update: false,
         };
-        self.bureau.register_dataset(request, |_| {}).await
+        let registered = self.bureau.register_dataset(request, |_| {}).await?;
+        self.note_registered(manifest);
+        self.grant_operator().await;
+        Ok(registered)
     }
 
     /// Submits a model as the operator and approves it as the bureau.
@@ -184,6 +192,7 @@ impl TestDomain {
             sql: sql.to_owned(),
             run_id: String::new(),
             snapshots: Vec::new(),
+            grant: String::new(),
         };
         self.operator.run(request, |_| {}).await
     }

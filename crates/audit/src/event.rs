@@ -244,4 +244,88 @@ pub enum Event {
         /// Digest of the policy.
         digest: Digest,
     },
+    /// An operator applied for a grant, or handed a returned application in again.
+    ApplicationSubmitted {
+        /// The application's identifier.
+        application: String,
+        /// Digest of its text.
+        digest: Digest,
+    },
+    /// Somebody gave an opinion on an application, or decided on it.
+    ApplicationReviewed {
+        /// The application's identifier.
+        application: String,
+        /// Digest of the text that was reviewed.
+        digest: Digest,
+        /// `support`, `oppose`, `return`, `reject` or `withdraw`.
+        opinion: String,
+        /// Digest of what was said.
+        text_digest: Digest,
+    },
+    /// A grant was issued, or delegated to a partner.
+    GrantIssued {
+        /// The grant's identifier.
+        grant: String,
+        /// The application it answers.
+        application: String,
+        /// The grant it is a part of; empty for one of the bureau's.
+        parent: String,
+        /// Who holds it.
+        organisation: String,
+        /// Digest of its signed text.
+        digest: Digest,
+        /// When it ends.
+        not_after: Timestamp,
+    },
+    /// A grant was suspended, resumed, revoked or brought to another end, or its holder was told to mend something.
+    GrantChanged {
+        /// The grant's identifier.
+        grant: String,
+        /// What was done: a row of the table in `docs/grants.md`.
+        act: String,
+        /// The state it is in now.
+        state: String,
+        /// Why.
+        reason: String,
+        /// When something more happens by itself; empty where nothing does.
+        deadline: String,
+    },
+    /// A dataset, an operator or the whole domain was frozen, or let go again.
+    FreezeChanged {
+        /// `dataset`, `operator` or `domain`.
+        scope: String,
+        /// Which; empty for the domain.
+        name: String,
+        /// Whether it is frozen now.
+        frozen: bool,
+        /// Why.
+        reason: String,
+    },
+    /// A run is about to read, under this grant.
+    RunAuthorised {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the request as it was received.
+        request_digest: Digest,
+        /// The grant.
+        grant: String,
+        /// Digest of the grant's signed text.
+        grant_digest: Digest,
+    },
+    /// A certificate was renewed by whom it speaks for.
+    IdentityRenewed {
+        /// Digest of the new certificate.
+        fingerprint: Digest,
+        /// Digest of the certificate it was asked for with.
+        renews: Digest,
+        /// When the new one ceases to be accepted.
+        not_after: Timestamp,
+    },
+    /// A certificate is no longer accepted.
+    IdentityRevoked {
+        /// Digest of the certificate.
+        fingerprint: Digest,
+        /// Why.
+        reason: String,
+    },
 }

@@ -1,5 +1,6 @@
 //! The arguments. Names are stable: scripts depend on them.
 
+mod grant;
 mod policy;
 
 use std::net::SocketAddr;
@@ -7,6 +8,9 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub(crate) use grant::{
+    ActArgs, FreezeArgs, FreezeCommand, FreezeScope, GrantCommand, LessArgs, OpinionArg,
+};
 pub(crate) use policy::{CheckPolicyArgs, PolicyCommand};
 
 /// Public data, usable but not visible: run models and SQL inside a data domain; only releasable aggregates leave.
@@ -52,6 +56,12 @@ pub(crate) enum Command {
     /// Models: write, check, submit, look at, approve
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Grants: apply, review, issue, look at, end
+    #[command(subcommand)]
+    Grant(GrantCommand),
+    /// The kill switch: a dataset, an operator or the whole domain
+    #[command(subcommand)]
+    Freeze(FreezeCommand),
     /// Run SQL inside the domain and print the released table
     #[command(
         after_help = "Examples:\n  weir run \"SELECT carrier, COUNT(*) AS flights FROM flights GROUP BY carrier\"\n  weir run --receipt run.json \"SELECT band, AVG(score) FROM disruption(flights) GROUP BY band\""
@@ -106,6 +116,64 @@ pub(crate) enum IdentityCommand {
         after_help = "Example:\n  weir identity issue --role operator --organisation \"Acme Insurance\" --person li --out li"
     )]
     Issue(IssueArgs),
+    /// Let in somebody whose certificate another authority issued (bureau only); see `client_authorities`
+    #[command(
+        after_help = "Example:\n  weir identity enrol li.pem --role operator --organisation \"Acme Insurance\" --person li"
+    )]
+    Enrol {
+        /// Their certificate, PEM
+        certificate: PathBuf,
+        /// What the person is to the domain
+        #[arg(long)]
+        role: Role,
+        /// Where the person works
+        #[arg(long)]
+        organisation: String,
+        /// Who it is
+        #[arg(long)]
+        person: String,
+        /// Days until the domain no longer accepts it, at most 397
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+    },
+    /// Have a new key certified for yourself, before your certificate expires
+    #[command(after_help = "Example:\n  weir --identity li identity renew")]
+    Renew {
+        /// Days until it expires, at most 397
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+        /// New folder to write the identity to [default: in place of the one in use, which is kept as DIR.before]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// End a certificate, or all of a person's, at once (bureau only)
+    #[command(
+        after_help = "Example:\n  weir identity revoke --person li --organisation \"Acme Insurance\" --reason \"left the company\""
+    )]
+    Revoke {
+        /// One certificate
+        #[arg(long, default_value = "", conflicts_with_all = ["person", "organisation"])]
+        fingerprint: String,
+        /// All certificates of this person
+        #[arg(long, default_value = "", requires = "organisation")]
+        person: String,
+        /// Of this organisation
+        #[arg(long, default_value = "", requires = "person")]
+        organisation: String,
+        /// Why, in one line; goes into the log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// List the certificates that are accepted (bureau and auditor)
+    List {
+        /// Those that have expired or were revoked too
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
     /// Show who the server takes you for
     Show {
         #[command(flatten)]
@@ -429,6 +497,9 @@ pub(crate) struct RunArgs {
     /// Read this snapshot instead of the newest; may be given once for each dataset
     #[arg(long, value_name = "ID")]
     pub(crate) snapshot: Vec<String>,
+    /// The grant to read under [default: the only one that covers the query]
+    #[arg(long, default_value = "", value_name = "ID")]
+    pub(crate) grant: String,
     /// UUID for retries: the same id and SQL return the same answer
     #[arg(long, default_value = "")]
     pub(crate) run_id: String,

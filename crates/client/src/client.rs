@@ -120,6 +120,42 @@ impl Client {
             .map_err(|status| self.refused(&status))
     }
 
+    /// Has another key of the caller's certified.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn renew_identity(
+        &self,
+        request: v1::RenewIdentityRequest,
+    ) -> Result<v1::IssueIdentityResponse, ClientError> {
+        let mut service = IdentityServiceClient::new(self.channel());
+        let answer = service.renew_identity(request).await;
+        self.answered(answer)
+    }
+
+    /// Ends certificates at once; answers with them. Bureau only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn revoke_identity(
+        &self,
+        request: v1::RevokeIdentityRequest,
+    ) -> Result<Vec<v1::Identity>, ClientError> {
+        let mut service = IdentityServiceClient::new(self.channel());
+        let answer = service.revoke_identity(request).await;
+        Ok(self.answered(answer)?.identities)
+    }
+
+    /// Every certificate, the newest first. Bureau and auditor.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn list_identities(&self, live_only: bool) -> Result<Vec<v1::Identity>, ClientError> {
+        let mut service = IdentityServiceClient::new(self.channel());
+        let answer = service.list_identities(v1::ListIdentitiesRequest { live_only });
+        Ok(self.answered(answer.await)?.identities)
+    }
+
     /// Registers a file that lies in an inbox of the server. `progress` hears each step. Bureau only.
     ///
     /// # Errors

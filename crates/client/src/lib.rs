@@ -14,6 +14,7 @@
 mod catalogue;
 mod client;
 mod error;
+mod grant;
 mod identity;
 mod policy;
 mod run;

@@ -20,6 +20,7 @@ use crate::error::ComputeError;
 use crate::evidence::{OutOfOrder, TooManyGroups};
 use crate::in_order::in_order;
 use crate::split::Plan;
+use crate::yielding::yielding;
 
 /// Most groups a run may make before the gate looks at them. Above it a table is useless to everyone but an attacker,
 /// and the policy's own bound on released cells lies far below.
@@ -101,7 +102,7 @@ async fn started(
 ) -> Result<SendableRecordBatchStream, DataFusionError> {
     let context = session(partitions, limits)?;
     let plan = context.state().create_physical_plan(below).await?;
-    execute_stream(in_order(plan)?, context.task_ctx())
+    execute_stream(yielding(in_order(plan)?)?, context.task_ctx())
 }
 
 /// A session for one run. No spilling: a temporary file would hold raw values in the clear.

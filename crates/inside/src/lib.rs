@@ -33,6 +33,7 @@ mod model_call;
 mod names;
 mod planner;
 mod query;
+mod reads;
 mod relations;
 mod rewrite;
 mod rights;
@@ -41,6 +42,7 @@ mod statistics;
 mod total;
 mod unit_model;
 mod units;
+mod yielding;
 
 pub use compute::{GROUPS_MAX, Limits};
 pub use error::{ComputeError, Family, Place, SqlError};

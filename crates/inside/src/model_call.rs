@@ -51,7 +51,7 @@ pub(crate) fn source(
                 "a model over units reads datasets about one kind of unit, and this one's rows are about several".to_owned(),
             ));
         }
-        let call = UnitCall::new(Arc::clone(&relation.table), binding);
+        let call = UnitCall::new(dataset, Arc::clone(&relation.table), binding);
         return Ok(provider_as_source(Arc::new(call)));
     }
     let plan =

@@ -31,6 +31,7 @@ use weir_vault::UNIT_COLUMN;
 
 /// The table that a call of a unit model stands for.
 pub(crate) struct UnitCall {
+    name: String,
     dataset: Arc<dyn TableProvider>,
     binding: Binding,
     schema: SchemaRef,
@@ -38,17 +39,29 @@ pub(crate) struct UnitCall {
 
 impl UnitCall {
     /// Of a model bound to the columns of a dataset. Whoever binds sees to it that they may be read.
-    pub(crate) fn new(dataset: Arc<dyn TableProvider>, binding: Binding) -> Self {
+    pub(crate) fn new(name: &str, dataset: Arc<dyn TableProvider>, binding: Binding) -> Self {
         let unit = Arc::new(Field::new(UNIT_COLUMN, DataType::UInt32, false));
         let outputs = binding.model().output_fields();
         let fields: Vec<_> = std::iter::once(unit)
             .chain(outputs.iter().cloned())
             .collect();
         Self {
+            name: name.to_owned(),
             dataset,
             binding,
             schema: Arc::new(Schema::new(fields)),
         }
+    }
+
+    /// The dataset's name.
+    pub(crate) fn dataset(&self) -> &str {
+        &self.name
+    }
+
+    /// The columns that the model reads.
+    pub(crate) fn inputs(&self) -> Vec<String> {
+        let columns = self.binding.columns().iter();
+        columns.map(|input| input.column.clone()).collect()
     }
 }
 

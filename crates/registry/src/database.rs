@@ -8,7 +8,7 @@ use sqlx::sqlite::{
 };
 
 use crate::error::RegistryError;
-use crate::records::{DatasetRecord, Fact, IdentityRecord, ModelRecord, RunRecord};
+use crate::records::{DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, RunRecord};
 
 /// How long a write waits for another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -114,6 +114,43 @@ impl Registry {
                 .fetch_optional(&self.pool)
                 .await?,
         )
+    }
+
+    /// Every identity, the newest first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn identities(&self) -> Result<Vec<IdentityRecord>, RegistryError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM identities ORDER BY issued_at DESC, rowid DESC")
+                .fetch_all(&self.pool)
+                .await?,
+        )
+    }
+
+    /// Marks certificates as revoked. One that is revoked already keeps its first reason.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn revoke_identities(
+        &self,
+        fingerprints: &[String],
+        end: &IdentityEnd,
+    ) -> Result<(), RegistryError> {
+        let mut transaction = self.pool.begin().await?;
+        for fingerprint in fingerprints {
+            sqlx::query(
+                "UPDATE identities SET revoked_at = ?, revoked_by = ?, revoke_reason = ? \
+                 WHERE fingerprint = ? AND revoked_at IS NULL",
+            )
+            .bind(&end.revoked_at)
+            .bind(&end.revoked_by)
+            .bind(&end.revoke_reason)
+            .bind(fingerprint)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// The dataset of this name.

@@ -8,12 +8,14 @@
 //! - A model's approval is bound to its digest; a row's digest never changes.
 //! - A snapshot that is marked destroyed stays so, with the first certificate.
 //! - At most one change of a policy is open, and what was proposed never changes.
+//! - What a grant says never changes; only its state does.
 //! - Every write is one transaction; a conflict is an error that says what exists already.
 //! - The log is written before the registry: what is here is in the log, never the other way round.
 
 mod database;
 mod error;
 mod feedback;
+mod grants;
 mod policies;
 mod records;
 mod snapshots;
@@ -23,8 +25,12 @@ mod tests;
 pub use database::Registry;
 pub use error::{Family, RegistryError};
 pub use feedback::FeedbackRecord;
+pub use grants::{
+    ApplicationRecord, ApplicationState, FreezeRecord, GrantRecord, GrantState, GrantUse,
+    OpinionRecord, RequestRecord,
+};
 pub use policies::{ChangeState, EvidenceRecord, PolicyChangeRecord, PolicyRecord};
 pub use records::{
-    Approval, DatasetRecord, Fact, IdentityRecord, ModelRecord, ModelVetting, Role, RunRecord,
-    SnapshotEnd, SnapshotRecord,
+    Approval, DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, ModelVetting, Role,
+    RunRecord, SnapshotEnd, SnapshotRecord,
 };

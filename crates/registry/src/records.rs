@@ -97,6 +97,20 @@ pub struct IdentityRecord {
     pub not_after: String,
     /// RFC 3339.
     pub issued_at: String,
+    /// That it was revoked, if it was.
+    #[sqlx(flatten)]
+    pub end: IdentityEnd,
+}
+
+/// That a certificate was revoked. All fields are there, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, FromRow)]
+pub struct IdentityEnd {
+    /// RFC 3339.
+    pub revoked_at: Option<String>,
+    /// Person and organisation.
+    pub revoked_by: Option<String>,
+    /// Why.
+    pub revoke_reason: Option<String>,
 }
 
 /// A registered dataset and its newest snapshot.

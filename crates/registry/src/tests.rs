@@ -53,6 +53,7 @@ async fn facts_survive_reopening() {
         person: "zhao".to_owned(),
         not_after: "2027-01-01T00:00:00Z".to_owned(),
         issued_at: "2026-01-01T00:00:00Z".to_owned(),
+        end: IdentityEnd::default(),
     };
     registry.add_identity(&identity).await.unwrap();
     registry

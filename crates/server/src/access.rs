@@ -1,5 +1,6 @@
 //! Who calls, and who may call what.
 
+use chrono::{DateTime, Utc};
 use tonic::Request;
 use weir_audit::{Actor, Digest};
 use weir_registry::{IdentityRecord, Registry, Role};
@@ -30,11 +31,24 @@ pub(crate) enum Call {
     ReadPolicies,
     ChangePolicy,
     ReplayPolicy,
+    RenewIdentity,
+    RevokeIdentity,
+    ListIdentities,
+    Apply,
+    WithdrawApplication,
+    ReviewApplication,
+    DecideApplication,
+    ReadGrants,
+    IssueGrant,
+    DelegateGrant,
+    ChangeGrant,
+    Freeze,
+    ReadFreezes,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
-const fn allowed(call: Call) -> &'static [Role] {
-    use Role::{Auditor, Bureau, Operator};
+pub(crate) const fn allowed(call: Call) -> &'static [Role] {
+    use Role::{Auditor, Bureau, Operator, Provider};
     match call {
         Call::WhoAmI | Call::ReadDatasets | Call::GetCheckpoint => &Role::ALL,
         Call::IssueIdentity
@@ -50,6 +64,13 @@ const fn allowed(call: Call) -> &'static [Role] {
         Call::GetReceipt | Call::ListReleases => &[Bureau, Auditor],
         Call::ReadPolicies => &[Bureau, Operator, Auditor],
         Call::ChangePolicy | Call::ReplayPolicy => &[Bureau],
+        Call::RenewIdentity | Call::ReadGrants => &Role::ALL,
+        Call::RevokeIdentity => &[Bureau],
+        Call::ListIdentities | Call::ReadFreezes => &[Bureau, Auditor],
+        Call::Apply | Call::WithdrawApplication | Call::DelegateGrant => &[Operator],
+        Call::ReviewApplication => &[Provider, Bureau],
+        Call::DecideApplication | Call::IssueGrant | Call::Freeze => &[Bureau],
+        Call::ChangeGrant => &[Bureau, Operator],
     }
 }
 
@@ -59,6 +80,8 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     pub(crate) organisation: String,
     pub(crate) person: String,
+    /// Of the certificate that the call was made with.
+    pub(crate) fingerprint: Digest,
 }
 
 impl Caller {
@@ -95,21 +118,12 @@ pub(crate) async fn authorise(
     fingerprint: Digest,
     call: Call,
 ) -> Result<Caller, Fault> {
-    let identity = registry
-        .identity(&fingerprint.to_string())
-        .await?
-        .ok_or_else(|| {
-            Fault::policy(
-                "IDENTITY_UNKNOWN",
-                "this certificate is not in the domain's registry. Ask the bureau for an identity",
-            )
-        })?;
     let IdentityRecord {
         role,
         organisation,
         person,
         ..
-    } = identity;
+    } = still_known(registry, fingerprint).await?;
     if !allowed(call).contains(&role) {
         let roles: Vec<_> = allowed(call).iter().map(|role| role.as_str()).collect();
         return Err(Fault::policy(
@@ -124,12 +138,63 @@ pub(crate) async fn authorise(
         role,
         organisation,
         person,
+        fingerprint,
     })
+}
+
+/// The identity of a certificate that is accepted now. A connection outlives what it was made with, so this is asked at
+/// every call.
+pub(crate) async fn still_known(
+    registry: &Registry,
+    fingerprint: Digest,
+) -> Result<IdentityRecord, Fault> {
+    let identity = registry
+        .identity(&fingerprint.to_string())
+        .await?
+        .ok_or_else(|| {
+            Fault::policy(
+                "IDENTITY_UNKNOWN",
+                "this certificate is not in the domain's registry. Ask the bureau for an identity",
+            )
+        })?;
+    if identity.end.revoked_at.is_some() {
+        return Err(Fault::policy(
+            "IDENTITY_REVOKED",
+            "this certificate was revoked. Ask the bureau for an identity",
+        ));
+    }
+    // What cannot be read as a moment has passed.
+    let ends = DateTime::parse_from_rfc3339(&identity.not_after);
+    if ends.map_or(true, |ends| ends <= Utc::now()) {
+        return Err(Fault::policy(
+            "IDENTITY_EXPIRED",
+            "this certificate has expired. Ask the bureau for an identity, and renew the next one in time with `weir \
+             identity renew`",
+        ));
+    }
+    Ok(identity)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_who_applies_decides() {
+        for role in Role::ALL {
+            let applies = allowed(Call::Apply).contains(&role);
+            for call in [
+                Call::ReviewApplication,
+                Call::DecideApplication,
+                Call::IssueGrant,
+            ] {
+                assert!(
+                    !(applies && allowed(call).contains(&role)),
+                    "{role} {call:?}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn nobody_who_runs_may_approve() {

@@ -8,6 +8,8 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SerialNumber,
 };
 use ring::rand::{SecureRandom, SystemRandom};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use weir_audit::Digest;
 use weir_registry::Role;
 
@@ -95,6 +97,26 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.signed_by(&key, &self.issuer).map_err(broken)?;
         Ok((certificate.pem(), key.serialize_pem()))
+    }
+
+    /// A certificate that another authority issued, to be let in as it is: whoever connects with it has been checked against
+    /// the authorities of the settings by then.
+    pub(crate) fn foreign(
+        certificate_pem: &str,
+        valid_days: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Issued, Fault> {
+        let der = CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|_| {
+            Fault::caller(
+                "CERTIFICATE_INVALID",
+                "what was sent is no certificate in PEM. Send the person's certificate as their authority issued it",
+            )
+        })?;
+        Ok(Issued {
+            fingerprint: Digest::of(&der),
+            pem: certificate_pem.to_owned(),
+            not_after: now + Days::new(u64::from(valid_days)),
+        })
     }
 
     /// A certificate for a person, over the public key of their signing request and nothing else of it.

@@ -28,12 +28,32 @@ pub struct Config {
     /// How long a policy that loosens waits after its approval before it takes effect.
     #[serde(default)]
     pub policy_loosening_wait: Wait,
+    /// How many organisations have to be in favour of an application before it is granted, whoever issues the grant
+    /// included.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub grant_reviewers: u8,
+    /// Files with certificates (PEM) of authorities beside the domain's own, whose clients may connect. Whom the domain
+    /// lets in, the registry still decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_authorities: Vec<PathBuf>,
     /// Where snapshots lie, and who keeps the master key.
     #[serde(default, skip_serializing_if = "is_default")]
     pub vault: VaultConfig,
     /// How the log is published.
     #[serde(default, skip_serializing_if = "is_default")]
     pub log: LogConfig,
+}
+
+const fn one() -> u8 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_one(number: &u8) -> bool {
+    *number == 1
 }
 
 fn is_default<T: Default + PartialEq>(settings: &T) -> bool {

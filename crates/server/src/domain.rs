@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
-use weir_audit::{Log, LogKey};
+use weir_audit::{Log, LogKey, VerifierKey};
 use weir_model::{Model, Runtime};
 use weir_registry::{ModelRecord, Registry};
 use weir_vault::Vault;
@@ -15,6 +15,7 @@ use crate::computing::Computing;
 use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
+use crate::grants::Grants;
 use crate::policies::Policies;
 use crate::record::Record;
 use crate::snapshots;
@@ -41,6 +42,11 @@ pub struct Domain {
     pub(crate) policies: Policies,
     pub(crate) authority: Authority,
     pub(crate) log_key: String,
+    pub(crate) log_verifier: VerifierKey,
+    pub(crate) statement_key: LogKey,
+    pub(crate) grants: Grants,
+    /// Held by whoever renews or revokes a certificate.
+    pub(crate) identities: tokio::sync::Mutex<()>,
     pub(crate) runtime: Runtime,
     pub(crate) computing: Computing,
     pub(crate) run_slots: Arc<Semaphore>,
@@ -59,7 +65,9 @@ impl Domain {
         let config = Config::load(&folder.config())?;
         let authority = Authority::open(&folder)?;
         let log_key = LogKey::load(&folder.log_key())?;
-        let verifier = log_key.verifier().to_string();
+        // Once more: one goes into the log, the other signs grants.
+        let statement_key = LogKey::load(&folder.log_key())?;
+        let log_verifier = log_key.verifier().clone();
         let witnesses = Witnesses::new(&config.log)?;
         let log = Log::open(&folder.log(), log_key)?;
         let vault = open_vault(&folder, &config).await?;
@@ -77,7 +85,11 @@ impl Domain {
             record,
             policies,
             authority,
-            log_key: verifier,
+            log_key: log_verifier.to_string(),
+            log_verifier,
+            statement_key,
+            grants: Grants::new(),
+            identities: tokio::sync::Mutex::new(()),
             runtime: Runtime::with_cache(
                 &weir_model::Limits::default(),
                 &folder.model_cache(),

@@ -7,7 +7,7 @@ use chrono::{SecondsFormat, Utc};
 use rcgen::{CertificateParams, KeyPair};
 use weir_audit::{Actor, Entry, Event, Log, LogKey, Timestamp};
 use weir_policy::Policy;
-use weir_registry::{Fact, IdentityRecord, Registry, Role};
+use weir_registry::{Fact, IdentityEnd, IdentityRecord, Registry, Role};
 use weir_vault::Vault;
 
 use crate::authority::{self, Authority, Subject, VALID_DAYS_DEFAULT, file_fault, write_new};
@@ -73,6 +73,8 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         server_names: vec!["localhost".to_owned(), options.listen.ip().to_string()],
         inboxes: inboxes(&folder, &options.inboxes)?,
         policy_loosening_wait: Wait::default(),
+        grant_reviewers: 1,
+        client_authorities: Vec::new(),
         vault: options.vault.clone(),
         log: LogConfig::default(),
     };
@@ -125,6 +127,7 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
             person: options.person.clone(),
             not_after: issued.not_after.to_rfc3339_opts(SecondsFormat::Secs, true),
             issued_at: now.to_rfc3339_opts(SecondsFormat::Secs, true),
+            end: IdentityEnd::default(),
         })
         .await?;
     registry

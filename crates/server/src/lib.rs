@@ -11,6 +11,7 @@
 //!   table (`access.rs`).
 //! - The only Arrow data this crate names is that of a `Released` table or of an answer made from one.
 //! - Every state change is in the log before it takes effect (`release.rs` is the argument for releases).
+//! - Nothing is read without a grant that covers it, and nothing is released once that was taken back (`grants.rs`).
 //! - Logs and statuses carry codes, names and identifiers; no message of an engine and no SQL text is logged.
 
 mod access;
@@ -21,6 +22,7 @@ mod domain;
 mod estimate;
 mod fault;
 mod folder;
+mod grants;
 mod http;
 mod init;
 mod log_http;

@@ -187,10 +187,15 @@ impl Policies {
     }
 }
 
-/// The policy that a run over these datasets is judged by, changes whose time has come included. The one way for a run
-/// to get a policy.
+/// The layers that a run over these datasets is judged by before its grant adds its own, changes whose time has come
+/// included. The one way for a run to get a policy.
+pub(crate) async fn layers_in_force(domain: &Domain, datasets: &[String]) -> Result<Layers, Fault> {
+    Ok(settled(domain).await?.layers(datasets))
+}
+
+/// The same, folded.
 pub(crate) async fn policy_in_force(domain: &Domain, datasets: &[String]) -> Result<Policy, Fault> {
-    Ok(settled(domain).await?.layers(datasets).policy().clone())
+    Ok(layers_in_force(domain, datasets).await?.policy().clone())
 }
 
 /// What is in force, after every change whose time has come was put in force.

@@ -32,12 +32,11 @@ impl Record {
         Ok(receipt)
     }
 
-    /// Appends an entry that nobody may rely on before as many witnesses as the settings require have seen it; the receipt
-    /// has their cosignatures. Blocks on the disk and on them.
+    /// Waits until as many witnesses as the settings require have seen an entry, which nobody may rely on before; the
+    /// receipt given back has their cosignatures. Blocks on them.
     ///
     /// Where they do not answer in time the entry stays, and what it is about does not happen: as after a crash.
-    pub(crate) fn append_witnessed(&self, actor: Actor, event: Event) -> Result<Receipt, Fault> {
-        let receipt = self.append(actor, event)?;
+    pub(crate) fn wait_for_witnesses(&self, receipt: Receipt) -> Result<Receipt, Fault> {
         if self.witnesses.required() == 0 {
             return Ok(receipt);
         }

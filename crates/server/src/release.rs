@@ -17,6 +17,7 @@ use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
+use crate::grants::{self, Lease, Need};
 use crate::policies;
 use crate::snapshots;
 
@@ -26,6 +27,8 @@ pub(crate) struct Request {
     pub(crate) sql: String,
     /// Snapshots to read instead of the newest.
     pub(crate) snapshots: Vec<String>,
+    /// The grant to read under; empty for the only one that covers the query.
+    pub(crate) grant: String,
 }
 
 impl Request {
@@ -64,27 +67,47 @@ async fn release(
     stage("checking the query");
     let query = Query::parse(&request.sql)?;
 
-    // 2. What it reads is looked up with the caller's authority. Only here do names become data.
-    let (sources, read) = sources(domain, &query, &request.snapshots).await?;
+    // 2. What it reads is looked up, and held against the caller's grant before anything is opened. Only then do names
+    //    become data. From here on the lease watches: what is taken back stops the run where it stands.
+    let (found, read) = find_all(domain, &query, &request.snapshots).await?;
+    let id = (request.run.as_str(), request.digest());
+    let need = read.need();
+    let mut lease = grants::lease(domain, caller, id, &request.grant, need).await?;
+    let sources = open_all(domain, found).await?;
 
     // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is taken once, here: what is
     //    computed for it is judged by it.
-    let policy = policies::policy_in_force(domain, &read.datasets()).await?;
+    //    The grant may ask for more, and has to name every column that the plan reads.
+    let policy = lease
+        .layers()?
+        .into_iter()
+        .fold(
+            policies::layers_in_force(domain, &read.datasets()).await?,
+            |all, (layer, own)| all.with(layer, own),
+        )
+        .policy()
+        .clone();
     let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
+    lease.covers_columns(&plan.columns_read()?)?;
 
-    // 4. Computed inside. Slots bound how many runs hold memory at once; the work has threads of its own.
-    stage("waiting for a free slot");
-    let slot = Arc::clone(&domain.run_slots)
-        .acquire_owned()
-        .await
-        .map_err(|_| stopping())?;
-    stage("computing inside the domain");
-    let computation = async move {
-        let unreleased = plan.compute(Limits::default()).await;
-        drop(slot);
-        (plan, unreleased)
+    // 4. Computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work has threads of its
+    //    own, and ends at its next pause where it is no longer waited for.
+    lease.begin().await?;
+    let work = async {
+        stage("waiting for a free slot");
+        let slot = Arc::clone(&domain.run_slots)
+            .acquire_owned()
+            .await
+            .map_err(|_| stopping())?;
+        stage("computing inside the domain");
+        let computation = async move {
+            let unreleased = plan.compute(Limits::default()).await;
+            drop(slot);
+            (plan, unreleased)
+        };
+        domain.computing.run(computation).await
     };
-    let (plan, unreleased) = domain.computing.run(computation).await?;
+    let (plan, unreleased) = lease.while_it_holds(work).await?;
     let unreleased = unreleased?;
 
     // 5. Judged. The verdict can be read by nobody yet.
@@ -102,6 +125,7 @@ async fn release(
         run: request.run.clone(),
         request_digest: request.digest(),
         read,
+        lease,
     };
     let (opened, read_from) = (Arc::clone(domain), snapshots.clone());
     let (sealed, released) = tokio::task::spawn_blocking(move || {
@@ -170,6 +194,17 @@ impl Read {
         datasets.map(|read| read.name.clone()).collect()
     }
 
+    /// What a grant has to cover.
+    fn need(&self) -> Need {
+        let models = self.models.iter();
+        Need {
+            datasets: self.datasets(),
+            models: models
+                .map(|model| (model.name.clone(), model.digest.to_string()))
+                .collect(),
+        }
+    }
+
     fn snapshots(&self) -> Vec<String> {
         let datasets = self.datasets.iter();
         datasets.map(|read| read.snapshot.clone()).collect()
@@ -192,11 +227,12 @@ pub(crate) struct Found {
     pub(crate) model: Option<ModelRecord>,
 }
 
-async fn sources(
+/// The records behind every relation of a query. Nothing is opened.
+async fn find_all(
     domain: &Arc<Domain>,
     query: &Query,
     pinned: &[String],
-) -> Result<(Sources, Read), Fault> {
+) -> Result<(Vec<Found>, Read), Fault> {
     let (mut all, mut read) = (Vec::new(), Read::default());
     for reading in query.readings() {
         let found = find(domain, reading, pinned).await?;
@@ -205,6 +241,10 @@ async fn sources(
     }
     let used: Vec<&str> = all.iter().map(|found| found.snapshot.as_str()).collect();
     snapshots::all_used(pinned, &used)?;
+    Ok((all, read.in_order()))
+}
+
+async fn open_all(domain: &Arc<Domain>, all: Vec<Found>) -> Result<Sources, Fault> {
     let opened = Arc::clone(domain);
     let relations = tokio::task::spawn_blocking(move || {
         let relations = all.into_iter().map(|found| open(&opened, found));
@@ -212,10 +252,9 @@ async fn sources(
     })
     .await
     .map_err(|_| panicked())?;
-    let sources = Sources {
+    Ok(Sources {
         relations: relations?,
-    };
-    Ok((sources, read.in_order()))
+    })
 }
 
 pub(crate) async fn find(
@@ -320,6 +359,7 @@ struct ReleaseRecorder {
     run: String,
     request_digest: Digest,
     read: Read,
+    lease: Lease,
 }
 
 /// A decision that is in the log.
@@ -346,10 +386,12 @@ impl Recorder for ReleaseRecorder {
             table_digest: decision.table_digest.parse()?,
         };
         Ok(Recorded {
-            receipt: self
-                .domain
-                .record
-                .append_witnessed(self.caller.actor(), event)?,
+            // Appended after a last look at the lease, while nobody can take it back.
+            receipt: self.domain.record.wait_for_witnesses(
+                self.lease.record_blocking(decision.cells_released, || {
+                    self.domain.record.append(self.caller.actor(), event)
+                })?,
+            )?,
             datasets: self.read.names(),
             decision: decision.clone(),
         })

@@ -14,6 +14,7 @@ use weir_api::v1;
 use weir_api::v1::audit_service_server::AuditServiceServer;
 use weir_api::v1::catalogue_service_server::CatalogueServiceServer;
 use weir_api::v1::dataset_service_server::DatasetServiceServer;
+use weir_api::v1::grant_service_server::GrantServiceServer;
 use weir_api::v1::identity_service_server::IdentityServiceServer;
 use weir_api::v1::model_service_server::ModelServiceServer;
 use weir_api::v1::policy_service_server::PolicyServiceServer;
@@ -25,7 +26,9 @@ use crate::domain::Domain;
 use crate::fault::Fault;
 use crate::http::HttpServing;
 use crate::log_http::serve_log;
-use crate::services::{Audit, Catalogue, Datasets, Identities, Models, Policies, Releases, Runs};
+use crate::services::{
+    Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases, Runs,
+};
 use crate::witnesses::Following;
 
 /// Largest message that is read, in bytes: a chunk of a model and its frame, or a manifest.
@@ -73,7 +76,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         .server(&domain.config.server_names, Utc::now())?;
     let tls = ServerTlsConfig::new()
         .identity(Identity::from_pem(certificate, key))
-        .client_ca_root(Certificate::from_pem(domain.authority.pem()))
+        .client_ca_root(Certificate::from_pem(client_authorities(&domain)?))
         .timeout(HANDSHAKE_TIMEOUT);
     let log_http = match domain.config.log.http_listen {
         Some(listen) => {
@@ -101,6 +104,17 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         log_http,
         following,
     })
+}
+
+/// The authorities whose clients may connect: the domain's own, and those of its settings.
+fn client_authorities(domain: &Domain) -> Result<String, Fault> {
+    let mut all = domain.authority.pem().to_owned();
+    for file in &domain.config.client_authorities {
+        let pem = std::fs::read_to_string(file).map_err(|error| file_fault(file, &error))?;
+        all += "\n";
+        all += &pem;
+    }
+    Ok(all)
 }
 
 async fn router(
@@ -140,6 +154,7 @@ async fn router(
         .add_service(
             DatasetServiceServer::new(Datasets(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
+        .add_service(GrantServiceServer::new(Grants(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
             IdentityServiceServer::new(Identities(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )

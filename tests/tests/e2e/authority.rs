@@ -75,9 +75,54 @@ async fn answer(client: &Client, call: &str) -> String {
                 sql: String::new(),
                 run_id: String::new(),
                 snapshots: Vec::new(),
+                grant: String::new(),
             };
             client.run(request, |_| {}).await.map(drop)
         }
+        "RenewIdentity" => {
+            let request = v1::RenewIdentityRequest::default();
+            client.renew_identity(request).await.map(drop)
+        }
+        "RevokeIdentity" => {
+            let request = v1::RevokeIdentityRequest::default();
+            client.revoke_identity(request).await.map(drop)
+        }
+        "ListIdentities" => client.list_identities(false).await.map(drop),
+        "Apply" => client.apply(v1::ApplyRequest::default()).await.map(drop),
+        "WithdrawApplication" => {
+            let request = v1::WithdrawApplicationRequest::default();
+            client.withdraw_application(request).await.map(drop)
+        }
+        "ReviewApplication" => {
+            let request = v1::ReviewApplicationRequest::default();
+            client.review_application(request).await.map(drop)
+        }
+        "DecideApplication" => {
+            let request = v1::DecideApplicationRequest::default();
+            client.decide_application(request).await.map(drop)
+        }
+        "ListApplications" => client.list_applications(false).await.map(drop),
+        "GetApplication" => client.application("none").await.map(drop),
+        "IssueGrant" => client
+            .issue_grant(v1::IssueGrantRequest::default())
+            .await
+            .map(drop),
+        "DelegateGrant" => {
+            let request = v1::DelegateGrantRequest::default();
+            client.delegate_grant(request).await.map(drop)
+        }
+        "ChangeGrant" => client
+            .change_grant(v1::ChangeGrantRequest::default())
+            .await
+            .map(drop),
+        "ListGrants" => client.list_grants(false).await.map(drop),
+        "GetGrant" => client.grant("none").await.map(drop),
+        "Freeze" => client.freeze(v1::FreezeRequest::default()).await.map(drop),
+        "Unfreeze" => client
+            .unfreeze(v1::FreezeRequest::default())
+            .await
+            .map(drop),
+        "ListFreezes" => client.list_freezes().await.map(drop),
         "ListReleases" => client.list_releases(0).await.map(drop),
         "GetCheckpoint" => client.checkpoint().await.map(drop),
         "GetReceipt" => client.receipt(0).await.map(drop),
@@ -99,12 +144,15 @@ async fn every_call_by_every_role() {
         domain.client(Role::Auditor, "Audit Office").await,
     ];
     let mut table = format!(
-        "{:<18}{:<8}{:<9}{:<9}{}\n",
+        "{:<20}{:<8}{:<9}{:<9}{}\n",
         "", "bureau", "provider", "operator", "auditor"
     );
     for call in [
         "WhoAmI",
         "IssueIdentity",
+        "RenewIdentity",
+        "RevokeIdentity",
+        "ListIdentities",
         "RegisterDataset",
         "ListDatasets",
         "GetDataset",
@@ -127,6 +175,20 @@ async fn every_call_by_every_role() {
         "ApprovePolicy",
         "WithdrawPolicy",
         "ReplayPolicy",
+        "Apply",
+        "WithdrawApplication",
+        "ReviewApplication",
+        "DecideApplication",
+        "ListApplications",
+        "GetApplication",
+        "IssueGrant",
+        "DelegateGrant",
+        "ChangeGrant",
+        "ListGrants",
+        "GetGrant",
+        "Freeze",
+        "Unfreeze",
+        "ListFreezes",
         "Run",
         "ListReleases",
         "GetCheckpoint",
@@ -137,40 +199,57 @@ async fn every_call_by_every_role() {
             row.push(answer(client, call).await);
         }
         table += &format!(
-            "{call:<18}{:<8}{:<9}{:<9}{}\n",
+            "{call:<20}{:<8}{:<9}{:<9}{}\n",
             row[0], row[1], row[2], row[3]
         );
     }
     insta::assert_snapshot!(table, @r#"
-                  bureau  provider operator auditor
-WhoAmI            may     may      may      may
-IssueIdentity     may     -        -        -
-RegisterDataset   may     -        -        -
-ListDatasets      may     may      may      may
-GetDataset        may     may      may      may
-DestroySnapshot   may     -        -        -
-GetQuality        may     may      may      may
-AssessRisk        may     -        -        -
-SampleDataset     may     may      may      may
-ExportCatalogue   may     may      may      may
-FileFeedback      -       -        may      -
-ListFeedback      may     -        may      may
-AnswerFeedback    may     -        -        -
-SubmitModel       -       -        may      -
-GetModel          may     -        may      may
-GetModelReport    may     -        may      may
-ListModels        may     -        may      may
-ApproveModel      may     -        -        -
-GetPolicy         may     -        may      may
-ListPolicyChanges may     -        may      may
-PutPolicy         may     -        -        -
-ApprovePolicy     may     -        -        -
-WithdrawPolicy    may     -        -        -
-ReplayPolicy      may     -        -        -
-Run               -       -        may      -
-ListReleases      may     -        -        may
-GetCheckpoint     may     may      may      may
-GetReceipt        may     -        -        may
+                    bureau  provider operator auditor
+WhoAmI              may     may      may      may
+IssueIdentity       may     -        -        -
+RenewIdentity       may     may      may      may
+RevokeIdentity      may     -        -        -
+ListIdentities      may     -        -        may
+RegisterDataset     may     -        -        -
+ListDatasets        may     may      may      may
+GetDataset          may     may      may      may
+DestroySnapshot     may     -        -        -
+GetQuality          may     may      may      may
+AssessRisk          may     -        -        -
+SampleDataset       may     may      may      may
+ExportCatalogue     may     may      may      may
+FileFeedback        -       -        may      -
+ListFeedback        may     -        may      may
+AnswerFeedback      may     -        -        -
+SubmitModel         -       -        may      -
+GetModel            may     -        may      may
+GetModelReport      may     -        may      may
+ListModels          may     -        may      may
+ApproveModel        may     -        -        -
+GetPolicy           may     -        may      may
+ListPolicyChanges   may     -        may      may
+PutPolicy           may     -        -        -
+ApprovePolicy       may     -        -        -
+WithdrawPolicy      may     -        -        -
+ReplayPolicy        may     -        -        -
+Apply               -       -        may      -
+WithdrawApplication -       -        may      -
+ReviewApplication   may     may      -        -
+DecideApplication   may     -        -        -
+ListApplications    may     may      may      may
+GetApplication      may     may      may      may
+IssueGrant          may     -        -        -
+DelegateGrant       -       -        may      -
+ChangeGrant         may     -        may      -
+ListGrants          may     may      may      may
+GetGrant            may     may      may      may
+Freeze              may     -        -        -
+Unfreeze            may     -        -        -
+ListFreezes         may     -        -        may
+Run                 -       -        may      -
+ListReleases        may     -        -        may
+GetCheckpoint       may     may      may      may
+GetReceipt          may     -        -        may
 "#);
 }
 
@@ -224,6 +303,7 @@ async fn a_retry_gets_the_stored_answer_and_an_id_is_nobody_elses() {
         sql: "SELECT origin, COUNT(*) AS n FROM flights GROUP BY origin".to_owned(),
         run_id: Uuid::now_v7().to_string(),
         snapshots: Vec::new(),
+        grant: String::new(),
     };
     let first = domain.operator.run(request.clone(), |_| {}).await.unwrap();
     let again = domain.operator.run(request.clone(), |_| {}).await.unwrap();

@@ -7,6 +7,8 @@ mod authority;
 mod bad_data;
 mod catalogue;
 mod expected;
+mod grants;
+mod grants_runs;
 mod joins;
 mod log_http;
 mod models;

@@ -198,6 +198,9 @@ async fn a_loosening_takes_a_second_person_and_its_time_and_survives_restarts() 
         "Acme",
     )
     .await;
+    let client = Client::connect(&acme).await.unwrap();
+    let asked = domain.whole_application().unwrap();
+    domain.grant(&client, "Acme", &asked).await.unwrap();
 
     let change = put(&domain.bureau, LOOSE, "").await.unwrap();
     assert_eq!(change.state(), PolicyChangeState::Proposed);

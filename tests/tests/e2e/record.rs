@@ -46,6 +46,14 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::PolicyWithdrawn { .. } => "policy_withdrawn",
             Event::DatasetPolicyInForce { .. } => "dataset_policy_in_force",
             Event::PolicyReplayed { .. } => "policy_replayed",
+            Event::ApplicationSubmitted { .. } => "application_submitted",
+            Event::ApplicationReviewed { .. } => "application_reviewed",
+            Event::GrantIssued { .. } => "grant_issued",
+            Event::GrantChanged { .. } => "grant_changed",
+            Event::FreezeChanged { .. } => "freeze_changed",
+            Event::RunAuthorised { .. } => "run_authorised",
+            Event::IdentityRenewed { .. } => "identity_renewed",
+            Event::IdentityRevoked { .. } => "identity_revoked",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.
@@ -56,12 +64,17 @@ identity_issued
 policy_in_force
 identity_issued
 dataset_registered
+application_submitted
+identity_issued
+application_reviewed
+grant_issued
 model_submitted
 model_vetted
 vetted_model_approved
 model_submitted
 model_vetted
 vetted_model_approved
+run_authorised
 release_decided
 run_refused
 identity_issued
@@ -171,6 +184,7 @@ async fn a_domain_opens_again_as_it_was() {
         sql: sql.to_owned(),
         run_id: String::new(),
         snapshots: Vec::new(),
+        grant: String::new(),
     };
     let after = operator.run(request, |_| {}).await.unwrap();
     assert_eq!(before.released, after.released);

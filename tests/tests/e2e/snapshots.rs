@@ -71,6 +71,7 @@ async fn pinned(
         sql: sql.to_owned(),
         run_id: String::new(),
         snapshots: snapshots.iter().map(|&id| id.to_owned()).collect(),
+        grant: String::new(),
     };
     domain.operator.run(request, |_| {}).await
 }

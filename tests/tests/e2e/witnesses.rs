@@ -64,6 +64,7 @@ async fn run(operator: &Client) -> Result<String, ClientError> {
         sql: SQL.to_owned(),
         run_id: String::new(),
         snapshots: Vec::new(),
+        grant: String::new(),
     };
     Ok(operator.run(request, |_| {}).await?.receipt_json)
 }

@@ -32,7 +32,7 @@ fn golden() -> Vec<(Event, String)> {
         name: text("disruption"),
         digest,
     }];
-    vec![
+    let mut golden = vec![
         (
             Event::DomainInitialised {
                 domain: text("交通"),
@@ -205,6 +205,98 @@ fn golden() -> Vec<(Event, String)> {
                 text_digest: digest,
             },
             format!(r#"{{"type":"feedback_answered","feedback":"f1","text_digest":"{EMPTY}"}}"#),
+        ),
+    ];
+    golden.extend(golden_of_authority());
+    golden
+}
+
+/// The same for what grants and identities go through.
+fn golden_of_authority() -> Vec<(Event, String)> {
+    let digest = Digest::of(b"");
+    let not_after = Timestamp::parse("2027-01-31T00:00:00.000Z").unwrap();
+    vec![
+        (
+            Event::ApplicationSubmitted {
+                application: text("a1"),
+                digest,
+            },
+            format!(r#"{{"type":"application_submitted","application":"a1","digest":"{EMPTY}"}}"#),
+        ),
+        (
+            Event::ApplicationReviewed {
+                application: text("a1"),
+                digest,
+                opinion: text("support"),
+                text_digest: digest,
+            },
+            format!(
+                r#"{{"type":"application_reviewed","application":"a1","digest":"{EMPTY}","opinion":"support","text_digest":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::GrantIssued {
+                grant: text("g1"),
+                application: text("a1"),
+                parent: text(""),
+                organisation: text("op"),
+                digest,
+                not_after,
+            },
+            format!(
+                r#"{{"type":"grant_issued","grant":"g1","application":"a1","parent":"","organisation":"op","digest":"{EMPTY}","not_after":"2027-01-31T00:00:00.000Z"}}"#
+            ),
+        ),
+        (
+            Event::GrantChanged {
+                grant: text("g1"),
+                act: text("suspend"),
+                state: text("suspended"),
+                reason: text("审计"),
+                deadline: text(""),
+            },
+            text(
+                r#"{"type":"grant_changed","grant":"g1","act":"suspend","state":"suspended","reason":"审计","deadline":""}"#,
+            ),
+        ),
+        (
+            Event::FreezeChanged {
+                scope: text("dataset"),
+                name: text("flights"),
+                frozen: true,
+                reason: text("why"),
+            },
+            text(
+                r#"{"type":"freeze_changed","scope":"dataset","name":"flights","frozen":true,"reason":"why"}"#,
+            ),
+        ),
+        (
+            Event::RunAuthorised {
+                run: text("r1"),
+                request_digest: digest,
+                grant: text("g1"),
+                grant_digest: digest,
+            },
+            format!(
+                r#"{{"type":"run_authorised","run":"r1","request_digest":"{EMPTY}","grant":"g1","grant_digest":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::IdentityRenewed {
+                fingerprint: digest,
+                renews: digest,
+                not_after,
+            },
+            format!(
+                r#"{{"type":"identity_renewed","fingerprint":"{EMPTY}","renews":"{EMPTY}","not_after":"2027-01-31T00:00:00.000Z"}}"#
+            ),
+        ),
+        (
+            Event::IdentityRevoked {
+                fingerprint: digest,
+                reason: text("lost"),
+            },
+            format!(r#"{{"type":"identity_revoked","fingerprint":"{EMPTY}","reason":"lost"}}"#),
         ),
     ]
 }

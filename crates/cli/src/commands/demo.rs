@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use weir_audit::Receipt;
-use weir_client::v1::{RegisterDatasetRequest, Role, RunRequest};
+use weir_client::v1::{
+    ApplyRequest, IssueGrantRequest, Opinion, RegisterDatasetRequest, ReviewApplicationRequest,
+    Role, RunRequest,
+};
 use weir_client::{Client, IdentityFolder, RunAnswer};
 use weir_server::{Domain, Folder, InitOptions, Serving};
 
@@ -27,7 +30,13 @@ const MODEL: &[u8] =
 const SQL: &str = "SELECT carrier, band, COUNT(*) AS flights, AVG(score) AS mean_score \
                    FROM disruption(flights) GROUP BY carrier, band HAVING band = 'severe' ORDER BY mean_score DESC";
 
-const STAGES: usize = 7;
+const STAGES: usize = 8;
+
+/// What the operator applies for: the columns that the model and the query read.
+const APPLICATION: &str = include_str!("../../../../examples/flights/application.toml");
+
+/// Who gave the data, as its manifest says.
+const PROVIDER: &str = "US Bureau of Transportation Statistics";
 const IDENTITY_DAYS: u32 = 1;
 
 pub(crate) async fn run(args: &DemoArgs) -> Result<(), CliError> {
@@ -130,6 +139,12 @@ async fn story(folder: &Folder, administrator: &IdentityFolder) -> Result<(), Cl
 
     stage(
         6,
+        "The operator applies for a grant of the columns it needs; the provider supports it, the bureau issues it",
+    );
+    grant(&bureau, administrator, &operator).await?;
+
+    stage(
+        7,
         "The operator runs SQL over the model; only cells the gate released come back",
     );
     said(SQL);
@@ -145,7 +160,7 @@ async fn story(folder: &Folder, administrator: &IdentityFolder) -> Result<(), Cl
     ));
 
     stage(
-        7,
+        8,
         "The receipt and the whole log are verified with the log's public key",
     );
     let key = bureau.log_key().clone();
@@ -185,12 +200,59 @@ async fn register(bureau: &Client, folder: &Folder) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Application, opinion and grant, each by somebody else.
+async fn grant(
+    bureau: &Client,
+    administrator: &IdentityFolder,
+    operator: &Client,
+) -> Result<(), CliError> {
+    let zhao = issue_folder(
+        bureau,
+        administrator,
+        Role::Provider,
+        PROVIDER,
+        "zhao",
+        IDENTITY_DAYS,
+    )
+    .await?;
+    let provider = Client::connect(&zhao).await?;
+    let applied = operator
+        .apply(ApplyRequest {
+            text: APPLICATION.to_owned(),
+            source_name: "application.toml".to_owned(),
+            ..ApplyRequest::default()
+        })
+        .await?;
+    provider
+        .review_application(ReviewApplicationRequest {
+            id: applied.id.clone(),
+            digest: applied.digest.clone(),
+            opinion: Opinion::Support.into(),
+            text: "no more than the report needs".to_owned(),
+            request_key: String::new(),
+        })
+        .await?;
+    let issued = bureau
+        .issue_grant(IssueGrantRequest {
+            id: applied.id,
+            digest: applied.digest,
+            ..IssueGrantRequest::default()
+        })
+        .await?;
+    let columns = issued.datasets.iter().map(|set| set.columns.join(", "));
+    let columns: Vec<_> = columns.collect();
+    said(&format!("`{}`: {}", issued.scenario, columns.join("; ")));
+    said(&format!("grant {} until {}", issued.id, issued.not_after));
+    Ok(())
+}
+
 async fn ask(operator: &Client) -> Result<RunAnswer, CliError> {
     let mut meter = Meter::start();
     let request = RunRequest {
         sql: SQL.to_owned(),
         run_id: String::new(),
         snapshots: Vec::new(),
+        grant: String::new(),
     };
     let answer = operator.run(request, |step| meter.step(step)).await;
     let elapsed = meter.finish();

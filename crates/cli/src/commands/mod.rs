@@ -5,6 +5,7 @@ mod catalogue;
 mod dataset;
 mod demo;
 mod domain;
+mod grant;
 mod identity;
 mod model;
 mod policy;
@@ -33,6 +34,8 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Identity(command) => identity::run(identity, command).await,
         Command::Dataset(command) => dataset::run(identity, command).await,
         Command::Model(command) => model::run(identity, command).await,
+        Command::Grant(command) => grant::run(identity, command).await,
+        Command::Freeze(command) => grant::freeze(identity, command).await,
         Command::Run(run) => run::run(identity, &run).await,
         Command::Policy(command) => policy::run(identity, command).await,
         Command::Release(command) => release::run(identity, command).await,

@@ -21,6 +21,7 @@ pub(crate) async fn run(identity: Option<&Path>, args: &RunArgs) -> Result<(), C
         sql: args.sql.clone(),
         run_id: args.run_id.clone(),
         snapshots: args.snapshot.clone(),
+        grant: args.grant.clone(),
     };
     let answer = client.run(request, |step| meter.step(step)).await;
     let elapsed = meter.finish();

@@ -8,7 +8,8 @@ use tonic::Status;
 use weir_api::v1::dataset_service_client::DatasetServiceClient;
 use weir_api::v1::run_service_client::RunServiceClient;
 use weir_api::v1::{
-    AssessRiskRequest, RegisterDatasetRequest, Role, RunRequest, SampleDatasetRequest,
+    ApplyRequest, AssessRiskRequest, IssueGrantRequest, RegisterDatasetRequest, Role, RunRequest,
+    SampleDatasetRequest,
 };
 use weir_client::{Client, IdentityFolder, NewKey};
 
@@ -139,6 +140,7 @@ async fn no_planted_value_is_in_anything_that_comes_out() {
             .await
             .unwrap();
     }
+    grant(&bureau, &operator).await;
     for sql in RUNS {
         run(&operator, sql, &mut sent).await;
     }
@@ -229,6 +231,23 @@ async fn operator(bureau: &Client, administrator: &IdentityFolder) -> Client {
     Client::connect(&identity).await.unwrap()
 }
 
+/// The operator may read every column of the planted data.
+async fn grant(bureau: &Client, operator: &Client) {
+    let text = "scenario = \"canaries\"\npurpose = \"a test\"\ndays = 1\nsecurity = [\"a test\"]\n\
+                models = \"any-vetted\"\n[datasets]\ntrips = [\"town\", \"distance\", \"air_time\"]\n";
+    let request = ApplyRequest {
+        text: text.to_owned(),
+        ..ApplyRequest::default()
+    };
+    let applied = operator.apply(request).await.unwrap();
+    let request = IssueGrantRequest {
+        id: applied.id,
+        digest: applied.digest,
+        ..IssueGrantRequest::default()
+    };
+    bureau.issue_grant(request).await.unwrap();
+}
+
 async fn register(bureau: &Client, inbox: &Path, name: &str, content: &[u8], sent: &mut Sent) {
     let file = inbox.join(name);
     std::fs::write(&file, content).unwrap();
@@ -259,6 +278,7 @@ async fn run(operator: &Client, sql: &str, sent: &mut Sent) {
         sql: sql.to_owned(),
         run_id: String::new(),
         snapshots: Vec::new(),
+        grant: String::new(),
     };
     let mut steps = RunServiceClient::new(operator.channel())
         .run(request)

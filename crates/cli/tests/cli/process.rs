@@ -136,3 +136,66 @@ pub(crate) fn example(name: &str) -> PathBuf {
         .join("../../examples/flights")
         .join(name)
 }
+
+/// Gives an operator a grant: application, the provider's opinion where there is a provider, and issue.
+pub(crate) fn grant(
+    bureau: &Path,
+    operator: &Path,
+    application: &Path,
+    provider: Option<&str>,
+) -> String {
+    let applied = succeeds(
+        Some(operator),
+        &[
+            "grant",
+            "apply",
+            application.to_str().unwrap(),
+            "--format",
+            "csv",
+        ],
+    );
+    let id = applied
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split(',')
+        .next()
+        .unwrap()
+        .to_owned();
+    if let Some(provider) = provider {
+        let folder = operator.with_extension("provider");
+        let out = folder.to_str().unwrap();
+        let issue = [
+            "identity",
+            "issue",
+            "--role",
+            "provider",
+            "--person",
+            "zhao",
+            "--organisation",
+            provider,
+            "--out",
+            out,
+        ];
+        succeeds(Some(bureau), &issue);
+        let review = [
+            "grant",
+            "review",
+            &id,
+            "--opinion",
+            "support",
+            "--reason",
+            "nothing against it",
+        ];
+        succeeds(Some(&folder), &review);
+    }
+    let issued = succeeds(Some(bureau), &["grant", "issue", &id, "--format", "csv"]);
+    issued
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split(',')
+        .next()
+        .unwrap()
+        .to_owned()
+}

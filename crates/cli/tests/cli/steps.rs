@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::process::{Served, example, fails, succeeds, weir};
+use crate::process::{Served, example, fails, grant, succeeds, weir};
 
 #[test]
 fn the_demo_tells_the_whole_story_and_leaves_nothing() {
@@ -14,8 +14,9 @@ fn the_demo_tells_the_whole_story_and_leaves_nothing() {
         output.stderr
     );
     for told in [
-        "[1/7]",
-        "[7/7]",
+        "[1/8]",
+        "[8/8]",
+        "grant ",
         "334264 rows of 4043 aircraft",
         "severe",
         "11 cells",
@@ -110,6 +111,21 @@ fn the_separate_steps_lead_to_a_released_table() {
         .contains(",approved,")
     );
 
+    assert!(fails(operator, &["run", sql]).contains("[GRANT_MISSING]"));
+    let provider = "US Bureau of Transportation Statistics";
+    let id = grant(
+        &served.administrator,
+        &li,
+        &example("application.toml"),
+        Some(provider),
+    );
+    let shown = succeeds(operator, &["grant", "show", &id]);
+    assert!(
+        shown.contains("reads      flights: arr_delay, carrier,"),
+        "{shown}"
+    );
+    assert!(succeeds(bureau, &["grant", "list"]).contains("Punctuality of air traffic"));
+
     let receipt = path("run.json");
     let table = succeeds(
         operator,
@@ -179,6 +195,9 @@ fn wrong_usage_says_what_to_do() {
         "model submit",
         "run",
         "audit verify",
+        "grant apply",
+        "freeze set",
+        "identity renew",
     ] {
         let args: Vec<_> = command.split(' ').chain(["--help"]).collect();
         assert!(

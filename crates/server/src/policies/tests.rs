@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use chrono::TimeDelta;
-use weir_audit::Event;
+use weir_audit::{Digest, Event};
 use weir_registry::{ChangeState, Fact, Role};
 
 use super::*;
@@ -53,6 +53,7 @@ fn person(name: &str) -> Caller {
         role: Role::Bureau,
         organisation: "Data Bureau".to_owned(),
         person: name.to_owned(),
+        fingerprint: Digest::of(name.as_bytes()),
     }
 }
 

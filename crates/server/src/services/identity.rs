@@ -2,20 +2,28 @@
 
 use std::sync::Arc;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use tonic::{Request, Response, Status};
 use weir_api::v1::identity_service_server::IdentityService;
 use weir_api::v1::{
-    self, IssueIdentityRequest, IssueIdentityResponse, WhoAmIRequest, WhoAmIResponse,
+    self, IssueIdentityRequest, IssueIdentityResponse, ListIdentitiesRequest,
+    ListIdentitiesResponse, RenewIdentityRequest, RevokeIdentityRequest, WhoAmIRequest,
+    WhoAmIResponse,
 };
 use weir_audit::{Event, Timestamp};
-use weir_registry::{IdentityRecord, Role};
+use weir_registry::{IdentityEnd, IdentityRecord, Role};
 
 use super::{enter, refused};
-use crate::access::{Call, Caller};
-use crate::authority::{NAME_CHARS_MAX, Subject, VALID_DAYS_DEFAULT, VALID_DAYS_MAX};
+use crate::access::{self, Call, Caller};
+use crate::authority::{
+    Authority, Issued, NAME_CHARS_MAX, Subject, VALID_DAYS_DEFAULT, VALID_DAYS_MAX,
+};
 use crate::domain::Domain;
-use crate::fault::Fault;
+use crate::fault::{Fault, panicked};
+use crate::grants::check_reason;
+
+/// How a certificate in PEM begins, unlike a signing request.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 pub(crate) struct Identities(pub(crate) Arc<Domain>);
 
@@ -30,6 +38,46 @@ impl IdentityService for Identities {
         issued
             .map(Response::new)
             .map_err(|fault| refused(Call::IssueIdentity, fault))
+    }
+
+    async fn renew_identity(
+        &self,
+        request: Request<RenewIdentityRequest>,
+    ) -> Result<Response<IssueIdentityResponse>, Status> {
+        let caller = enter(&self.0, &request, Call::RenewIdentity).await?;
+        let issued = renew(&self.0, &caller, request.into_inner()).await;
+        issued
+            .map(Response::new)
+            .map_err(|fault| refused(Call::RenewIdentity, fault))
+    }
+
+    async fn revoke_identity(
+        &self,
+        request: Request<RevokeIdentityRequest>,
+    ) -> Result<Response<ListIdentitiesResponse>, Status> {
+        let caller = enter(&self.0, &request, Call::RevokeIdentity).await?;
+        let (domain, request) = (Arc::clone(&self.0), request.into_inner());
+        // A task of its own: a client that goes away must not leave a revocation half done.
+        let work = tokio::spawn(async move { revoke(&domain, &caller, request).await });
+        let revoked = work.await.unwrap_or_else(|_| Err(panicked()));
+        revoked
+            .map(Response::new)
+            .map_err(|fault| refused(Call::RevokeIdentity, fault))
+    }
+
+    async fn list_identities(
+        &self,
+        request: Request<ListIdentitiesRequest>,
+    ) -> Result<Response<ListIdentitiesResponse>, Status> {
+        enter(&self.0, &request, Call::ListIdentities).await?;
+        let live_only = request.get_ref().live_only;
+        let all = self.0.registry.identities().await.map_err(Fault::from)?;
+        let shown = all
+            .into_iter()
+            .filter(|identity| is_accepted(identity) || !live_only);
+        Ok(Response::new(ListIdentitiesResponse {
+            identities: shown.map(identity).collect(),
+        }))
     }
 
     async fn who_am_i(
@@ -55,28 +103,18 @@ async fn issue(
     let role = from_proto(request.role())?;
     check_person("person", &request.person)?;
     check_person("organisation", &request.organisation)?;
-    let valid_days = match request.valid_days {
-        0 => VALID_DAYS_DEFAULT,
-        days if days <= VALID_DAYS_MAX => days,
-        days => {
-            return Err(Fault::caller(
-                "VALIDITY_TOO_LONG",
-                format!(
-                    "{days} days are asked for; a certificate lives at most {VALID_DAYS_MAX}. Ask for fewer"
-                ),
-            ));
-        }
-    };
+    let valid_days = valid_days(request.valid_days)?;
     let now = Utc::now();
     let subject = Subject {
         role,
         organisation: &request.organisation,
         person: &request.person,
     };
-    let issued =
-        domain
-            .authority
-            .person(&request.signing_request_pem, &subject, valid_days, now)?;
+    let pem = &request.signing_request_pem;
+    let issued = match pem.contains(CERTIFICATE) {
+        true => foreign(domain, pem, valid_days, now).await?,
+        false => domain.authority.person(pem, &subject, valid_days, now)?,
+    };
     // Logged before it works: the certificate is of no use until the registry knows it.
     let event = Event::IdentityIssued {
         fingerprint: issued.fingerprint,
@@ -93,6 +131,7 @@ async fn issue(
         person: request.person,
         not_after: issued.not_after.to_rfc3339_opts(SecondsFormat::Secs, true),
         issued_at: now.to_rfc3339_opts(SecondsFormat::Secs, true),
+        end: IdentityEnd::default(),
     };
     domain.registry.add_identity(&identity).await?;
     Ok(IssueIdentityResponse {
@@ -101,6 +140,160 @@ async fn issue(
         fingerprint: identity.fingerprint,
         not_after: identity.not_after,
     })
+}
+
+/// A certificate of an authority that the settings name. Its fingerprint must be new: a certificate speaks for one person.
+async fn foreign(
+    domain: &Domain,
+    pem: &str,
+    valid_days: u32,
+    now: DateTime<Utc>,
+) -> Result<Issued, Fault> {
+    if domain.config.client_authorities.is_empty() {
+        return Err(Fault::policy(
+            "CERTIFICATE_FOREIGN",
+            "this domain lets in certificates of its own authority alone. Name another in `client_authorities` of \
+             domain.toml, or send a signing request",
+        ));
+    }
+    let issued = Authority::foreign(pem, valid_days, now)?;
+    let fingerprint = issued.fingerprint.to_string();
+    match domain.registry.identity(&fingerprint).await? {
+        None => Ok(issued),
+        Some(_) => Err(Fault::caller(
+            "CERTIFICATE_KNOWN",
+            "this certificate is in the registry already, and speaks for whom it spoke. Have the person get another one",
+        )),
+    }
+}
+
+fn valid_days(asked: u32) -> Result<u32, Fault> {
+    match asked {
+        0 => Ok(VALID_DAYS_DEFAULT),
+        days if days <= VALID_DAYS_MAX => Ok(days),
+        days => Err(Fault::caller(
+            "VALIDITY_TOO_LONG",
+            format!(
+                "{days} days are asked for; a certificate lives at most {VALID_DAYS_MAX}. Ask for fewer"
+            ),
+        )),
+    }
+}
+
+/// Certifies another key of the caller's. The names are the caller's own.
+async fn renew(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    request: RenewIdentityRequest,
+) -> Result<IssueIdentityResponse, Fault> {
+    let valid_days = valid_days(request.valid_days)?;
+    let now = Utc::now();
+    let subject = Subject {
+        role: caller.role,
+        organisation: &caller.organisation,
+        person: &caller.person,
+    };
+    let pem = &request.signing_request_pem;
+    let issued = domain.authority.person(pem, &subject, valid_days, now)?;
+    // One change of identities at a time: a certificate that is being revoked renews nothing.
+    let _one = domain.identities.lock().await;
+    access::still_known(&domain.registry, caller.fingerprint).await?;
+    let event = Event::IdentityRenewed {
+        fingerprint: issued.fingerprint,
+        renews: caller.fingerprint,
+        not_after: Timestamp::from(issued.not_after),
+    };
+    domain.record.append_async(caller.actor(), event).await?;
+    let identity = IdentityRecord {
+        fingerprint: issued.fingerprint.to_string(),
+        role: caller.role,
+        organisation: caller.organisation.clone(),
+        person: caller.person.clone(),
+        not_after: issued.not_after.to_rfc3339_opts(SecondsFormat::Secs, true),
+        issued_at: now.to_rfc3339_opts(SecondsFormat::Secs, true),
+        end: IdentityEnd::default(),
+    };
+    domain.registry.add_identity(&identity).await?;
+    Ok(IssueIdentityResponse {
+        certificate_pem: issued.pem,
+        authority_pem: domain.authority.pem().to_owned(),
+        fingerprint: identity.fingerprint,
+        not_after: identity.not_after,
+    })
+}
+
+/// Ends certificates at once: for open connections, because every call asks the registry, and for runs under way.
+async fn revoke(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    request: RevokeIdentityRequest,
+) -> Result<ListIdentitiesResponse, Fault> {
+    let reason = check_reason(&request.reason)?;
+    let _one = domain.identities.lock().await;
+    let all = domain.registry.identities().await?;
+    let named = |identity: &&IdentityRecord| match request.fingerprint.is_empty() {
+        true => identity.person == request.person && identity.organisation == request.organisation,
+        false => identity.fingerprint == request.fingerprint,
+    };
+    let ended: Vec<&IdentityRecord> = all.iter().filter(named).collect();
+    if ended.is_empty() {
+        return Err(Fault::caller(
+            "IDENTITY_NOT_FOUND",
+            "there is no such certificate. `weir identity list` shows those there are",
+        ));
+    }
+    let live = ended.iter().filter(|identity| is_accepted(identity));
+    let live: Vec<String> = live.map(|identity| identity.fingerprint.clone()).collect();
+    let stays = |identity: &IdentityRecord| {
+        identity.role == Role::Bureau
+            && is_accepted(identity)
+            && !live.contains(&identity.fingerprint)
+    };
+    if !all.iter().any(stays) {
+        return Err(Fault::policy(
+            "IDENTITY_LAST",
+            "nobody of the bureau would be left to issue another. Issue an identity for somebody else first",
+        ));
+    }
+    for fingerprint in &live {
+        let event = Event::IdentityRevoked {
+            fingerprint: fingerprint.parse()?,
+            reason: reason.clone(),
+        };
+        domain.record.append_async(caller.actor(), event).await?;
+    }
+    let end = IdentityEnd {
+        revoked_at: Some(Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)),
+        revoked_by: Some(caller.signature()),
+        revoke_reason: Some(reason),
+    };
+    let kept = async { Ok(domain.registry.revoke_identities(&live, &end).await?) };
+    domain.grants.take_effect(kept).await?;
+    let all = domain.registry.identities().await?;
+    let ended = all.into_iter().filter(|identity| named(&identity));
+    Ok(ListIdentitiesResponse {
+        identities: ended.map(identity).collect(),
+    })
+}
+
+/// Whether a certificate is accepted now.
+fn is_accepted(identity: &IdentityRecord) -> bool {
+    let ends = DateTime::parse_from_rfc3339(&identity.not_after);
+    identity.end.revoked_at.is_none() && ends.is_ok_and(|ends| ends > Utc::now())
+}
+
+fn identity(record: IdentityRecord) -> v1::Identity {
+    v1::Identity {
+        fingerprint: record.fingerprint,
+        role: to_proto(record.role).into(),
+        organisation: record.organisation,
+        person: record.person,
+        issued_at: record.issued_at,
+        not_after: record.not_after,
+        revoked_at: record.end.revoked_at.unwrap_or_default(),
+        revoked_by: record.end.revoked_by.unwrap_or_default(),
+        revoke_reason: record.end.revoke_reason.unwrap_or_default(),
+    }
 }
 
 /// A name of a person or an organisation: any script, no control characters, not empty.

@@ -3,6 +3,7 @@
 mod audit;
 mod catalogue;
 mod dataset;
+mod grant;
 mod identity;
 mod model;
 mod policy;
@@ -12,6 +13,7 @@ mod run;
 pub(crate) use audit::Audit;
 pub(crate) use catalogue::Catalogue;
 pub(crate) use dataset::Datasets;
+pub(crate) use grant::Grants;
 pub(crate) use identity::Identities;
 pub(crate) use model::Models;
 pub(crate) use policy::Policies;

@@ -27,6 +27,7 @@ impl RunService for Runs {
             sql,
             run_id,
             snapshots,
+            grant,
         } = request.into_inner();
         let run = run_id_or_new(&run_id).map_err(|fault| refused(Call::Run, fault))?;
         let domain = Arc::clone(&self.0);
@@ -49,6 +50,7 @@ impl RunService for Runs {
                     run,
                     sql,
                     snapshots,
+                    grant,
                 };
                 release::run(&domain, &caller, request, stage).await
             });

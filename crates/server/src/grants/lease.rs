@@ -1,0 +1,375 @@
+//! What a run holds while it reads: the grant it reads under, checked again whenever something changed.
+//!
+//! Order: the lease listens for changes before it looks for the first time, so that none falls in between. It is looked at
+//! once more, with changes kept waiting, right before a release is recorded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use weir_audit::{Digest, Event};
+use weir_policy::{Layer, Policy};
+use weir_registry::{FreezeRecord, GrantRecord, GrantState};
+
+use super::terms::Columns;
+use super::{Terms, chain, find, grant_unknown, moment, parse_moment, settle};
+use crate::access::{self, Caller};
+use crate::domain::Domain;
+use crate::fault::{Fault, count};
+
+/// Runs of one operator under way at once, those that wait for a slot included.
+const RUNS_PER_OPERATOR_MAX: usize = 16;
+
+/// Longest sleep until the next look: timers of many days are not needed.
+const LOOK_AFTER_MAX: Duration = Duration::from_secs(3_600);
+
+/// What a run is about to read, before its columns are known.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Need {
+    pub(crate) datasets: Vec<String>,
+    /// Name and digest.
+    pub(crate) models: Vec<(String, String)>,
+}
+
+/// A run's authority. While it is there, the run counts as under way.
+pub(crate) struct Lease {
+    domain: Arc<Domain>,
+    caller: Caller,
+    run: String,
+    request_digest: Digest,
+    need: Need,
+    /// The grant and those above it, as they were at the last look.
+    chain: Vec<(GrantRecord, Terms)>,
+    changed: watch::Receiver<u64>,
+    _under_way: UnderWay,
+}
+
+/// Takes a lease: under the named grant, or under the only one that covers what is read.
+pub(crate) async fn lease(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    (run, request_digest): (&str, Digest),
+    asked: &str,
+    need: Need,
+) -> Result<Lease, Fault> {
+    let changed = domain.grants.changed.subscribe();
+    let under_way = UnderWay::enter(domain, &caller.organisation, run)?;
+    settle(domain).await?;
+    let chain = choose(domain, caller, asked, &need).await?;
+    Ok(Lease {
+        domain: Arc::clone(domain),
+        caller: caller.clone(),
+        run: run.to_owned(),
+        request_digest,
+        need,
+        chain,
+        changed,
+        _under_way: under_way,
+    })
+}
+
+impl Lease {
+    fn ids(&self) -> Vec<String> {
+        let grants = self.chain.iter();
+        grants.map(|(grant, _)| grant.id.clone()).collect()
+    }
+
+    /// Refuses columns that the grant does not cover.
+    pub(crate) fn covers_columns(&self, read: &Columns) -> Result<(), Fault> {
+        // The parts above cover at least as much: a part never reaches further than the whole.
+        let (_, own) = self.chain.first().ok_or_else(|| grant_unknown(""))?;
+        own.covers_columns(read)
+    }
+
+    /// What the grant and those above it ask for beyond the policies in force.
+    pub(crate) fn layers(&self) -> Result<Vec<(Layer, Policy)>, Fault> {
+        let mut layers = Vec::new();
+        for (grant, terms) in self.chain.iter().rev() {
+            if let Some(policy) = terms.layer()? {
+                layers.push((Layer::Grant(grant.id.clone()), policy));
+            }
+        }
+        Ok(layers)
+    }
+
+    /// Charges the run, and puts on record that it is about to read under this grant.
+    pub(crate) async fn begin(&self) -> Result<(), Fault> {
+        let (own, _) = self.chain.first().ok_or_else(|| grant_unknown(""))?;
+        self.charge(None).await?;
+        let event = Event::RunAuthorised {
+            run: self.run.clone(),
+            request_digest: self.request_digest,
+            grant: own.id.clone(),
+            grant_digest: own.digest.parse()?,
+        };
+        let record = &self.domain.record;
+        record
+            .append_async(self.caller.actor(), event)
+            .await
+            .map(drop)
+    }
+
+    /// Does work that ends as soon as the lease no longer holds: the work is dropped, and the refusal is the one that a run
+    /// which had not begun would get.
+    pub(crate) async fn while_it_holds<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        tokio::select! {
+            biased;
+            fault = self.lost() => Err(fault),
+            done = work => done,
+        }
+    }
+
+    /// Waits until it no longer holds.
+    async fn lost(&mut self) -> Fault {
+        loop {
+            self.changed.borrow_and_update();
+            if let Err(fault) = self.look().await {
+                return fault;
+            }
+            let sleep = tokio::time::sleep(self.next_look());
+            tokio::select! {
+                changed = self.changed.changed() => if changed.is_err() {
+                    return crate::fault::stopping();
+                },
+                () = sleep => if let Err(fault) = settle(&self.domain).await {
+                    return fault;
+                },
+            }
+        }
+    }
+
+    /// How long until something happens to the grant by itself.
+    fn next_look(&self) -> Duration {
+        let now = Utc::now();
+        let ends = self.chain.iter().map(|(grant, _)| grant.not_after.as_str());
+        let deadlines = self
+            .chain
+            .iter()
+            .filter_map(|(grant, _)| grant.deadline.as_deref());
+        let next = ends
+            .chain(deadlines)
+            .filter_map(|at| parse_moment(at).ok())
+            .min();
+        let wait = next
+            .and_then(|next| (next - now).to_std().ok())
+            .unwrap_or_default();
+        // A millisecond more: moments are kept to the millisecond.
+        (wait + Duration::from_millis(1)).min(LOOK_AFTER_MAX)
+    }
+
+    /// Looks again at everything the lease rests on, the caller's certificate included.
+    async fn look(&self) -> Result<(), Fault> {
+        let (own, _) = self.chain.first().ok_or_else(|| grant_unknown(""))?;
+        access::still_known(&self.domain.registry, self.caller.fingerprint).await?;
+        let chain = chain(&self.domain, find(&self.domain, &own.id).await?).await?;
+        usable(&self.domain, &chain, &self.need, Utc::now()).await
+    }
+
+    /// Puts a release on record after a last look, while changes wait: `append` writes the log entry. Blocks.
+    pub(crate) fn record_blocking<T>(
+        &self,
+        cells: u64,
+        append: impl FnOnce() -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let _standing = self.domain.grants.standing.blocking_read();
+        Handle::current().block_on(async {
+            self.look().await?;
+            self.charge(Some(cells)).await
+        })?;
+        append()
+    }
+
+    /// Charges the run, as it begins, or the cells it releases to the grant and all above it; refuses where a quota is used
+    /// up.
+    async fn charge(&self, cells: Option<u64>) -> Result<(), Fault> {
+        let _one = self.domain.grants.charging.lock().await;
+        for (grant, terms) in &self.chain {
+            let used = self.domain.registry.grant_use(&grant.id).await?;
+            let (name, quota, needed) = match cells {
+                None => ("runs", terms.quotas.runs, used.runs.unsigned_abs() + 1),
+                Some(cells) => {
+                    let spent = used.cells.unsigned_abs();
+                    ("cells", terms.quotas.cells, spent.saturating_add(cells))
+                }
+            };
+            if quota.is_some_and(|quota| needed > quota) {
+                return Err(used_up(&grant.id, name));
+            }
+        }
+        let (digest, at) = (self.request_digest.to_string(), moment(Utc::now()));
+        let cells = count(cells.unwrap_or_default())?;
+        let registry = &self.domain.registry;
+        Ok(registry
+            .charge_grants(&self.ids(), &self.run, &digest, cells, &at)
+            .await?)
+    }
+}
+
+fn used_up(grant: &str, quota: &str) -> Fault {
+    Fault::policy(
+        "GRANT_QUOTA",
+        format!(
+            "what grant `{grant}` allows of `{quota}` is used up, or this run would need more than is left. Apply for more"
+        ),
+    )
+}
+
+/// That a run of an organisation is under way.
+struct UnderWay {
+    domain: Arc<Domain>,
+    entry: (String, String),
+}
+
+impl UnderWay {
+    fn enter(domain: &Arc<Domain>, organisation: &str, run: &str) -> Result<Self, Fault> {
+        let entry = (organisation.to_owned(), run.to_owned());
+        let mut running = domain.grants.running();
+        if running.contains(&entry) {
+            return Err(Fault::caller(
+                "RUN_UNDER_WAY",
+                format!("run `{run}` is under way. Wait for its answer"),
+            ));
+        }
+        let own = running.iter().filter(|(of, _)| of == organisation).count();
+        if own >= RUNS_PER_OPERATOR_MAX {
+            return Err(Fault::policy(
+                "RUNS_TOO_MANY",
+                format!(
+                    "{RUNS_PER_OPERATOR_MAX} runs of your organisation are under way, the most at once. Wait for one to end"
+                ),
+            ));
+        }
+        running.push(entry.clone());
+        drop(running);
+        Ok(Self {
+            domain: Arc::clone(domain),
+            entry,
+        })
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.domain
+            .grants
+            .running()
+            .retain(|entry| *entry != self.entry);
+    }
+}
+
+/// The named grant of the caller's organisation, or the only one that covers what is read, with those above it.
+async fn choose(
+    domain: &Domain,
+    caller: &Caller,
+    asked: &str,
+    need: &Need,
+) -> Result<Vec<(GrantRecord, Terms)>, Fault> {
+    if !asked.is_empty() {
+        let grant = find(domain, asked).await?;
+        if grant.organisation != caller.organisation {
+            return Err(grant_unknown(asked));
+        }
+        return covering(domain, grant, need).await;
+    }
+    let mut refused = Vec::new();
+    let mut fit = Vec::new();
+    for grant in domain.registry.grants_of(&caller.organisation).await? {
+        match covering(domain, grant, need).await {
+            Ok(chain) => fit.push(chain),
+            Err(fault) => refused.push(fault),
+        }
+    }
+    match (fit.pop(), fit.is_empty(), refused.pop()) {
+        (Some(one), true, _) => Ok(one),
+        (Some(one), false, _) => {
+            let ids = fit.iter().chain([&one]).filter_map(|chain| chain.first());
+            let ids: Vec<_> = ids.map(|(grant, _)| format!("`{}`", grant.id)).collect();
+            Err(Fault::caller(
+                "GRANT_AMBIGUOUS",
+                format!(
+                    "several grants of your organisation cover this: {}. Name one with --grant",
+                    ids.join(", ")
+                ),
+            ))
+        }
+        // Where there is but one, what keeps it from covering this is worth more than that none does.
+        (None, _, Some(fault)) if refused.is_empty() => Err(fault),
+        (None, ..) => Err(Fault::policy(
+            "GRANT_MISSING",
+            format!(
+                "no grant of your organisation covers {}. Apply for one with `weir grant apply FILE`",
+                need.datasets.join(", ")
+            ),
+        )),
+    }
+}
+
+async fn covering(
+    domain: &Domain,
+    grant: GrantRecord,
+    need: &Need,
+) -> Result<Vec<(GrantRecord, Terms)>, Fault> {
+    let chain = chain(domain, grant).await?;
+    usable(domain, &chain, need, Utc::now()).await?;
+    for (_, terms) in &chain {
+        terms.covers(need)?;
+    }
+    Ok(chain)
+}
+
+/// Refuses where anything keeps a grant from being read under now.
+pub(crate) async fn usable(
+    domain: &Domain,
+    chain: &[(GrantRecord, Terms)],
+    need: &Need,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let frozen = domain.registry.freezes().await?;
+    let now = moment(now);
+    for (grant, terms) in chain {
+        let (code, what) = match grant.state {
+            GrantState::Active | GrantState::Mending if terms.not_after <= now => {
+                ("GRANT_EXPIRED", "has expired")
+            }
+            GrantState::Active | GrantState::Mending if terms.not_before > now => {
+                ("GRANT_NOT_YET", "has not begun")
+            }
+            GrantState::Active | GrantState::Mending => continue,
+            GrantState::Suspended => ("GRANT_SUSPENDED", "is suspended"),
+            GrantState::Revoked => ("GRANT_REVOKED", "was revoked"),
+            GrantState::Expired => ("GRANT_EXPIRED", "has expired"),
+            GrantState::Terminated => ("GRANT_TERMINATED", "was terminated"),
+        };
+        return Err(Fault::policy(
+            code,
+            format!(
+                "grant `{}` {what}, and nothing is read under it. `weir grant show {}` says more",
+                grant.id, grant.id
+            ),
+        ));
+    }
+    let holders = || chain.iter().map(|(grant, _)| &grant.organisation);
+    let stops = |freeze: &&FreezeRecord| match freeze.scope.as_str() {
+        "dataset" => need.datasets.contains(&freeze.name),
+        "operator" => holders().any(|holder| *holder == freeze.name),
+        _ => true,
+    };
+    match frozen.iter().find(stops) {
+        None => Ok(()),
+        Some(freeze) => Err(Fault::policy(
+            "GRANT_FROZEN",
+            match freeze.scope.as_str() {
+                "domain" => "the domain is frozen and nothing is read. Ask the bureau".to_owned(),
+                scope => format!(
+                    "{scope} `{}` is frozen and nothing is read. Ask the bureau",
+                    freeze.name
+                ),
+            },
+        )),
+    }
+}
