@@ -1,0 +1,350 @@
+//! The verdicts on the cells of one release.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use roaring::{MultiOps, RoaringBitmap};
+
+use crate::Result;
+use crate::closure::{Hits, New, Partition, is_tracker};
+use crate::history::Population;
+use crate::index::{Index, Work};
+use crate::near::{Found, InMemory, NewSet, Sets, Stop, Whole};
+use crate::partition::Labels;
+use crate::question::{Digest, Question, Verdict};
+use crate::sketch::{Mixer, Sketch};
+
+/// What there is to compare with, and the bounds of doing so.
+pub(crate) struct Against<'a> {
+    pub(crate) population: &'a Population,
+    pub(crate) sets: &'a dyn Sets,
+    pub(crate) whole: Option<&'a Whole>,
+    pub(crate) mixer: Mixer,
+    pub(crate) k: u64,
+}
+
+/// The cells of a question, made ready to be compared.
+pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer) -> Vec<NewSet> {
+    let of_cell = |cell: &crate::Cell| NewSet::new(Arc::clone(&cell.units), whole, mixer);
+    question.cells.iter().map(of_cell).collect()
+}
+
+/// The verdict on each statistic of each cell, and the union of each partition's released cells.
+pub(crate) struct Judgement {
+    pub(crate) verdicts: Vec<Vec<Verdict>>,
+    pub(crate) unions: Vec<NewSet>,
+    /// The released cells of each partition whose cells share no unit.
+    pub(crate) partitions: Vec<(Vec<usize>, Labels)>,
+}
+
+/// Judges the cells of a release, except those that are withheld already.
+pub(crate) fn judge(
+    question: &Question,
+    cells: &[NewSet],
+    withheld: &[bool],
+    against: &Against<'_>,
+    work: &mut Work,
+) -> Result<Judgement> {
+    let mut order: Vec<usize> = (0..cells.len()).filter(|cell| !withheld[*cell]).collect();
+    order.sort_by_key(|cell| question.cells[*cell].partition);
+    let mut judging = Judging {
+        question,
+        cells,
+        against,
+        verdicts: question
+            .cells
+            .iter()
+            .map(|cell| vec![Verdict::Isolates; cell.statistics.len()])
+            .collect(),
+        answered_by: vec![Vec::new(); cells.len()],
+        released: Released::new(against.k),
+        partitions: Vec::new(),
+    };
+    let mut unions = Vec::new();
+    for partition in order
+        .chunk_by(|one, other| question.cells[*one].partition == question.cells[*other].partition)
+    {
+        for cell in partition {
+            judging.judge(*cell, work)?;
+        }
+        unions.extend(judging.unite(partition, work)?);
+    }
+    Ok(Judgement {
+        verdicts: judging.verdicts,
+        unions,
+        partitions: judging.partitions,
+    })
+}
+
+struct Judging<'a> {
+    question: &'a Question,
+    cells: &'a [NewSet],
+    against: &'a Against<'a>,
+    verdicts: Vec<Vec<Verdict>>,
+    /// Per cell the recorded sets whose answers are given instead of its own.
+    answered_by: Vec<Vec<u32>>,
+    released: Released,
+    partitions: Vec<(Vec<usize>, Labels)>,
+}
+
+/// The sets of this release that are released so far: cells and unions.
+struct Released {
+    index: Index,
+    sets: InMemory,
+    /// The cell of each; none for a union.
+    cells: Vec<Option<usize>>,
+    taken_back: Vec<bool>,
+    partitions: Vec<Partition>,
+}
+
+impl Released {
+    fn new(k: u64) -> Released {
+        let mut index = Index::default();
+        index.prepare(k);
+        Released {
+            index,
+            sets: InMemory::default(),
+            cells: Vec::new(),
+            taken_back: Vec::new(),
+            partitions: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, cell: Option<usize>, units: &Arc<RoaringBitmap>, sketch: &Sketch) {
+        self.index.add(sketch.clone());
+        self.sets.0.push(Arc::clone(units));
+        self.cells.push(cell);
+        self.taken_back.push(false);
+    }
+
+    fn take_back(&mut self, cell: usize) {
+        for (set, of) in self.cells.iter().enumerate() {
+            self.taken_back[set] |= *of == Some(cell);
+        }
+    }
+
+    fn isolate(&self, set: &NewSet, k: u64, work: &mut Work) -> std::result::Result<bool, Stop> {
+        let found = set.compare_live(&self.index, &self.sets, k, work, &self.taken_back)?;
+        Ok(found.isolates)
+    }
+}
+
+impl Judging<'_> {
+    fn judge(&mut self, cell: usize, work: &mut Work) -> Result<()> {
+        if self.cells[cell].sketch.cardinality < self.against.k {
+            // A cell of nobody looks like a cell of a few: withheld, and not answered by a neighbour either.
+            return Ok(());
+        }
+        let verdicts = match self.found(&self.cells[cell], work) {
+            Ok(found) => self.by_statistic(cell, &found),
+            Err(Stop::Exhausted) => {
+                vec![Verdict::Review; self.question.cells[cell].statistics.len()]
+            }
+            Err(Stop::Failed(error)) => return Err(error),
+        };
+        if verdicts.iter().any(Verdict::is_own) {
+            let set = &self.cells[cell];
+            self.released.add(Some(cell), &set.units, &set.sketch);
+        }
+        self.verdicts[cell] = verdicts;
+        Ok(())
+    }
+
+    /// What is recorded near a set; it isolates too where something of this release or the set alone does.
+    fn found(&self, set: &NewSet, work: &mut Work) -> std::result::Result<Found, Stop> {
+        let against = self.against;
+        let mut found = set.compare(&against.population.index, against.sets, against.k, work)?;
+        found.isolates = found.isolates
+            || set.is_nearly_all(against.k)
+            || self.released.isolate(set, against.k, work)?
+            || is_tracker(
+                set,
+                against.population.partitions(),
+                &against.population.index,
+                against.sets,
+                against.mixer,
+                against.k,
+                work,
+            )?;
+        Ok(found)
+    }
+
+    fn by_statistic(&mut self, cell: usize, found: &Found) -> Vec<Verdict> {
+        let asked = self.question.cells[cell].statistics.iter();
+        let mut answered_by = Vec::new();
+        let verdicts = asked
+            .map(|statistic| self.verdict(statistic, found, &mut answered_by))
+            .collect();
+        self.answered_by[cell] = answered_by;
+        verdicts
+    }
+
+    fn verdict(&self, statistic: &Digest, found: &Found, answered_by: &mut Vec<u32>) -> Verdict {
+        let (question, population) = (self.question, self.against.population);
+        let equal = found.close.iter().find(|(_, distance)| *distance == 0);
+        let same = equal.and_then(|(set, _)| {
+            population.same(*set, statistic, &question.snapshots, &question.policy)
+        });
+        if let Some(answer) = same {
+            return Verdict::Same(answer);
+        }
+        if !found.isolates {
+            return Verdict::Fresh;
+        }
+        let close = found.close.iter().map(|(set, _)| *set);
+        match population.oldest(close, statistic) {
+            Some((set, answer)) => {
+                answered_by.push(set);
+                Verdict::Near(answer)
+            }
+            None => Verdict::Isolates,
+        }
+    }
+
+    /// The union of what a partition releases. Where it, or any union of its cells, is too near to anything, further
+    /// cells are withheld until it is not: a cell has at least k units, so that one is mostly enough.
+    fn unite(&mut self, partition: &[usize], work: &mut Work) -> Result<Option<NewSet>> {
+        loop {
+            let Some(units) = self.union(partition)? else {
+                return Ok(None);
+            };
+            let union = NewSet::new(Arc::new(units), self.against.whole, self.against.mixer);
+            let withheld = match self.too_much(partition, &union, work) {
+                Ok(cells) => self.withhold(&cells, &Verdict::Isolates),
+                Err(Stop::Exhausted) => self.withhold(partition, &Verdict::Review),
+                Err(Stop::Failed(error)) => return Err(error),
+            };
+            if !withheld {
+                // What is left is far from everything, or was released before.
+                self.released.add(None, &union.units, &union.sketch);
+                return Ok(Some(union));
+            }
+        }
+    }
+
+    /// The cells of a partition that cannot be released beside the others.
+    fn too_much(
+        &mut self,
+        partition: &[usize],
+        union: &NewSet,
+        work: &mut Work,
+    ) -> std::result::Result<Vec<usize>, Stop> {
+        let (cells, new, hits) = self.unions_of_cells(partition, union, work)?;
+        let too_near = hits.cells.iter().map(|cell| cells[*cell]);
+        let too_near: Vec<usize> = too_near.filter(|cell| self.is_fresh(*cell)).collect();
+        if !too_near.is_empty() {
+            return Ok(too_near);
+        }
+        if hits.union || self.found(union, work)?.isolates {
+            return Ok(self.smallest(partition, |_| true));
+        }
+        for known in &hits.known {
+            let mostly_in = |cell: usize| {
+                let units = &self.cells[cell].units;
+                2 * units.intersection_len(known) > units.len()
+            };
+            let smallest = self.smallest(&cells, mostly_in);
+            if !smallest.is_empty() {
+                return Ok(smallest);
+            }
+        }
+        if let Some(new) = new {
+            self.keep(cells, new);
+        }
+        Ok(Vec::new())
+    }
+
+    /// The cells of a partition that are released with their own numbers, and what unions of them and of the cells of
+    /// known partitions give away.
+    fn unions_of_cells(
+        &self,
+        partition: &[usize],
+        union: &NewSet,
+        work: &mut Work,
+    ) -> std::result::Result<(Vec<usize>, Option<New>, Hits), Stop> {
+        let own = |cell: &usize| self.verdicts[*cell].iter().any(Verdict::is_own);
+        let cells: Vec<usize> = partition.iter().copied().filter(own).collect();
+        let sets: Vec<&NewSet> = cells.iter().map(|cell| &self.cells[*cell]).collect();
+        let Some(new) = New::of(&sets, union) else {
+            return Ok((cells, None, Hits::default()));
+        };
+        let (against, released) = (self.against, &self.released);
+        let mut all = Hits::default();
+        let earlier = against
+            .population
+            .partitions()
+            .iter()
+            .map(|known| (known, against.sets));
+        let here = released.partitions.iter();
+        for (known, sets) in earlier.chain(here.map(|known| (known, &released.sets as &dyn Sets))) {
+            let hits = new.compare(known, sets, against.k, work)?;
+            all.cells.extend(hits.cells);
+            all.union |= hits.union;
+            all.known.extend(hits.known);
+        }
+        Ok((cells, Some(new), all))
+    }
+
+    /// Keeps a partition that is released, for those after it and for the record.
+    fn keep(&mut self, cells: Vec<usize>, new: New) {
+        // Each of them was added when it was judged.
+        let added = self.released.cells.iter().enumerate();
+        let places: HashMap<usize, u32> = added
+            .filter_map(|(place, cell)| Some(((*cell)?, place as u32)))
+            .collect();
+        let places = cells
+            .iter()
+            .filter_map(|cell| places.get(cell).copied())
+            .collect();
+        let sketches = cells.iter().map(|cell| &self.cells[*cell].sketch);
+        let partition = Partition::new(places, sketches, new.fine.clone());
+        self.released.partitions.push(partition);
+        self.partitions.push((cells, new.fine));
+    }
+
+    /// All units whose numbers the partition shows: its own cells', and those of the cells that answer for others.
+    fn union(&self, partition: &[usize]) -> Result<Option<RoaringBitmap>> {
+        let mut sets = Vec::new();
+        for cell in partition {
+            if self.verdicts[*cell].iter().any(Verdict::is_own) {
+                sets.push(Arc::clone(&self.cells[*cell].units));
+            }
+            for set in &self.answered_by[*cell] {
+                sets.push(self.against.sets.units(*set)?);
+            }
+        }
+        if sets.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(sets.iter().map(|set| &**set).union()))
+    }
+
+    fn is_fresh(&self, cell: usize) -> bool {
+        self.verdicts[cell].contains(&Verdict::Fresh)
+    }
+
+    /// The smallest of some cells that would be answered afresh, the last one of several.
+    fn smallest(&self, cells: &[usize], is_one: impl Fn(usize) -> bool) -> Vec<usize> {
+        let cells = cells.iter().rev().copied();
+        let cells = cells.filter(|cell| self.is_fresh(*cell) && is_one(*cell));
+        let smallest = cells.min_by_key(|cell| self.cells[*cell].sketch.cardinality);
+        smallest.into_iter().collect()
+    }
+
+    /// Withholds what would be answered afresh. False where there is nothing.
+    fn withhold(&mut self, cells: &[usize], instead: &Verdict) -> bool {
+        let mut withheld = false;
+        for cell in cells {
+            for verdict in &mut self.verdicts[*cell] {
+                if *verdict == Verdict::Fresh {
+                    *verdict = instead.clone();
+                    withheld = true;
+                }
+            }
+            if !self.verdicts[*cell].iter().any(Verdict::is_own) {
+                self.released.take_back(*cell);
+            }
+        }
+        withheld
+    }
+}

@@ -1,0 +1,236 @@
+//! What one release adds to the ledger, in memory and as bytes.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use crate::question::Digest;
+use crate::sketch::{BUCKETS, Sketch};
+
+/// What one release adds: sets that were not known, and answers.
+pub(crate) struct Entry {
+    pub(crate) release: String,
+    pub(crate) population: String,
+    pub(crate) snapshots: Digest,
+    pub(crate) policy: Digest,
+    /// Sets that were not known. Their places follow those of the population's sets so far.
+    pub(crate) sketches: Vec<Sketch>,
+    pub(crate) answers: Vec<Answered>,
+    pub(crate) partitions: Vec<Partitioned>,
+}
+
+/// Cells that share no unit and were released together.
+pub(crate) struct Partitioned {
+    /// The sets' places in their population.
+    pub(crate) cells: Vec<u32>,
+    /// The cell of every 8th unit, by unit id over 8.
+    pub(crate) labels: Vec<(u32, u16)>,
+}
+
+/// An answer to one statistic of one set.
+pub(crate) struct Answered {
+    /// The set's place in its population.
+    pub(crate) set: u32,
+    pub(crate) statistic: Digest,
+    pub(crate) answer: Arc<[u8]>,
+}
+
+/// An entry with the sets themselves, one per sketch.
+pub(crate) struct NewEntry {
+    pub(crate) entry: Entry,
+    pub(crate) sets: Vec<Arc<RoaringBitmap>>,
+}
+
+/// Where the bytes of a set are among those of its release.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Span {
+    pub(crate) offset: u64,
+    pub(crate) bytes: u32,
+}
+
+impl Entry {
+    /// The bytes of an entry whose sets are at these spans. All numbers are little-endian.
+    pub(crate) fn write(&self, spans: &[Span]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(256 + self.sketches.len() * 180);
+        write_text(&mut bytes, &self.release);
+        write_text(&mut bytes, &self.population);
+        bytes.extend_from_slice(&self.snapshots);
+        bytes.extend_from_slice(&self.policy);
+        bytes.extend_from_slice(&(self.sketches.len() as u32).to_le_bytes());
+        for (sketch, span) in self.sketches.iter().zip(spans) {
+            write_sketch(&mut bytes, sketch);
+            bytes.extend_from_slice(&span.offset.to_le_bytes());
+            bytes.extend_from_slice(&span.bytes.to_le_bytes());
+        }
+        let mut statistics: Vec<&Digest> = self.answers.iter().map(|of| &of.statistic).collect();
+        statistics.sort_unstable();
+        statistics.dedup();
+        bytes.extend_from_slice(&(statistics.len() as u32).to_le_bytes());
+        statistics
+            .iter()
+            .for_each(|of| bytes.extend_from_slice(*of));
+        bytes.extend_from_slice(&(self.answers.len() as u32).to_le_bytes());
+        for of in &self.answers {
+            let statistic = statistics.partition_point(|other| **other < of.statistic);
+            bytes.extend_from_slice(&of.set.to_le_bytes());
+            bytes.extend_from_slice(&(statistic as u32).to_le_bytes());
+            bytes.extend_from_slice(&(of.answer.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(&of.answer);
+        }
+        bytes.extend_from_slice(&(self.partitions.len() as u32).to_le_bytes());
+        for of in &self.partitions {
+            bytes.extend_from_slice(&(of.cells.len() as u32).to_le_bytes());
+            of.cells
+                .iter()
+                .for_each(|cell| bytes.extend_from_slice(&cell.to_le_bytes()));
+            bytes.extend_from_slice(&(of.labels.len() as u32).to_le_bytes());
+            let mut after = 0;
+            for (at, label) in &of.labels {
+                // Mostly one byte where most units are in a cell.
+                write_short(&mut bytes, at - after);
+                after = at + 1;
+                bytes.extend_from_slice(&label.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// An entry from its bytes; none where they are not those of one.
+    pub(crate) fn read(bytes: &[u8]) -> Option<(Entry, Vec<Span>)> {
+        let mut input = Input(bytes);
+        let release = input.text()?;
+        let population = input.text()?;
+        let (snapshots, policy) = (input.digest()?, input.digest()?);
+        let mut sketches = Vec::new();
+        let mut spans = Vec::new();
+        for _ in 0..input.number()? {
+            sketches.push(read_sketch(&mut input)?);
+            spans.push(Span {
+                offset: input.long()?,
+                bytes: input.number()?,
+            });
+        }
+        let mut statistics = Vec::new();
+        for _ in 0..input.number()? {
+            statistics.push(input.digest()?);
+        }
+        let mut answers = Vec::new();
+        for _ in 0..input.number()? {
+            answers.push(Answered {
+                set: input.number()?,
+                statistic: *statistics.get(input.number()? as usize)?,
+                answer: input.counted()?.into(),
+            });
+        }
+        let mut partitions = Vec::new();
+        for _ in 0..input.number()? {
+            let cells: Option<Vec<u32>> = (0..input.number()?).map(|_| input.number()).collect();
+            let mut labels = Vec::new();
+            let mut after = 0_u32;
+            for _ in 0..input.number()? {
+                let at = after.checked_add(input.short()?)?;
+                labels.push((at, input.label()?));
+                after = at.checked_add(1)?;
+            }
+            partitions.push(Partitioned {
+                cells: cells?,
+                labels,
+            });
+        }
+        let entry = Entry {
+            release,
+            population,
+            snapshots,
+            policy,
+            sketches,
+            answers,
+            partitions,
+        };
+        input.0.is_empty().then_some((entry, spans))
+    }
+}
+
+fn write_text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+/// One byte below 255, five otherwise.
+fn write_short(bytes: &mut Vec<u8>, number: u32) {
+    match u8::try_from(number) {
+        Ok(short) if short < u8::MAX => bytes.push(short),
+        _ => {
+            bytes.push(u8::MAX);
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+}
+
+fn write_sketch(bytes: &mut Vec<u8>, sketch: &Sketch) {
+    bytes.extend_from_slice(&sketch.cardinality.to_le_bytes());
+    for bucket in sketch.buckets {
+        bytes.extend_from_slice(&bucket.to_le_bytes());
+    }
+    bytes.push(sketch.lowest.len() as u8);
+    for unit in &sketch.lowest {
+        bytes.extend_from_slice(&unit.to_le_bytes());
+    }
+}
+
+fn read_sketch(input: &mut Input<'_>) -> Option<Sketch> {
+    let mut sketch = Sketch::empty();
+    sketch.cardinality = input.long()?;
+    for bucket in &mut sketch.buckets {
+        *bucket = input.number()?;
+    }
+    let lowest = usize::from(*input.take(1)?.first()?);
+    if lowest > BUCKETS {
+        return None;
+    }
+    let lowest: Option<Box<[u32]>> = (0..lowest).map(|_| input.number()).collect();
+    sketch.lowest = lowest?;
+    Some(sketch)
+}
+
+/// Bytes that are read from the front.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, left) = self.0.split_at_checked(count)?;
+        self.0 = left;
+        Some(taken)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn short(&mut self) -> Option<u32> {
+        match *self.take(1)?.first()? {
+            u8::MAX => self.number(),
+            short => Some(u32::from(short)),
+        }
+    }
+
+    fn label(&mut self) -> Option<u16> {
+        Some(u16::from_le_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn long(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    fn digest(&mut self) -> Option<Digest> {
+        self.take(32)?.try_into().ok()
+    }
+
+    fn counted(&mut self) -> Option<&'a [u8]> {
+        let count = self.number()?;
+        self.take(count as usize)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        String::from_utf8(self.counted()?.to_vec()).ok()
+    }
+}

@@ -1,0 +1,220 @@
+//! The sets of a population: their index, and where they are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use crate::closure::Partition;
+use crate::entry::{Answered, Entry, NewEntry, Partitioned};
+use crate::history::Population;
+use crate::ledger::Asked;
+use crate::near::{NewSet, Sets};
+use crate::partition::{FINE, Labels};
+use crate::question::Release;
+use crate::sketch::BUCKETS;
+use crate::store::{Place, Store};
+use crate::{LedgerError, Result};
+
+/// What is known of a population.
+pub(crate) struct Known {
+    pub(crate) population: Population,
+    pub(crate) sets: Places,
+}
+
+/// Where the sets of an index are.
+#[derive(Default)]
+pub(crate) struct Places {
+    pub(crate) places: Vec<At>,
+}
+
+/// Where a set is.
+pub(crate) enum At {
+    Memory(Arc<RoaringBitmap>),
+    Disk(Place),
+}
+
+/// Reads exact sets.
+pub(crate) struct Exact<'a> {
+    pub(crate) sets: &'a Places,
+    pub(crate) store: Option<&'a Store>,
+}
+
+impl Sets for Exact<'_> {
+    fn units(&self, set: u32) -> Result<Arc<RoaringBitmap>> {
+        match (self.sets.places.get(set as usize), self.store) {
+            (Some(At::Memory(units)), _) => Ok(Arc::clone(units)),
+            (Some(At::Disk(place)), Some(store)) => store.set(place),
+            _ => Err(LedgerError::Internal {
+                action: "finding a set",
+            }),
+        }
+    }
+}
+
+/// What is known of a population, which may be nothing.
+pub(crate) fn known<'a>(populations: &'a mut HashMap<String, Known>, name: &str) -> &'a mut Known {
+    populations
+        .entry(name.to_owned())
+        .or_insert_with(Known::new)
+}
+
+/// Adds an entry that was read from the disk.
+pub(crate) fn load(
+    populations: &mut HashMap<String, Known>,
+    entry: Entry,
+    places: Vec<Place>,
+) -> Result<()> {
+    let places = places.into_iter().map(At::Disk).collect();
+    known(populations, &entry.population.clone()).add(entry, places)
+}
+
+impl Known {
+    fn new() -> Known {
+        let mut population = Population::new();
+        // For looking up equal sets.
+        population.index.prepare(1);
+        Known {
+            population,
+            sets: Places::default(),
+        }
+    }
+
+    /// What a release adds to what is known.
+    pub(crate) fn entry(
+        &self,
+        asked: &Asked,
+        release: Release,
+        store: Option<&Store>,
+    ) -> Result<NewEntry> {
+        let question = &asked.question;
+        let mut adding = Adding {
+            known: self,
+            exact: Exact {
+                sets: &self.sets,
+                store,
+            },
+            sets: Vec::new(),
+            by_buckets: HashMap::new(),
+        };
+        let mut answered = Vec::new();
+        let cells = question.cells.iter().zip(&asked.cells);
+        for ((cell, set), answers) in cells.zip(release.answers) {
+            if answers.iter().all(Option::is_none) {
+                continue;
+            }
+            let place = adding.place(set)?;
+            for (statistic, answer) in cell.statistics.iter().zip(answers) {
+                answered.extend(answer.map(|answer| Answered {
+                    set: place,
+                    statistic: *statistic,
+                    answer: answer.into(),
+                }));
+            }
+        }
+        for union in &asked.judgement.unions {
+            adding.place(union)?;
+        }
+        let mut partitions = Vec::new();
+        for (cells, labels) in &asked.judgement.partitions {
+            let places: Result<Vec<u32>> = cells
+                .iter()
+                .map(|cell| adding.place(&asked.cells[*cell]))
+                .collect();
+            let cells = places?;
+            if !self.population.is_partition(&cells) {
+                let labels = labels.pairs();
+                partitions.push(Partitioned { cells, labels });
+            }
+        }
+        let entry = Entry {
+            release: release.id,
+            population: question.population.clone(),
+            snapshots: question.snapshots,
+            policy: question.policy,
+            sketches: adding.sets.iter().map(|set| set.sketch.clone()).collect(),
+            answers: answered,
+            partitions,
+        };
+        let sets = adding
+            .sets
+            .iter()
+            .map(|set| Arc::clone(&set.units))
+            .collect();
+        Ok(NewEntry { entry, sets })
+    }
+
+    /// Adds an entry whose new sets are at these places.
+    ///
+    /// # Errors
+    /// [`LedgerError::Internal`] where an answer is of no set.
+    pub(crate) fn add(&mut self, entry: Entry, places: Vec<At>) -> Result<()> {
+        let population = &mut self.population;
+        for sketch in entry.sketches {
+            population.index.add(sketch);
+        }
+        self.sets.places.extend(places);
+        let is_known = |set: u32| (set as usize) < self.sets.places.len();
+        let of_partitions = entry.partitions.iter().flat_map(|of| &of.cells);
+        let mut named = of_partitions
+            .copied()
+            .chain(entry.answers.iter().map(|of| of.set));
+        if !named.all(is_known) {
+            return Err(LedgerError::Internal {
+                action: "finding a set of an entry",
+            });
+        }
+        for of in entry.partitions {
+            let labels = Labels::from_pairs(FINE, of.labels, of.cells.len());
+            let labels = labels.ok_or(LedgerError::Internal {
+                action: "reading the labels of an entry",
+            })?;
+            let index = &population.index;
+            let sketches = of.cells.clone();
+            let sketches = sketches.iter().map(|cell| index.sketch(*cell));
+            let partition = Partition::new(of.cells, sketches, labels);
+            population.add_partition(partition);
+        }
+        for of in entry.answers {
+            population.give(
+                of.set,
+                &of.statistic,
+                &entry.snapshots,
+                &entry.policy,
+                of.answer,
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The sets that an entry adds.
+struct Adding<'a> {
+    known: &'a Known,
+    exact: Exact<'a>,
+    sets: Vec<&'a NewSet>,
+    by_buckets: HashMap<[u32; BUCKETS], Vec<usize>>,
+}
+
+impl<'a> Adding<'a> {
+    /// The place of a set, new where it is not known.
+    fn place(&mut self, set: &'a NewSet) -> Result<u32> {
+        for place in self.known.population.index.equal(&set.sketch) {
+            if *self.exact.units(place)? == *set.units {
+                return Ok(place);
+            }
+        }
+        let places = self.known.sets.places.len();
+        let alike = self.by_buckets.entry(set.sketch.buckets).or_default();
+        let equal = alike
+            .iter()
+            .copied()
+            .find(|number| self.sets[*number].units == set.units);
+        let number = equal.unwrap_or_else(|| {
+            alike.push(self.sets.len());
+            self.sets.push(set);
+            self.sets.len() - 1
+        });
+        u32::try_from(places + number).map_err(|_| LedgerError::TooLarge)
+    }
+}

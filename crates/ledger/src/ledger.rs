@@ -1,0 +1,280 @@
+//! The ledger: asked, asked again, recorded in.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::ask::{Against, Judgement, judge, prepared};
+use crate::index::Work;
+use crate::known::{At, Exact, Known, known, load};
+use crate::limits::{COMPARISONS_MAX, VISITS_MAX};
+use crate::near::NewSet;
+use crate::question::{Digest, Question, Release, Verdict, check_answers};
+use crate::sketch::Mixer;
+use crate::store::{Disk, LedgerKey, OsDisk, Store};
+use crate::{LedgerError, Result};
+
+/// Whoever knows what was released: the ledger, as those see it who judge cells.
+pub trait History {
+    /// The verdicts on the cells of a release.
+    ///
+    /// # Errors
+    /// Refusals of the whole question, and whatever keeps the history from being read.
+    fn ask(&mut self, question: Question) -> Result<Asked>;
+
+    /// The verdicts without the cells withheld since, because fewer cells make another union.
+    ///
+    /// # Errors
+    /// As [`History::ask`].
+    fn again(&mut self, asked: Asked) -> Result<Asked>;
+
+    /// Records a release. Durable when this answers `Ok`; only then may the decision be logged, and only then the result
+    /// exist. An error leaves the release unmade, even where its record turns out to have landed: that makes later
+    /// answers stricter, and nothing else.
+    ///
+    /// # Errors
+    /// [`LedgerError::Moved`] where something was recorded since the question; [`LedgerError::Answers`]; whatever kept
+    /// the record from being durable.
+    fn record(&mut self, asked: Asked, release: Release) -> Result<()>;
+}
+
+/// A question with the ledger's verdicts.
+#[must_use = "a release is made by recording it"]
+pub struct Asked {
+    pub(crate) question: Question,
+    pub(crate) cells: Vec<NewSet>,
+    pub(crate) withheld: Vec<bool>,
+    pub(crate) judgement: Judgement,
+    /// How many releases were recorded when this was asked.
+    pub(crate) at: u64,
+    changed: bool,
+}
+
+impl Asked {
+    /// The question.
+    pub fn question(&self) -> &Question {
+        &self.question
+    }
+
+    /// Per cell and statistic what may become of it.
+    pub fn verdicts(&self) -> &[Vec<Verdict>] {
+        &self.judgement.verdicts
+    }
+
+    /// Withholds a cell that the ledger would let go. [`History::again`] has to follow.
+    pub fn withhold(&mut self, cell: usize) {
+        if let Some(withheld) = self.withheld.get_mut(cell) {
+            self.changed |= !*withheld;
+            *withheld = true;
+        }
+    }
+
+    /// Whether people have to decide on a cell.
+    pub fn has_review(&self) -> bool {
+        self.verdicts()
+            .iter()
+            .flatten()
+            .any(|of| *of == Verdict::Review)
+    }
+}
+
+/// Up to where a ledger goes. It is no secret, and belongs in the log: [`Ledger::check_state`] finds a ledger that was
+/// set back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct State {
+    /// How many releases are recorded.
+    pub releases: u64,
+    /// A digest over all of them, each with the one before.
+    pub chain: Digest,
+}
+
+/// Everything that was ever released, by population.
+pub struct Ledger {
+    mixer: Mixer,
+    populations: HashMap<String, Known>,
+    releases: u64,
+    store: Option<Store>,
+    /// Whether a record failed, so that only the disk knows what is recorded.
+    unsure: bool,
+    visits_max: u64,
+    comparisons_max: u64,
+}
+
+impl Ledger {
+    /// A ledger that keeps nothing on a disk and ends with the process: for tests, and where nothing is real.
+    pub fn in_memory(key: [u8; 16]) -> Ledger {
+        Ledger {
+            mixer: Mixer::new(key),
+            populations: HashMap::new(),
+            releases: 0,
+            store: None,
+            unsure: false,
+            visits_max: VISITS_MAX,
+            comparisons_max: COMPARISONS_MAX,
+        }
+    }
+
+    /// Makes an empty ledger in a folder, whose parent is there. One that was made halfway is made anew.
+    ///
+    /// # Errors
+    /// [`LedgerError::Exists`]; whatever the disk says.
+    pub fn create(folder: &Path, key: &LedgerKey) -> Result<()> {
+        Store::create(folder, key, &OsDisk)
+    }
+
+    /// Opens a ledger, for one process at a time. Takes time with the number of cells, not with their sizes.
+    ///
+    /// # Errors
+    /// [`LedgerError::Missing`] where there is none: a domain that has released anything must not go on without.
+    /// [`LedgerError::Damaged`], [`LedgerError::Locked`], [`LedgerError::Format`]; whatever the disk says.
+    pub fn open(folder: &Path, key: LedgerKey) -> Result<Ledger> {
+        Ledger::open_on(folder, key, Box::new(OsDisk))
+    }
+
+    pub(crate) fn open_on(folder: &Path, key: LedgerKey, disk: Box<dyn Disk>) -> Result<Ledger> {
+        let mut index_key = [0; 16];
+        index_key.copy_from_slice(&key.derive("index", &[])?[..16]);
+        let mut ledger = Ledger::in_memory(index_key);
+        let populations = &mut ledger.populations;
+        let store = Store::open(folder, key, disk, &mut |entry, places| {
+            load(populations, entry, places)
+        })?;
+        ledger.releases = store.state().0;
+        ledger.store = Some(store);
+        Ok(ledger)
+    }
+
+    /// Bounds the work of one question more tightly than [`VISITS_MAX`] and [`COMPARISONS_MAX`].
+    pub fn bound(&mut self, visits_max: u64, comparisons_max: u64) {
+        self.visits_max = visits_max.min(VISITS_MAX);
+        self.comparisons_max = comparisons_max.min(COMPARISONS_MAX);
+    }
+
+    /// How many releases are recorded.
+    pub fn releases(&self) -> u64 {
+        self.releases
+    }
+
+    /// How many sets are known, of all populations.
+    pub fn sets(&self) -> u64 {
+        let of_each = self.populations.values();
+        of_each.map(|known| known.sets.places.len() as u64).sum()
+    }
+
+    /// The bytes on the disk.
+    pub fn bytes(&self) -> u64 {
+        self.store.as_ref().map_or(0, Store::bytes)
+    }
+
+    /// Up to where the ledger goes.
+    pub fn state(&self) -> State {
+        let state = self.store.as_ref().map(Store::state);
+        let (releases, chain) = state.unwrap_or((self.releases, [0; 32]));
+        State { releases, chain }
+    }
+
+    /// Whether the ledger has everything that it had in an earlier state, which the caller has from the log.
+    ///
+    /// # Errors
+    /// [`LedgerError::SetBack`] where it has not.
+    pub fn check_state(&self, earlier: &State) -> Result<()> {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        if store.chain_at(earlier.releases) == Some(earlier.chain) {
+            return Ok(());
+        }
+        Err(LedgerError::SetBack)
+    }
+
+    /// Reads the disk again where a record failed.
+    fn settle(&mut self) -> Result<()> {
+        if !self.unsure {
+            return Ok(());
+        }
+        if let Some(store) = &mut self.store {
+            self.populations.clear();
+            let populations = &mut self.populations;
+            store.reopen(&mut |entry, places| load(populations, entry, places))?;
+            self.releases = store.state().0;
+        }
+        self.unsure = false;
+        Ok(())
+    }
+
+    fn judge(
+        &mut self,
+        question: Question,
+        cells: Option<Vec<NewSet>>,
+        withheld: Vec<bool>,
+    ) -> Result<Asked> {
+        self.settle()?;
+        let known = known(&mut self.populations, &question.population);
+        let k = question.k();
+        known.population.index.prepare(k);
+        if let Some(units) = question.population_units {
+            known.population.count(units, self.mixer);
+        }
+        let whole = question.population_units.and(known.population.whole());
+        let cells = cells.unwrap_or_else(|| prepared(&question, whole, self.mixer));
+        let against = Against {
+            population: &known.population,
+            sets: &Exact {
+                sets: &known.sets,
+                store: self.store.as_ref(),
+            },
+            whole,
+            mixer: self.mixer,
+            k,
+        };
+        let mut work = Work {
+            visits: self.visits_max,
+            comparisons: self.comparisons_max,
+        };
+        let judgement = judge(&question, &cells, &withheld, &against, &mut work)?;
+        Ok(Asked {
+            question,
+            cells,
+            withheld,
+            judgement,
+            at: self.releases,
+            changed: false,
+        })
+    }
+}
+
+impl History for Ledger {
+    fn ask(&mut self, question: Question) -> Result<Asked> {
+        question.check()?;
+        let withheld = vec![false; question.cells.len()];
+        self.judge(question, None, withheld)
+    }
+
+    fn again(&mut self, asked: Asked) -> Result<Asked> {
+        self.judge(asked.question, Some(asked.cells), asked.withheld)
+    }
+
+    fn record(&mut self, asked: Asked, release: Release) -> Result<()> {
+        if asked.changed {
+            return Err(LedgerError::Answers {
+                problem: "cells were withheld, and the ledger not asked again",
+            });
+        }
+        check_answers(asked.verdicts(), &release.answers)?;
+        self.settle()?;
+        if asked.at != self.releases {
+            return Err(LedgerError::Moved);
+        }
+        let known = known(&mut self.populations, &asked.question.population);
+        let new = known.entry(&asked, release, self.store.as_ref())?;
+        if let Some(store) = &mut self.store {
+            self.unsure = true;
+            let places = store.add(&new)?;
+            self.unsure = false;
+            known.add(new.entry, places.into_iter().map(At::Disk).collect())?;
+        } else {
+            known.add(new.entry, new.sets.into_iter().map(At::Memory).collect())?;
+        }
+        self.releases += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,20 @@
+//! Every limit of the ledger, by name.
+
+/// Fewest units that may set two cells apart, whatever a policy says. Source: the policy's floor for a cell (DataSHIELD
+/// `nfilter.tab`, 3).
+pub const UNITS_MIN_FLOOR: u32 = 3;
+/// Most cells of one question: a cell's number has 16 bits.
+pub const CELLS_MAX: usize = 65_000;
+/// Most statistics of one cell: the columns a released table can have.
+pub const STATISTICS_MAX: usize = 256;
+/// Longest answer to one statistic, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 1024;
+/// Most candidates and labels of units that one question looks at; what is left then goes to review. A few seconds.
+pub const VISITS_MAX: u64 = 400_000_000;
+/// Most exact sets that one question compares with; what is left then goes to review. Some seconds, where none of them
+/// is in memory.
+pub const COMPARISONS_MAX: u64 = 200_000;
+/// Largest release in the ledger's file, in bytes (4 GiB): sets, sketches and answers.
+pub const FRAME_BYTES_MAX: u64 = 4 << 30;
+/// Memory for exact sets that were read lately, in bytes.
+pub(crate) const CACHE_BYTES: usize = 256 << 20;

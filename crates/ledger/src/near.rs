@@ -1,0 +1,172 @@
+//! Which known sets a set is near to, exactly.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use crate::index::{Exhausted, Index, Work};
+use crate::sketch::{Mixer, Sketch, is_small};
+use crate::{LedgerError, Result};
+
+/// Where the exact sets of an index are.
+pub(crate) trait Sets {
+    /// The set at this place of the index.
+    fn units(&self, set: u32) -> Result<Arc<RoaringBitmap>>;
+}
+
+/// Sets that are in memory: those of the release that is asked about.
+#[derive(Default)]
+pub(crate) struct InMemory(pub(crate) Vec<Arc<RoaringBitmap>>);
+
+impl Sets for InMemory {
+    fn units(&self, set: u32) -> Result<Arc<RoaringBitmap>> {
+        let units = self.0.get(set as usize).map(Arc::clone);
+        units.ok_or(LedgerError::Internal {
+            action: "finding a set",
+        })
+    }
+}
+
+/// A set that is compared.
+pub(crate) struct NewSet {
+    pub(crate) units: Arc<RoaringBitmap>,
+    pub(crate) sketch: Sketch,
+    /// Of the units of the population that are not in the set, where the whole counts as released.
+    rest: Option<Rest>,
+}
+
+struct Rest {
+    population_units: u64,
+    sketch: Sketch,
+}
+
+/// All units of a population, where their total counts as released.
+pub(crate) struct Whole {
+    pub(crate) units: u32,
+    pub(crate) sketch: Sketch,
+}
+
+/// What a comparison has to stop for.
+pub(crate) enum Stop {
+    Exhausted,
+    Failed(LedgerError),
+}
+
+impl From<Exhausted> for Stop {
+    fn from(_: Exhausted) -> Stop {
+        Stop::Exhausted
+    }
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+/// What was found near a set.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Whether comparing the set with a known one, or with what is left of the population, isolates 1 to k − 1 units.
+    pub(crate) isolates: bool,
+    /// The known sets that differ by fewer than k units, with the number of units, in no order.
+    pub(crate) close: Vec<(u32, u64)>,
+}
+
+impl NewSet {
+    pub(crate) fn new(units: Arc<RoaringBitmap>, whole: Option<&Whole>, mixer: Mixer) -> NewSet {
+        let sketch = mixer.sketch(&units);
+        let rest = whole.map(|whole| Rest::of(&units, &sketch, whole, mixer));
+        NewSet {
+            units,
+            sketch,
+            rest,
+        }
+    }
+
+    /// Whether all but 1 to k − 1 units of the population are in the set.
+    pub(crate) fn is_nearly_all(&self, k: u64) -> bool {
+        let rest = self.rest.as_ref().map(|rest| rest.sketch.cardinality);
+        rest.is_some_and(|rest| (1..k).contains(&rest))
+    }
+
+    /// Compares with all sets of an index. The set has at least k units: the index finds no others.
+    pub(crate) fn compare(
+        &self,
+        index: &Index,
+        sets: &dyn Sets,
+        k: u64,
+        work: &mut Work,
+    ) -> std::result::Result<Found, Stop> {
+        self.compare_live(index, sets, k, work, &[])
+    }
+
+    /// Compares with all sets of an index but those that were taken back.
+    pub(crate) fn compare_live(
+        &self,
+        index: &Index,
+        sets: &dyn Sets,
+        k: u64,
+        work: &mut Work,
+        taken_back: &[bool],
+    ) -> std::result::Result<Found, Stop> {
+        let is_live = |set: &u32| !taken_back.get(*set as usize).copied().unwrap_or(false);
+        let mut found = Found::default();
+        for set in candidates(index, &self.sketch, k, work)?
+            .into_iter()
+            .filter(is_live)
+        {
+            work.compare()?;
+            let distance = self.units.symmetric_difference_len(&*sets.units(set)?);
+            if distance < k {
+                found.isolates |= distance > 0;
+                found.close.push((set, distance));
+            }
+        }
+        let rest = self.rest.as_ref();
+        let Some(rest) = rest.filter(|rest| rest.sketch.cardinality >= k) else {
+            return Ok(found);
+        };
+        for set in candidates(index, &rest.sketch, k, work)?
+            .into_iter()
+            .filter(is_live)
+        {
+            work.compare()?;
+            let other = sets.units(set)?;
+            let in_both = self.units.intersection_len(&other);
+            let in_either = self.sketch.cardinality + other.len() - in_both;
+            // Units beyond the population are not in it: the caller said so.
+            let distance = in_both + rest.population_units.saturating_sub(in_either);
+            found.isolates |= (1..k).contains(&distance);
+        }
+        Ok(found)
+    }
+}
+
+impl Rest {
+    fn of(units: &RoaringBitmap, sketch: &Sketch, whole: &Whole, mixer: Mixer) -> Rest {
+        let mut rest = whole.sketch.without(sketch);
+        if is_small(rest.cardinality) {
+            // Its lowest units are needed.
+            let mut left = RoaringBitmap::new();
+            left.insert_range(0..whole.units);
+            left -= units;
+            rest = mixer.sketch(&left);
+        }
+        Rest {
+            population_units: u64::from(whole.units),
+            sketch: rest,
+        }
+    }
+}
+
+fn candidates(
+    index: &Index,
+    target: &Sketch,
+    k: u64,
+    work: &mut Work,
+) -> std::result::Result<Vec<u32>, Exhausted> {
+    let mut sets = Vec::new();
+    index.candidates(target, k, work, &mut |set| sets.push(set))?;
+    Ok(sets)
+}

@@ -1,0 +1,150 @@
+//! A few hundred bytes that find which sets a set has to be compared with.
+//!
+//! Units fall into buckets by a keyed hash; of each bucket a sketch has the wrapping sum of its units' hashes. Two sets
+//! that differ by fewer than k units differ in fewer than k buckets, so among any k buckets one is equal. For small sets
+//! that says little, because their buckets are mostly empty; of them the k units with the lowest hashes are kept: two
+//! sets that differ by fewer than k units share one of those. (Let u be the unit with the lowest hash that both have.
+//! Every unit of A before u is one that B lacks, and there are fewer than k.)
+//!
+//! The hash is no cryptography. It is keyed so that nobody can write queries that all fall into one place of the index,
+//! and correctness does not depend on it.
+
+use roaring::RoaringBitmap;
+
+/// How many buckets the units fall into, and the largest k for which the index is more than a scan.
+pub(crate) const BUCKETS: usize = 32;
+/// Sets below this size are found by their lowest units, the others by their buckets.
+pub(crate) const SMALL: u64 = 256;
+
+/// The keyed hash of units.
+#[derive(Clone, Copy)]
+pub(crate) struct Mixer {
+    add: u64,
+    xor: u64,
+}
+
+/// What the index keeps of a set.
+#[derive(Clone)]
+pub(crate) struct Sketch {
+    pub(crate) cardinality: u64,
+    pub(crate) buckets: [u32; BUCKETS],
+    /// The units with the lowest hashes, lowest first, at most [`BUCKETS`]; none where the set is not small.
+    pub(crate) lowest: Box<[u32]>,
+}
+
+impl Mixer {
+    pub(crate) fn new(key: [u8; 16]) -> Mixer {
+        let half = |at: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&key[at..at + 8]);
+            u64::from_le_bytes(bytes)
+        };
+        Mixer {
+            add: half(0),
+            xor: half(8),
+        }
+    }
+
+    /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014), keyed before and within.
+    fn hash(self, unit: u32) -> u64 {
+        let mut z = u64::from(unit)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .wrapping_add(self.add);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ self.xor;
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn sketch(self, units: &RoaringBitmap) -> Sketch {
+        let mut sketch = Sketch::empty();
+        sketch.cardinality = units.len();
+        for unit in units {
+            sketch.add(self.hash(unit));
+        }
+        if is_small_indexed(sketch.cardinality) {
+            let mut by_hash: Vec<(u64, u32)> =
+                units.iter().map(|unit| (self.hash(unit), unit)).collect();
+            by_hash.sort_unstable();
+            sketch.lowest = by_hash
+                .iter()
+                .take(BUCKETS)
+                .map(|(_, unit)| *unit)
+                .collect();
+        }
+        sketch
+    }
+
+    /// The sketch of the units `0..units`.
+    pub(crate) fn whole(self, units: u32) -> Sketch {
+        let mut sketch = Sketch::empty();
+        sketch.cardinality = u64::from(units);
+        for unit in 0..units {
+            sketch.add(self.hash(unit));
+        }
+        sketch
+    }
+}
+
+impl Sketch {
+    pub(crate) fn empty() -> Sketch {
+        Sketch {
+            cardinality: 0,
+            buckets: [0; BUCKETS],
+            lowest: Box::default(),
+        }
+    }
+
+    fn add(&mut self, hash: u64) {
+        let bucket = (hash >> 59) as usize;
+        self.buckets[bucket] = self.buckets[bucket].wrapping_add(hash as u32);
+    }
+
+    /// The sketch of what is left of this set without a subset of it; without its lowest units.
+    pub(crate) fn without(&self, subset: &Sketch) -> Sketch {
+        let mut left = Sketch::empty();
+        left.cardinality = self.cardinality.saturating_sub(subset.cardinality);
+        for (bucket, left) in left.buckets.iter_mut().enumerate() {
+            *left = self.buckets[bucket].wrapping_sub(subset.buckets[bucket]);
+        }
+        left
+    }
+
+    /// The sketch of the union with a set that has none of the units; without its lowest units.
+    pub(crate) fn and(&self, other: &Sketch) -> Sketch {
+        let mut both = Sketch::empty();
+        both.cardinality = self.cardinality + other.cardinality;
+        for (bucket, both) in both.buckets.iter_mut().enumerate() {
+            *both = self.buckets[bucket].wrapping_add(other.buckets[bucket]);
+        }
+        both
+    }
+
+    /// Whether two sets are the same, for all that size and buckets say: 1,024 bits under a key.
+    pub(crate) fn is_like(&self, other: &Sketch) -> bool {
+        self.cardinality == other.cardinality && self.buckets == other.buckets
+    }
+
+    /// Whether two sets can differ by fewer than `k` units, for all that the buckets say.
+    pub(crate) fn may_be_near(&self, other: &Sketch, k: u64) -> bool {
+        if self.cardinality.abs_diff(other.cardinality) >= k {
+            return false;
+        }
+        let pairs = self.buckets.iter().zip(&other.buckets);
+        (pairs.filter(|(one, other)| one != other).count() as u64) < k
+    }
+}
+
+/// Whether a set of this size is found by its lowest units.
+pub(crate) fn is_small(cardinality: u64) -> bool {
+    cardinality < SMALL
+}
+
+/// Whether a set of this size can be near to one that is found by its lowest units.
+pub(crate) fn is_small_indexed(cardinality: u64) -> bool {
+    cardinality < SMALL + BUCKETS as u64
+}
+
+/// Whether a set of this size can be near to one that is found by its buckets.
+pub(crate) fn is_large_indexed(cardinality: u64) -> bool {
+    cardinality >= SMALL - BUCKETS as u64
+}

@@ -1,0 +1,357 @@
+//! The ledger's folder: what it holds, how it is opened, how a release is added.
+//!
+//! ```text
+//! releases   a header, then one frame a release, only ever added to
+//! head       up to where `releases` is acknowledged; replaced whole
+//! head.new   a head that is being written
+//! ```
+//! A release is added in two durable steps: its frame is appended and synced, then the head takes its new place. What a
+//! crash leaves:
+//!
+//! | crash | on the disk | at the next opening |
+//! |---|---|---|
+//! | while the frame is written | a torn frame beyond the head | cut: it was never acknowledged |
+//! | before the head is in place | a whole frame beyond the head | cut: likewise |
+//! | before the head's name is durable | the old head or the new one | either: the new one covers what is durable |
+//! | afterwards | the new head | the release is there |
+//!
+//! So a frame is cut exactly where it was never acknowledged, and a release that was acknowledged and does not open is
+//! damage, not a torn tail. A release that is in the ledger and was never made is harmless: it makes later answers
+//! stricter.
+//!
+//! A thief learns from the folder how many bytes each release has, roughly, and nothing else. Somebody who puts back
+//! older files of the folder, all of them, is found by [`crate::Ledger::check_state`], which takes a state from the log.
+
+mod cache;
+mod disk;
+mod frame;
+mod head;
+mod seal;
+
+#[cfg(test)]
+mod faults;
+
+use std::fs::{File, TryLockError};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use roaring::RoaringBitmap;
+
+pub(crate) use disk::{Disk, OsDisk};
+pub use seal::LedgerKey;
+
+use crate::entry::{Entry, NewEntry, Span};
+use crate::limits::{CACHE_BYTES, FRAME_BYTES_MAX};
+use crate::question::Digest;
+use crate::{LedgerError, Result};
+use cache::Cache;
+use frame::{Frame, START_LEN};
+use head::{HEAD_LEN, Head, ID_LEN};
+
+const RELEASES: &str = "releases";
+const HEAD: &str = "head";
+const HEAD_NEW: &str = "head.new";
+/// What a file of releases begins with: name and version of the format.
+const MAGIC: &[u8; 16] = b"weir ledger v1\n\0";
+const HEADER_LEN: u64 = (MAGIC.len() + ID_LEN) as u64;
+
+/// The folder of a ledger, open.
+pub(crate) struct Store {
+    folder: PathBuf,
+    key: LedgerKey,
+    disk: Box<dyn Disk>,
+    /// Open for reading, and locked.
+    file: File,
+    head: Head,
+    frames: Vec<FrameAt>,
+    cache: Mutex<Cache>,
+}
+
+/// A frame in the file.
+struct FrameAt {
+    salt: [u8; frame::SALT_LEN],
+    /// Where its sets begin in the file.
+    sets_at: u64,
+    /// The chain up to it.
+    chain: Digest,
+}
+
+/// Where a set is.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    frame: u32,
+    number: u32,
+    span: Span,
+}
+
+impl Store {
+    /// Makes an empty ledger in a folder, which is made where there is none. One that was made halfway is made anew.
+    pub(crate) fn create(folder: &Path, key: &LedgerKey, disk: &dyn Disk) -> Result<()> {
+        let (releases, head) = (folder.join(RELEASES), folder.join(HEAD));
+        if head.exists() {
+            return Err(LedgerError::Exists {
+                path: folder.to_owned(),
+            });
+        }
+        if std::fs::metadata(&releases).is_ok_and(|file| file.len() > HEADER_LEN) {
+            return Err(LedgerError::damaged(&head, "it is gone"));
+        }
+        if !folder.is_dir() {
+            let made = disk.make_folder(folder);
+            made.map_err(LedgerError::io("make the folder", folder))?;
+        }
+        if let Some(above) = folder.parent() {
+            let synced = disk.sync_folder(above);
+            synced.map_err(LedgerError::io("sync the folder", above))?;
+        }
+        let id = seal::random()?;
+        let written = disk.write_synced(&releases, &[MAGIC.as_slice(), &id].concat());
+        written.map_err(LedgerError::io("write", &releases))?;
+        // A crash here leaves no head, and so no ledger. The head's own sync covers the name of this file too.
+        replace_head(folder, key, disk, &Head::start(id))
+    }
+
+    /// Opens a ledger and hands each of its entries to `load`, oldest first. Takes time with the entries and not with the
+    /// sets.
+    pub(crate) fn open(
+        folder: &Path,
+        key: LedgerKey,
+        disk: Box<dyn Disk>,
+        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
+    ) -> Result<Store> {
+        let path = folder.join(RELEASES);
+        let head = read_head(folder, &key)?;
+        let file = File::open(&path).map_err(LedgerError::io("open", &path))?;
+        lock(&file, &path)?;
+        check_header(&file, &path, &head)?;
+        let mut store = Store {
+            folder: folder.to_owned(),
+            key,
+            disk,
+            file,
+            head,
+            frames: Vec::new(),
+            cache: Mutex::new(Cache::new(CACHE_BYTES)),
+        };
+        store.read(load)?;
+        Ok(store)
+    }
+
+    /// Reads everything again, after an error has left open what is on the disk.
+    pub(crate) fn reopen(
+        &mut self,
+        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
+    ) -> Result<()> {
+        self.head = read_head(&self.folder, &self.key)?;
+        self.read(load)
+    }
+
+    fn read(&mut self, load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>) -> Result<()> {
+        let path = self.path();
+        let length = self
+            .file
+            .metadata()
+            .map_err(LedgerError::io("read", &path))?
+            .len();
+        if length < self.head.bytes {
+            return Err(LedgerError::damaged(
+                &path,
+                "acknowledged releases are missing",
+            ));
+        }
+        self.frames.clear();
+        let mut upto = Head::start(self.head.id);
+        while upto.releases < self.head.releases {
+            upto = self.read_frame(&upto, load)?;
+        }
+        if upto != self.head {
+            return Err(LedgerError::damaged(
+                &path,
+                "it is not the file that the head is of",
+            ));
+        }
+        if length > self.head.bytes {
+            let cut = self.disk.cut(&path, self.head.bytes);
+            cut.map_err(LedgerError::io("cut", &path))?;
+        }
+        // The head that was read may be one whose name is not durable yet.
+        replace_head(&self.folder, &self.key, &*self.disk, &self.head)
+    }
+
+    /// Reads the frame after what `upto` covers.
+    fn read_frame(
+        &mut self,
+        upto: &Head,
+        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
+    ) -> Result<Head> {
+        let path = self.path();
+        let damaged = || LedgerError::damaged(&path, "a release does not open");
+        let mut bytes = vec![0; START_LEN];
+        self.read_at(upto.bytes, &mut bytes)?;
+        let mut start = bytes.clone();
+        let key = frame::key(&self.key, &start[..frame::SALT_LEN])?;
+        let lengths = frame::read_lengths(&key, upto, &mut start).ok_or_else(damaged)?;
+        let sets_at = START_LEN as u64 + lengths.entry;
+        if sets_at > lengths.frame || lengths.frame > FRAME_BYTES_MAX {
+            return Err(damaged());
+        }
+        bytes.resize(usize::try_from(sets_at).map_err(|_| damaged())?, 0);
+        self.read_at(upto.bytes + START_LEN as u64, &mut bytes[START_LEN..])?;
+        let chain = frame::chain(upto, &bytes);
+        let mut salt = [0; frame::SALT_LEN];
+        salt.copy_from_slice(&bytes[..frame::SALT_LEN]);
+        let entry = frame::open_entry(&key, &mut bytes[START_LEN..]).ok_or_else(damaged)?;
+        let (entry, spans) = Entry::read(entry).ok_or_else(damaged)?;
+        let places = self.places(&spans);
+        self.frames.push(FrameAt {
+            salt,
+            sets_at: upto.bytes + sets_at,
+            chain,
+        });
+        load(entry, places)?;
+        Ok(upto.after(lengths.frame, chain))
+    }
+
+    /// The places of the sets of the next frame.
+    fn places(&self, spans: &[Span]) -> Vec<Place> {
+        let frame = self.frames.len() as u32;
+        let place = |(number, span): (usize, &Span)| Place {
+            frame,
+            number: number as u32,
+            span: *span,
+        };
+        spans.iter().enumerate().map(place).collect()
+    }
+
+    /// Adds a release. After an error it is open whether it is on the disk: [`Store::reopen`] finds out.
+    pub(crate) fn add(&mut self, new: &NewEntry) -> Result<Vec<Place>> {
+        let path = self.path();
+        let frame = Frame::of(&self.key, &self.head, new)?;
+        if frame.bytes.len() as u64 > FRAME_BYTES_MAX {
+            return Err(LedgerError::TooLarge);
+        }
+        let appended = self.disk.append(&path, self.head.bytes, &frame.bytes);
+        appended.map_err(LedgerError::io("append to", &path))?;
+        // A crash here leaves a frame that was never acknowledged: it is cut.
+        let head = self.head.after(frame.bytes.len() as u64, frame.chain);
+        replace_head(&self.folder, &self.key, &*self.disk, &head)?;
+        // A crash from here on leaves a recorded release, whether or not anybody saw it.
+        let places = self.places(&frame.spans);
+        self.frames.push(FrameAt {
+            salt: frame.salt,
+            sets_at: self.head.bytes + frame.sets_at,
+            chain: frame.chain,
+        });
+        self.head = head;
+        Ok(places)
+    }
+
+    /// A set, from memory or from the disk.
+    pub(crate) fn set(&self, place: &Place) -> Result<Arc<RoaringBitmap>> {
+        let id = (place.frame, place.number);
+        let cache = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(set) = cache().get(id) {
+            return Ok(set);
+        }
+        let path = self.path();
+        let damaged = || LedgerError::damaged(&path, "a set does not open");
+        let frame = self.frames.get(place.frame as usize).ok_or_else(damaged)?;
+        let mut sealed = vec![0; place.span.bytes as usize];
+        self.read_at(frame.sets_at + place.span.offset, &mut sealed)?;
+        let key = frame::key(&self.key, &frame.salt)?;
+        let set = frame::open_set(&key, place.number, &mut sealed).ok_or_else(damaged)?;
+        let set = Arc::new(set);
+        cache().put(id, &set);
+        Ok(set)
+    }
+
+    /// How many releases there are, and the chain up to the last one.
+    pub(crate) fn state(&self) -> (u64, Digest) {
+        (self.head.releases, self.head.chain)
+    }
+
+    /// The chain up to a number of releases; none where there are fewer.
+    pub(crate) fn chain_at(&self, releases: u64) -> Option<Digest> {
+        match usize::try_from(releases).ok()?.checked_sub(1) {
+            None => Some(Head::start(self.head.id).chain),
+            Some(last) => Some(self.frames.get(last)?.chain),
+        }
+    }
+
+    /// The bytes of all releases.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.head.bytes
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(RELEASES)
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        let path = self.path();
+        self.file.read_exact_at(bytes, offset).map_err(|error| {
+            if error.kind() == ErrorKind::UnexpectedEof {
+                return LedgerError::damaged(&path, "acknowledged releases are missing");
+            }
+            LedgerError::io("read", &path)(error)
+        })
+    }
+}
+
+fn replace_head(folder: &Path, key: &LedgerKey, disk: &dyn Disk, head: &Head) -> Result<()> {
+    let (new, path) = (folder.join(HEAD_NEW), folder.join(HEAD));
+    let written = disk.write_synced(&new, &head.seal(key)?);
+    written.map_err(LedgerError::io("write", &new))?;
+    disk.rename(&new, &path)
+        .map_err(LedgerError::io("rename into place", &path))?;
+    disk.sync_folder(folder)
+        .map_err(LedgerError::io("sync the folder", folder))
+}
+
+fn read_head(folder: &Path, key: &LedgerKey) -> Result<Head> {
+    let path = folder.join(HEAD);
+    let file = File::open(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound if folder.join(RELEASES).exists() => {
+            LedgerError::damaged(&path, "it is gone, or the ledger was not made to the end")
+        }
+        ErrorKind::NotFound => LedgerError::Missing {
+            path: folder.to_owned(),
+        },
+        _ => LedgerError::io("open", &path)(error),
+    })?;
+    let mut bytes = Vec::new();
+    let read = file.take(HEAD_LEN as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(LedgerError::io("read", &path))?;
+    Head::open(key, &path, bytes)
+}
+
+fn check_header(file: &File, path: &Path, head: &Head) -> Result<()> {
+    let mut header = [0; HEADER_LEN as usize];
+    let read = file.read_exact_at(&mut header, 0);
+    read.map_err(|_| LedgerError::damaged(path, "it has no header"))?;
+    let (magic, id) = header.split_at(MAGIC.len());
+    if magic != MAGIC {
+        return Err(LedgerError::Format {
+            path: path.to_owned(),
+        });
+    }
+    if id != head.id {
+        return Err(LedgerError::damaged(
+            path,
+            "it is not the file that the head is of",
+        ));
+    }
+    Ok(())
+}
+
+fn lock(file: &File, path: &Path) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(LedgerError::Locked {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(LedgerError::io("lock", path)(error)),
+    }
+}

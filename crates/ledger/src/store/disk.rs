@@ -1,0 +1,64 @@
+//! The durable steps: every change the ledger makes to its folder goes through here, one step at a time, so that tests
+//! can stop after each.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::Path;
+
+/// The steps. An implementation does what the name says, or fails; a failed step may have happened all the same.
+pub(crate) trait Disk: Send + Sync {
+    /// Makes one folder that others may not look into.
+    fn make_folder(&self, path: &Path) -> io::Result<()>;
+    /// Writes a whole file, replacing what was there, and makes its bytes durable; its name need not be.
+    fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Writes at the end of a file, which is at `offset`, and makes that durable.
+    fn append(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Cuts a file, durably.
+    fn cut(&self, path: &Path, bytes: u64) -> io::Result<()>;
+    /// Puts a file in the place of another, atomically.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Makes the names in a folder durable.
+    fn sync_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+/// The file system.
+pub(crate) struct OsDisk;
+
+fn writable(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).open(path)
+}
+
+impl Disk for OsDisk {
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o700).create(path)
+    }
+
+    fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let file = options.open(path)?;
+        file.write_all_at(bytes, 0)?;
+        file.sync_all()
+    }
+
+    fn append(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let file = writable(path)?;
+        file.write_all_at(bytes, offset)?;
+        file.sync_all()
+    }
+
+    fn cut(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        let file = writable(path)?;
+        file.set_len(bytes)?;
+        file.sync_all()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+}

@@ -1,0 +1,199 @@
+//! The ledger and the naive one agree on random histories: on every verdict, and on every answer.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use weir_ledger::{Cell, History, Ledger, LedgerKey, Question, Release, Verdict};
+
+use crate::naive::Naive;
+use crate::support::{KEY, Random, answers, digest, set};
+
+/// How cells come about: most are made from sets that were asked before, so that they are near to something.
+fn cells(random: &mut Random, pool: &mut Vec<Vec<u32>>, units: u32) -> Vec<Cell> {
+    let count = 1 + random.below(6);
+    let mut cells = Vec::new();
+    for _ in 0..count {
+        let mut members = match random.below(7) {
+            0 | 1 => fresh(random, units),
+            2 | 3 => pick(random, pool, units),
+            4 => {
+                // As a table has them: cells without a common unit.
+                let of = 2 + random.below(4) as u32;
+                let label = random.below(u64::from(of)) as u32;
+                let block = units / of + 1;
+                let from = pick(random, pool, units);
+                from.into_iter()
+                    .filter(|unit| unit / block == label)
+                    .collect()
+            }
+            5 => {
+                let out = pick(random, pool, units);
+                (0..units).filter(|unit| !out.contains(unit)).collect()
+            }
+            _ => {
+                let mut both = pick(random, pool, units);
+                both.extend(pick(random, pool, units));
+                both
+            }
+        };
+        members.sort_unstable();
+        members.dedup();
+        for _ in 0..random.below(8).saturating_sub(1) * random.below(2) {
+            let unit = random.below(u64::from(units)) as u32;
+            match members.iter().position(|member| *member == unit) {
+                Some(place) if random.below(2) == 0 => drop(members.swap_remove(place)),
+                Some(_) => {}
+                None => members.push(unit),
+            }
+            if random.below(2) == 0 {
+                members.pop();
+            }
+        }
+        pool.push(members.clone());
+        cells.push(Cell {
+            units: set(members),
+            partition: random.below(3) as u32,
+            statistics: (0..=random.below(2))
+                .map(|_| digest(random.below(3) as u8))
+                .collect(),
+        });
+    }
+    cells
+}
+
+/// Tables as queries make them: cells that share no unit, cut at the same places again and again, with a few units left
+/// out here and there; and sums of neighbouring cells beside them.
+fn tables(random: &mut Random, units: u32) -> Vec<Cell> {
+    let block = units / 8;
+    let mut cells = Vec::new();
+    for partition in 0..1 + random.below(2) as u32 {
+        let mut from = random.below(3) as u32;
+        while from < 8 {
+            let until = (from + 1 + random.below(3) as u32).min(8);
+            let mut members: Vec<u32> = (from * block..until * block).collect();
+            for _ in 0..random.below(6).saturating_sub(2) {
+                let out = random.below(members.len() as u64) as usize;
+                members.swap_remove(out);
+            }
+            cells.push(Cell {
+                units: set(members),
+                partition,
+                statistics: vec![digest(random.below(2) as u8)],
+            });
+            from = until + random.below(4).saturating_sub(2) as u32;
+        }
+    }
+    let all = cells.len();
+    if random.below(3) == 0 {
+        let one = random.below(all as u64) as usize;
+        return vec![cells.swap_remove(one)];
+    }
+    cells
+}
+
+fn fresh(random: &mut Random, units: u32) -> Vec<u32> {
+    let share = [50, 8, 4, 2][random.below(4) as usize];
+    (0..units).filter(|_| random.below(share) == 0).collect()
+}
+
+fn pick(random: &mut Random, pool: &[Vec<u32>], units: u32) -> Vec<u32> {
+    if pool.is_empty() {
+        return fresh(random, units);
+    }
+    pool[random.below(pool.len() as u64) as usize].clone()
+}
+
+/// How often each verdict was seen. With a folder the ledger lies there, and is opened anew before every third release.
+fn agree(
+    seed: u64,
+    units: u32,
+    releases: u64,
+    folder: Option<&Path>,
+) -> Result<[usize; 4], TestCaseError> {
+    let mut random = Random(seed);
+    let opened = |folder: &Path| Ledger::open(folder, LedgerKey::new([5; 32])).unwrap();
+    if let Some(folder) = folder {
+        Ledger::create(folder, &LedgerKey::new([5; 32])).unwrap();
+    }
+    let mut ledger = folder.map_or_else(|| Ledger::in_memory(KEY), opened);
+    let mut naive = Naive::default();
+    let mut pool = Vec::new();
+    let mut seen = [0; 4];
+    let (known_total, of_tables) = (random.below(4) == 0, random.below(2) == 0);
+    for number in 0..releases {
+        if let (Some(folder), 0) = (folder, number % 3) {
+            drop(std::mem::replace(&mut ledger, Ledger::in_memory(KEY)));
+            ledger = opened(folder);
+        }
+        let question = Question {
+            population: "persons".to_owned(),
+            population_units: known_total.then_some(units),
+            snapshots: digest(random.below(2) as u8),
+            policy: digest(random.below(2) as u8),
+            units_min: [3, 5, 10, if of_tables { 10 } else { 40 }][random.below(4) as usize],
+            cells: if of_tables {
+                tables(&mut random, units)
+            } else {
+                cells(&mut random, &mut pool, units)
+            },
+        };
+        let mut asked = ledger.ask(question.clone()).unwrap();
+        let mut expected = naive.ask(&question, &[]);
+        prop_assert_eq!(asked.verdicts(), expected.verdicts.as_slice());
+        if random.below(3) == 0 {
+            let cell = random.below(question.cells.len() as u64) as usize;
+            asked.withhold(cell);
+            asked = ledger.again(asked).unwrap();
+            expected = naive.ask(&question, &[cell]);
+            prop_assert_eq!(asked.verdicts(), expected.verdicts.as_slice());
+        }
+        for verdict in asked.verdicts().iter().flatten() {
+            match verdict {
+                Verdict::Fresh => seen[0] += 1,
+                Verdict::Same(_) => seen[1] += 1,
+                Verdict::Near(_) => seen[2] += 1,
+                _ => seen[3] += 1,
+            }
+        }
+        let answers = answers(asked.verdicts(), number);
+        naive.record(&question, expected, &answers);
+        let id = number.to_string();
+        ledger.record(asked, Release { id, answers }).unwrap();
+    }
+    Ok(seen)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn on_small_populations(seed: u64) {
+        agree(seed, 120, 12, None)?;
+    }
+
+    #[test]
+    fn where_sets_are_found_either_way(seed: u64) {
+        agree(seed, 700, 8, None)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn on_a_disk_and_opened_again(seed: u64) {
+        let folder = tempfile::tempdir().unwrap();
+        agree(seed, 300, 9, Some(&folder.path().join("ledger")))?;
+    }
+}
+
+#[test]
+fn the_histories_have_every_verdict() {
+    let mut seen = [0; 4];
+    for seed in 0..40 {
+        for (all, some) in seen.iter_mut().zip(agree(seed, 400, 12, None).unwrap()) {
+            *all += some;
+        }
+    }
+    assert!(seen.iter().all(|times| *times > 30), "{seen:?}");
+}

@@ -1,0 +1,249 @@
+//! What an operator tries, alone or with others, and what comes of it.
+
+use weir_ledger::{History, Ledger, LedgerError, Release, Verdict};
+
+use crate::support::{KEY, answers, cell, digest, question, record, release, release_one, set};
+
+fn first(release: u64) -> Verdict {
+    Verdict::Near(format!("{release}/0/0").as_bytes().into())
+}
+
+#[test]
+fn a_cell_without_one_unit_gets_the_answer_of_the_cell_with_it() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(&mut ledger, question(vec![cell(0, 0..1000)]));
+    let without = |ledger: &mut Ledger| release_one(ledger, question(vec![cell(0, 1..1000)]));
+    assert_eq!(without(&mut ledger), [first(0)]);
+    // Asking again, or for another neighbour, changes nothing.
+    assert_eq!(without(&mut ledger), [first(0)]);
+    let with_one_more = question(vec![cell(0, 0..1001)]);
+    assert_eq!(release_one(&mut ledger, with_one_more), [first(0)]);
+}
+
+#[test]
+fn nine_units_are_too_few_and_ten_are_enough() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(&mut ledger, question(vec![cell(0, 0..1000)]));
+    for apart in 1..10 {
+        let near = question(vec![cell(0, apart..1000)]);
+        assert_eq!(release_one(&mut ledger, near), [first(0)], "{apart}");
+    }
+    let far = question(vec![cell(0, 10..1000)]);
+    assert_eq!(release_one(&mut ledger, far), [Verdict::Fresh]);
+}
+
+#[test]
+fn another_statistic_of_a_near_set_is_withheld() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(&mut ledger, question(vec![cell(0, 0..1000)]));
+    let mut near = cell(0, 1..1000);
+    near.statistics = vec![digest(2), digest(1)];
+    let verdicts = release(&mut ledger, question(vec![near]));
+    assert_eq!(verdicts, [[Verdict::Isolates, first(0)]]);
+}
+
+#[test]
+fn the_same_cell_is_answered_the_same_and_another_policy_asks_anew() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(&mut ledger, question(vec![cell(0, 0..1000)]));
+    let again = release_one(&mut ledger, question(vec![cell(0, 0..1000)]));
+    assert_eq!(again, [Verdict::Same(b"0/0/0".as_slice().into())]);
+    let mut other = question(vec![cell(0, 0..1000)]);
+    other.policy = digest(9);
+    assert_eq!(release_one(&mut ledger, other), [Verdict::Fresh]);
+}
+
+#[test]
+fn a_refresh_that_adds_three_units_gets_the_earlier_answer() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(&mut ledger, question(vec![cell(0, 0..1000)]));
+    let mut refreshed = question(vec![cell(0, 0..1003)]);
+    refreshed.snapshots = digest(101);
+    assert_eq!(release_one(&mut ledger, refreshed), [first(0)]);
+}
+
+#[test]
+fn a_total_is_not_released_beside_all_but_three_of_its_units() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let parts = vec![cell(0, 0..500), cell(0, 500..997), cell(1, 0..1000)];
+    let verdicts = release_one(&mut ledger, question(parts));
+    assert_eq!(
+        verdicts,
+        [Verdict::Fresh, Verdict::Fresh, Verdict::Isolates]
+    );
+    // Nor later, by anybody.
+    let total = question(vec![cell(0, 0..1000)]);
+    assert_eq!(release_one(&mut ledger, total), [Verdict::Isolates]);
+}
+
+#[test]
+fn parts_of_a_total_that_lack_three_of_its_units_lose_one_more() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(&mut ledger, question(vec![cell(0, 0..1000)]));
+    let parts = vec![cell(0, 0..500), cell(0, 500..600), cell(0, 600..997)];
+    let verdicts = release_one(&mut ledger, question(parts));
+    assert_eq!(
+        verdicts,
+        [Verdict::Fresh, Verdict::Isolates, Verdict::Fresh]
+    );
+}
+
+#[test]
+fn a_complement_counts_where_the_whole_is_known() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let mut asked = question(vec![cell(0, 0..600)]);
+    asked.population_units = Some(1000);
+    release(&mut ledger, asked.clone());
+    let mut rest = |from: u32| {
+        asked.cells = vec![cell(0, from..1000)];
+        release_one(&mut ledger, asked.clone())
+    };
+    assert_eq!(rest(603), [Verdict::Isolates]);
+    assert_eq!(rest(598), [Verdict::Isolates]);
+    assert_eq!(rest(600), [Verdict::Fresh]);
+    assert_eq!(rest(4), [Verdict::Isolates], "all but four");
+}
+
+#[test]
+fn populations_know_nothing_of_each_other() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(&mut ledger, question(vec![cell(0, 0..1000)]));
+    let mut firms = question(vec![cell(0, 1..1000)]);
+    firms.population = "firms".to_owned();
+    assert_eq!(release_one(&mut ledger, firms), [Verdict::Fresh]);
+}
+
+#[test]
+fn two_operators_at_once_cannot_both_be_first() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let one = ledger.ask(question(vec![cell(0, 0..1000)])).unwrap();
+    let other = ledger.ask(question(vec![cell(0, 1..1000)])).unwrap();
+    record(&mut ledger, one).unwrap();
+    assert!(matches!(
+        record(&mut ledger, other),
+        Err(LedgerError::Moved)
+    ));
+}
+
+#[test]
+fn what_is_recorded_is_what_was_judged() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let cells = || question(vec![cell(0, 0..500), cell(0, 500..1000)]);
+    let mut asked = ledger.ask(cells()).unwrap();
+    asked.withhold(1);
+    assert!(matches!(
+        record(&mut ledger, asked),
+        Err(LedgerError::Answers { .. })
+    ));
+    let asked = ledger.ask(cells()).unwrap();
+    let mut answers = answers(asked.verdicts(), 0);
+    answers[1][0] = None;
+    let id = String::new();
+    let recorded = ledger.record(asked, Release { id, answers });
+    assert!(matches!(recorded, Err(LedgerError::Answers { .. })));
+    assert_eq!(ledger.releases(), 0);
+}
+
+#[test]
+fn what_cannot_be_decided_goes_to_review() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(&mut ledger, question(vec![cell(0, 0..1000)]));
+    ledger.bound(1_000_000, 0);
+    let asked = ledger.ask(question(vec![cell(0, 1..1000)])).unwrap();
+    assert_eq!(asked.verdicts(), [[Verdict::Review]]);
+    assert!(asked.has_review());
+}
+
+#[test]
+fn a_question_that_does_not_fit_is_refused() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let mut beyond = question(vec![cell(0, 0..1001)]);
+    beyond.population_units = Some(1000);
+    let refused = ledger.ask(beyond);
+    assert!(matches!(refused, Err(LedgerError::Question { .. })));
+    let mut many = cell(0, 0..100);
+    many.units = set(0..100);
+    many.statistics = vec![digest(0); 257];
+    let refused = ledger.ask(question(vec![many]));
+    assert!(matches!(refused, Err(LedgerError::Question { .. })));
+}
+
+#[test]
+fn a_cell_is_not_released_beside_parts_that_lack_three_of_its_units() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let parts = (0..10)
+        .map(|part| cell(0, part * 100..part * 100 + 100))
+        .collect();
+    release(&mut ledger, question(parts));
+    // Two and a half of the parts, and three units less than that.
+    let some = |units: std::ops::Range<u32>| question(vec![cell(0, units)]);
+    assert_eq!(
+        release_one(&mut ledger, some(100..303)),
+        [Verdict::Isolates]
+    );
+    assert_eq!(
+        release_one(&mut ledger, some(103..300)),
+        [Verdict::Isolates]
+    );
+    assert_eq!(release_one(&mut ledger, some(500..700)), [Verdict::Fresh]);
+    assert_eq!(release_one(&mut ledger, some(250..450)), [Verdict::Fresh]);
+}
+
+#[test]
+fn parts_are_not_released_where_some_of_them_lack_three_units_of_a_cell() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(&mut ledger, question(vec![cell(0, 0..303)]));
+    let parts = (0..10)
+        .map(|part| cell(0, part * 100..part * 100 + 100 - part))
+        .collect();
+    let verdicts = release_one(&mut ledger, question(parts));
+    let fresh = verdicts
+        .iter()
+        .filter(|verdict| **verdict == Verdict::Fresh)
+        .count();
+    assert_eq!((&verdicts[2], fresh), (&Verdict::Isolates, 9));
+}
+
+#[test]
+fn a_subtotal_is_not_released_beside_all_but_one_small_part_of_it() {
+    let mut ledger = Ledger::in_memory(KEY);
+    // Region 1 has three units of which nothing is released; of region 2 everything is.
+    let cells = vec![
+        cell(0, 0..100),
+        cell(0, 100..200),
+        cell(0, 500..600),
+        cell(0, 600..700),
+        cell(1, 0..203),
+        cell(1, 500..700),
+    ];
+    let verdicts = release_one(&mut ledger, question(cells));
+    assert_eq!(verdicts[4..], [Verdict::Isolates, Verdict::Fresh]);
+    assert!(
+        verdicts[..4]
+            .iter()
+            .all(|verdict| *verdict == Verdict::Fresh)
+    );
+}
+
+#[test]
+fn a_tracker_is_withheld() {
+    let mut ledger = Ledger::in_memory(KEY);
+    release(
+        &mut ledger,
+        question(vec![cell(0, 0..4000), cell(0, 4000..9000)]),
+    );
+    release(&mut ledger, question(vec![cell(0, 1000..7000)]));
+    let rest = |left_out: u32| question(vec![cell(0, (0..1000).chain(7000 + left_out..9000))]);
+    assert_eq!(release_one(&mut ledger, rest(3)), [Verdict::Isolates]);
+    assert_eq!(release_one(&mut ledger, rest(0)), [Verdict::Fresh]);
+    // The same where what is left is small.
+    release(&mut ledger, question(vec![cell(0, 100..9000)]));
+    assert_eq!(
+        release_one(&mut ledger, question(vec![cell(0, 0..97)])),
+        [Verdict::Isolates]
+    );
+    assert_eq!(
+        release_one(&mut ledger, question(vec![cell(0, 0..60)])),
+        [Verdict::Fresh]
+    );
+}

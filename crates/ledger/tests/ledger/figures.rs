@@ -1,0 +1,119 @@
+//! How long a question takes. Ignored by default: `cargo test -p weir-ledger --test ledger -- --ignored --nocapture
+//! figures`.
+
+use std::time::{Duration, Instant};
+
+use weir_ledger::{Cell, History, Ledger, LedgerKey, Question};
+
+use crate::support::{KEY, Random, digest, question, record, release, set};
+
+const UNITS: u32 = 1_000_000;
+
+/// A table of `count` cells over the population, by a grouping that has nothing to do with the others: of cells of one
+/// size, or of sizes as in life.
+fn table(random: &mut Random, count: u32, alike: bool) -> Question {
+    let mut order: Vec<u32> = (0..UNITS).collect();
+    for place in (1..order.len()).rev() {
+        order.swap(place, random.below(place as u64 + 1) as usize);
+    }
+    let mut cells = Vec::new();
+    let mut left = order.as_slice();
+    for cell in 0..count {
+        let size = if alike {
+            UNITS / count
+        } else {
+            // From a few hundred to a few thousand.
+            (UNITS / count) / 2 + random.below(u64::from(UNITS / count)) as u32
+        };
+        let size = (size as usize).min(left.len() - (count - cell - 1) as usize * 20);
+        let (units, rest) = left.split_at(size);
+        left = rest;
+        cells.push(Cell {
+            units: set(units.iter().copied()),
+            partition: 0,
+            statistics: vec![digest(1)],
+        });
+    }
+    question(cells)
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn measure(alike: bool, most: u64) {
+    let mut random = Random(1);
+    let mut ledger = Ledger::in_memory(KEY);
+    let mut cells = 0;
+    let asked: Vec<Question> = (0..5).map(|_| table(&mut random, 1000, alike)).collect();
+    for target in [1_000, 10_000, 100_000, 1_000_000] {
+        if target > most {
+            break;
+        }
+        while cells < target {
+            release(&mut ledger, table(&mut random, 1000, alike));
+            cells += 1000;
+        }
+        let time = |question: &Question| {
+            let started = Instant::now();
+            let asked = ledger.ask(question.clone()).unwrap();
+            assert_eq!(asked.verdicts().len(), 1000);
+            started.elapsed()
+        };
+        let times: Vec<Duration> = asked.iter().map(time).collect();
+        println!("alike {alike}: {cells} earlier cells: {:?}", median(times));
+    }
+}
+
+#[test]
+#[ignore = "takes a minute; a figure, not a test"]
+fn figures_of_cells_as_in_life() {
+    measure(false, most());
+}
+
+#[test]
+#[ignore = "takes a minute; a figure, not a test"]
+fn figures_of_cells_of_one_size() {
+    measure(true, most());
+}
+
+/// Bytes a cell on the disk, the time of a record, and the time of opening.
+#[test]
+#[ignore = "takes a minute; a figure, not a test"]
+fn figures_of_the_disk() {
+    let mut random = Random(1);
+    let folder = tempfile::tempdir().unwrap();
+    let key = || LedgerKey::new([1; 32]);
+    Ledger::create(&folder.path().join("ledger"), &key()).unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger"), key()).unwrap();
+    let tables = most() / 1000;
+    let mut times = Vec::new();
+    for _ in 0..tables {
+        let asked = ledger.ask(table(&mut random, 1000, false)).unwrap();
+        let started = Instant::now();
+        record(&mut ledger, asked).unwrap();
+        times.push(started.elapsed());
+    }
+    println!("record of 1,000 cells: {:?}", median(times));
+    let cells = ledger.sets() - tables;
+    println!(
+        "{cells} cells of 1,000 units: {} bytes a cell",
+        ledger.bytes() / cells
+    );
+    let asked = table(&mut random, 1000, false);
+    drop(ledger);
+    let started = Instant::now();
+    let mut ledger = Ledger::open(&folder.path().join("ledger"), key()).unwrap();
+    println!("opened in {:?}", started.elapsed());
+    for time in ["first", "second"] {
+        let started = Instant::now();
+        let _asked = ledger.ask(asked.clone()).unwrap();
+        println!("{time} question in {:?}", started.elapsed());
+    }
+}
+
+/// A million cells take minutes and a gigabyte.
+fn most() -> u64 {
+    std::env::var("LEDGER_CELLS").map_or(100_000, |most| most.parse().unwrap())
+}

@@ -1,0 +1,321 @@
+//! The second implementation: every set against every set, in sets of the standard library.
+
+use std::collections::BTreeSet;
+
+use weir_ledger::{Answers, Digest, Question, Verdict};
+
+type Units = BTreeSet<u32>;
+
+struct Answered {
+    statistic: Digest,
+    snapshots: Digest,
+    policy: Digest,
+    answer: Vec<u8>,
+}
+
+/// A recorded set; without an answer where it is a union.
+struct Entry {
+    units: Units,
+    answered: Option<Answered>,
+}
+
+#[derive(Default)]
+pub(crate) struct Naive {
+    entries: Vec<Entry>,
+    /// Cells that share no unit and were released together.
+    partitions: Vec<Vec<Units>>,
+}
+
+/// Verdicts, and the unions that are recorded with them.
+pub(crate) struct Judged {
+    pub(crate) verdicts: Vec<Vec<Verdict>>,
+    unions: Vec<Units>,
+    partitions: Vec<Vec<Units>>,
+}
+
+fn union_of<'a>(cells: impl Iterator<Item = &'a Units>) -> Units {
+    cells.flatten().copied().collect()
+}
+
+/// How far a set is from the nearest union of some of the cells, by trying all.
+fn nearest(cells: &[Units], units: &Units) -> usize {
+    let some = |taken: usize| {
+        let cells = cells.iter().enumerate();
+        union_of(
+            cells
+                .filter(|(at, _)| taken >> at & 1 == 1)
+                .map(|(_, cell)| cell),
+        )
+    };
+    (0..1_usize << cells.len())
+        .map(|taken| distance(&some(taken), units))
+        .min()
+        .unwrap_or(0)
+}
+
+/// The cells of a partition, by their positions, that cannot be released beside the others; none where that is not
+/// looked for.
+fn too_much(
+    cells: &[(usize, Units)],
+    fresh: &[usize],
+    known: &[Vec<Units>],
+    k: usize,
+    union_isolates: bool,
+) -> Option<Vec<usize>> {
+    let few = |distance: usize| (1..k).contains(&distance);
+    let fresh_cells = || cells.iter().filter(|(cell, _)| fresh.contains(cell));
+    let smallest = |in_set: &dyn Fn(&Units) -> bool| -> Vec<usize> {
+        let cells = fresh_cells().filter(|(_, units)| in_set(units));
+        let smallest = cells.min_by_key(|(cell, units)| (units.len(), usize::MAX - cell));
+        smallest.map(|(cell, _)| *cell).into_iter().collect()
+    };
+    let units: Vec<Units> = cells.iter().map(|(_, units)| units.clone()).collect();
+    let all = union_of(units.iter());
+    if all.len() != units.iter().map(Units::len).sum::<usize>() {
+        return union_isolates.then(|| smallest(&|_| true));
+    }
+    let isolates = |units: &Units| known.iter().any(|known| few(nearest(known, units)));
+    let too_near: Vec<usize> = fresh_cells()
+        .filter(|(_, units)| isolates(units))
+        .map(|(cell, _)| *cell)
+        .collect();
+    if !too_near.is_empty() {
+        return Some(too_near);
+    }
+    if union_isolates || isolates(&all) {
+        return Some(smallest(&|_| true)).filter(|cells| !cells.is_empty());
+    }
+    for known in known {
+        for set in known.iter().chain([&union_of(known.iter())]) {
+            let mostly_in = |units: &Units| 2 * units.intersection(set).count() > units.len();
+            if few(nearest(&units, set)) && !smallest(&mostly_in).is_empty() {
+                return Some(smallest(&mostly_in));
+            }
+        }
+    }
+    Some(Vec::new())
+}
+
+fn distance(one: &Units, other: &Units) -> usize {
+    one.symmetric_difference(other).count()
+}
+
+fn is_own(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Fresh | Verdict::Same(_))
+}
+
+impl Naive {
+    fn isolates(
+        &self,
+        units: &Units,
+        released: &[(Option<usize>, Units)],
+        question: &Question,
+    ) -> bool {
+        let k = question.units_min.max(3) as usize;
+        let everything: Option<Units> = question.population_units.map(|units| (0..units).collect());
+        let left = question
+            .population_units
+            .map_or(0, |all| all as usize - units.len());
+        if (1..k).contains(&left) {
+            return true;
+        }
+        let everything = everything.filter(|_| left >= k);
+        let known = self.entries.iter().map(|entry| &entry.units);
+        for other in known.chain(released.iter().map(|(_, units)| units)) {
+            let rest = everything
+                .as_ref()
+                .map(|all| all.difference(other).copied().collect());
+            for other in [Some(other), rest.as_ref()].into_iter().flatten() {
+                if (1..k).contains(&distance(units, other)) {
+                    return true;
+                }
+            }
+        }
+        self.is_tracker(units, k)
+    }
+
+    /// Whether this set and a known one make up the union of a partition, but for a few units.
+    fn is_tracker(&self, units: &Units, k: usize) -> bool {
+        for partition in self
+            .partitions
+            .iter()
+            .filter(|partition| partition.len() > 1)
+        {
+            let union = union_of(partition.iter());
+            if union.len() < units.len() + k {
+                continue;
+            }
+            for known in self.entries.iter().map(|entry| &entry.units) {
+                let has = |set: &Units, unit: &u32| i32::from(set.contains(unit));
+                let all: BTreeSet<u32> = union.iter().chain(units).chain(known).copied().collect();
+                let left = |unit: &u32| has(&union, unit) - has(units, unit) - has(known, unit);
+                let distance: usize = all
+                    .iter()
+                    .map(|unit| left(unit).unsigned_abs() as usize)
+                    .sum();
+                if (1..k).contains(&distance) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn verdict(
+        &self,
+        units: &Units,
+        statistic: &Digest,
+        isolates: bool,
+        question: &Question,
+    ) -> (Verdict, Option<Units>) {
+        let k = question.units_min.max(3) as usize;
+        let of_statistic = |entry: &&Entry| {
+            entry
+                .answered
+                .as_ref()
+                .is_some_and(|of| of.statistic == *statistic)
+        };
+        let answer = |entry: &Entry| {
+            entry
+                .answered
+                .as_ref()
+                .map(|of| of.answer.as_slice().into())
+        };
+        let same = self.entries.iter().filter(of_statistic).find(|entry| {
+            let of = entry.answered.as_ref().unwrap();
+            entry.units == *units
+                && of.snapshots == question.snapshots
+                && of.policy == question.policy
+        });
+        if let Some(entry) = same {
+            return (Verdict::Same(answer(entry).unwrap()), None);
+        }
+        if !isolates {
+            return (Verdict::Fresh, None);
+        }
+        let near = self.entries.iter().filter(of_statistic);
+        match near
+            .into_iter()
+            .find(|entry| distance(units, &entry.units) < k)
+        {
+            Some(entry) => (
+                Verdict::Near(answer(entry).unwrap()),
+                Some(entry.units.clone()),
+            ),
+            None => (Verdict::Isolates, None),
+        }
+    }
+
+    pub(crate) fn ask(&self, question: &Question, withheld: &[usize]) -> Judged {
+        let cells: Vec<Units> = question
+            .cells
+            .iter()
+            .map(|cell| cell.units.iter().collect())
+            .collect();
+        let mut verdicts: Vec<Vec<Verdict>> = question
+            .cells
+            .iter()
+            .map(|cell| vec![Verdict::Isolates; cell.statistics.len()])
+            .collect();
+        let mut answering: Vec<Vec<Units>> = vec![Vec::new(); cells.len()];
+        let mut released: Vec<(Option<usize>, Units)> = Vec::new();
+        let mut unions = Vec::new();
+        let mut parted: Vec<Vec<Units>> = Vec::new();
+        let k = question.units_min.max(3) as usize;
+        let partitions: BTreeSet<u32> = question.cells.iter().map(|cell| cell.partition).collect();
+        for partition in partitions {
+            let here = |cell: &usize| {
+                question.cells[*cell].partition == partition && !withheld.contains(cell)
+            };
+            let here: Vec<usize> = (0..cells.len()).filter(here).collect();
+            for cell in &here {
+                if cells[*cell].len() < question.units_min.max(3) as usize {
+                    continue;
+                }
+                let isolates = self.isolates(&cells[*cell], &released, question);
+                for (place, statistic) in question.cells[*cell].statistics.iter().enumerate() {
+                    let (verdict, other) =
+                        self.verdict(&cells[*cell], statistic, isolates, question);
+                    verdicts[*cell][place] = verdict;
+                    answering[*cell].extend(other);
+                }
+                if verdicts[*cell].iter().any(is_own) {
+                    released.push((Some(*cell), cells[*cell].clone()));
+                }
+            }
+            loop {
+                let mut union = Units::new();
+                for cell in &here {
+                    if verdicts[*cell].iter().any(is_own) {
+                        union.extend(&cells[*cell]);
+                    }
+                    answering[*cell]
+                        .iter()
+                        .for_each(|units| union.extend(units));
+                }
+                if union.is_empty() {
+                    break;
+                }
+                let fresh = |cell: &usize| verdicts[*cell].contains(&Verdict::Fresh);
+                let fresh: Vec<usize> = here.iter().copied().filter(fresh).collect();
+                let own = |cell: &&usize| verdicts[**cell].iter().any(is_own);
+                let own = here.iter().filter(own);
+                let own: Vec<(usize, Units)> =
+                    own.map(|cell| (*cell, cells[*cell].clone())).collect();
+                let known = [self.partitions.as_slice(), parted.as_slice()].concat();
+                let isolates = self.isolates(&union, &released, question);
+                let found = too_much(&own, &fresh, &known, k, isolates);
+                let keeps = found.as_ref().is_some_and(Vec::is_empty);
+                let withhold = found.unwrap_or_default();
+                if withhold.is_empty() {
+                    if keeps {
+                        parted.push(own.into_iter().map(|(_, units)| units).collect());
+                    }
+                    released.push((None, union.clone()));
+                    unions.push(union);
+                    break;
+                }
+                for cell in withhold {
+                    for verdict in &mut verdicts[cell] {
+                        if *verdict == Verdict::Fresh {
+                            *verdict = Verdict::Isolates;
+                        }
+                    }
+                    if !verdicts[cell].iter().any(is_own) {
+                        released.retain(|(of, _)| *of != Some(cell));
+                    }
+                }
+            }
+        }
+        Judged {
+            verdicts,
+            unions,
+            partitions: parted,
+        }
+    }
+
+    pub(crate) fn record(&mut self, question: &Question, judged: Judged, answers: &Answers) {
+        for (cell, answers) in question.cells.iter().zip(answers) {
+            for (statistic, answer) in cell.statistics.iter().zip(answers) {
+                if let Some(answer) = answer {
+                    self.entries.push(Entry {
+                        units: cell.units.iter().collect(),
+                        answered: Some(Answered {
+                            statistic: *statistic,
+                            snapshots: question.snapshots,
+                            policy: question.policy,
+                            answer: answer.clone(),
+                        }),
+                    });
+                }
+            }
+        }
+        self.partitions.extend(judged.partitions);
+        for units in judged.unions {
+            self.entries.push(Entry {
+                units,
+                answered: None,
+            });
+        }
+    }
+}
