@@ -55,4 +55,4 @@ pub use query::{Query, SQL_BYTES_MAX, TOKENS_MAX};
 pub use relations::{RELATIONS_MAX, Reading};
 pub use rights::{ColumnRights, Declared};
 pub use split::Plan;
-pub use statistics::REGRESSORS_MAX;
+pub use statistics::{ARGUMENTS_MAX, REGRESSORS_MAX};
