@@ -118,12 +118,14 @@ fn session(partitions: usize, limits: Limits) -> Result<SessionContext, DataFusi
         .with_round_robin_repartition(false)
         .with_repartition_aggregations(false)
         .with_information_schema(false);
+    let options = config.options_mut();
     // A model's result is a record that is taken apart: pushed towards the rows, that would pull the model below the
     // conditions of WHERE, and it would run for rows that nobody asked for.
-    config
-        .options_mut()
-        .optimizer
-        .enable_leaf_expression_pushdown = false;
+    options.optimizer.enable_leaf_expression_pushdown = false;
+    // Evidence is of groups: where nearly every row makes one, the engine would hand rows on one by one, each a part.
+    options
+        .execution
+        .skip_partial_aggregation_probe_rows_threshold = usize::MAX;
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }
 

@@ -321,3 +321,14 @@ async fn an_estimate_touches_no_data() {
     });
     assert_eq!(refused.await.unwrap_err().code(), "SQL_NOT_AN_AGGREGATE");
 }
+
+/// Nearly as many groups as rows: computed and withheld like any others, not in another way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_for_nearly_every_row_is_withheld() {
+    let domain = TestDomain::with_flights().await;
+    let sql = "SELECT month, day, carrier, flight, dep_time, distance, COUNT(*) AS n FROM flights \
+               GROUP BY month, day, carrier, flight, dep_time, distance";
+    let answer = domain.run(sql).await.unwrap();
+    assert_eq!(answer.cells_released, 0);
+    assert!(answer.cells_withheld_at_most > 200_000);
+}
