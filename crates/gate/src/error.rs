@@ -97,7 +97,7 @@ pub enum GateError {
     )]
     #[non_exhaustive]
     TooManyLevels {
-        /// The key's name.
+        /// The names of the keys without a declared domain, one of which it is.
         column: String,
         /// The policy's `table.levels_max`.
         levels_max: u64,

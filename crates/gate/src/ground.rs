@@ -184,12 +184,20 @@ impl Ground {
             let levels = shown.iter().filter(|shown| **shown).count() as u64;
             if levels > policy.levels_max() {
                 return Err(GateError::TooManyLevels {
-                    column: self.keys.fields[key].name().clone(),
+                    column: self.open_keys(),
                     levels_max: policy.levels_max(),
                 });
             }
         }
         Ok(())
+    }
+
+    /// The keys without a declared domain, all of them: which one has too many values would tell of the data.
+    fn open_keys(&self) -> String {
+        let keys = self.shape.keys.iter().zip(&self.keys.fields);
+        let open = keys.filter(|(key, _)| matches!(key.levels, Levels::Open));
+        let names: Vec<&str> = open.map(|(_, field)| field.name().as_str()).collect();
+        names.join("` or `")
     }
 
     /// The cells of a finest set that may leave; none of a derived one.
