@@ -5,9 +5,7 @@
 //! join yields after each batch.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use datafusion::common::Result;
 use datafusion::common::internal_err;
@@ -94,23 +92,9 @@ impl ExecutionPlan for Yielding {
         let batches = self.input.execute(partition, context)?;
         let schema = batches.schema();
         let batches = batches.then(|batch| async {
-            a_turn().await;
+            tokio::task::yield_now().await;
             batch
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
     }
-}
-
-/// Is not ready once, and asks at once to be asked again.
-async fn a_turn() {
-    let mut waited = false;
-    poll_fn(|context| {
-        if waited {
-            return Poll::Ready(());
-        }
-        waited = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

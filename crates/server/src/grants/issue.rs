@@ -7,12 +7,12 @@ use uuid::Uuid;
 use weir_audit::{Digest, Event, Timestamp};
 use weir_registry::{ApplicationRecord, GrantRecord, GrantState};
 
-use super::apply::{find as find_application, followed, step};
+use super::apply::{followed, step};
 use super::form::Form;
-use super::review::{enough_reviewers, outstanding, same_text};
+use super::review::{enough_reviewers, outstanding, to_judge};
 use super::states::ApplicationAct;
 use super::terms::{ANY_VETTED, Columns, Models, TERM_MONTHS_MAX, VERSION};
-use super::{Need, Quotas, Request, Terms, chain, find, lease, moment, not_own, parse_moment};
+use super::{Need, Quotas, Request, Terms, chain, find, lease, moment, parse_moment};
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::Fault;
@@ -38,9 +38,7 @@ pub(crate) async fn issue(
     if let Some(id) = request.subject(domain, caller).await? {
         return find(domain, &id).await;
     }
-    let application = find_application(domain, id).await?;
-    not_own(caller, &application.organisation, "this application")?;
-    same_text(&application, digest)?;
+    let application = to_judge(domain, caller, id, digest).await?;
     let form = Form::parse(&application.text, "the stored application")?;
     let waits = outstanding(domain, &application, &form).await?;
     if super::apply::is_open(application.state) && !waits.is_empty() {

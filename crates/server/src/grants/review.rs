@@ -26,9 +26,7 @@ pub(crate) async fn review(
     if let Some(id) = request.subject(domain, caller).await? {
         return find(domain, &id).await;
     }
-    let application = find(domain, id).await?;
-    not_own(caller, &application.organisation, "this application")?;
-    same_text(&application, digest)?;
+    let application = to_judge(domain, caller, id, digest).await?;
     let act = match supports {
         true => ApplicationAct::Support,
         false => ApplicationAct::Oppose,
@@ -70,15 +68,26 @@ pub(crate) async fn decide(
     if let Some(id) = request.subject(domain, caller).await? {
         return find(domain, &id).await;
     }
-    let application = find(domain, id).await?;
-    not_own(caller, &application.organisation, "this application")?;
-    same_text(&application, digest)?;
+    let application = to_judge(domain, caller, id, digest).await?;
     let state = step(&application, act, caller)?;
     end(domain, caller, application, (act, state), reason, request).await
 }
 
+/// The application that a caller has a word on: not one of their own organisation, and the very text that they read.
+pub(super) async fn to_judge(
+    domain: &Domain,
+    caller: &Caller,
+    id: &str,
+    digest: &str,
+) -> Result<ApplicationRecord, Fault> {
+    let application = find(domain, id).await?;
+    not_own(caller, &application.organisation, "this application")?;
+    same_text(&application, digest)?;
+    Ok(application)
+}
+
 /// Refuses a word on another text than the one there is.
-pub(super) fn same_text(application: &ApplicationRecord, digest: &str) -> Result<(), Fault> {
+fn same_text(application: &ApplicationRecord, digest: &str) -> Result<(), Fault> {
     if digest.is_empty() {
         return Err(Fault::caller(
             "DIGEST_MISSING",
