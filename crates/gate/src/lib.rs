@@ -84,7 +84,7 @@ pub use estimate::{ShareWithheld, share_withheld};
 pub use evidence::{ArgumentUnits, Contributions, Contributors, EvidenceColumns, TOP_UNITS};
 pub use first_units::FirstUnits;
 pub use judge::{judge, judge_without_history};
-pub use members::{Basis, Members, Most};
+pub use members::{Basis, Members, Most, Provenance};
 pub use past::Past;
 pub use record::{DecisionRecord, ReviewReason, Reviewer, WithheldBy};
 pub use released::{Recorder, Released};

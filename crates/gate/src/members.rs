@@ -46,16 +46,20 @@ pub enum Most {
     NotASum,
 }
 
-/// What a table's numbers are of, beside the table.
-pub(crate) struct Provenance {
+/// What a table's numbers are of, beside the table: what the ledger compares.
+pub struct Provenance {
     /// One for each kind of unit, as the evidence.
-    pub(crate) members: Vec<Members>,
+    pub members: Vec<Members>,
     /// One for each statistic.
-    pub(crate) bases: Vec<Basis>,
+    pub bases: Vec<Basis>,
     /// Places of sets that nobody chose: the units for which a column of the data itself has a value.
-    pub(crate) parts: Vec<usize>,
+    pub parts: Vec<usize>,
     /// Whether a model computed something of it.
-    pub(crate) by_model: bool,
+    pub by_model: bool,
+    /// What rows are read and how they are grouped, in words that are the same for the same. A digest is taken of it.
+    pub selection: String,
+    /// Whether every row is read and grouped by columns of the data alone, so that nobody is left out by choice.
+    pub is_plain: bool,
 }
 
 impl Members {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use ring::digest::{SHA256, digest};
 use weir_ledger::rounding::CoinKey;
-use weir_ledger::{Answers, Asked, Cell, Digest, History, Question, Release, Statistic, Verdict};
+use weir_ledger::{
+    Answers, Asked, Cell, Digest, History, Question, Release, Selection, Statistic, Verdict,
+};
 use weir_policy::Policy;
 
 use crate::error::GateError;
@@ -99,6 +101,10 @@ pub(crate) fn compare(
             snapshots: past.snapshots,
             policy: digest_of(&policy.canonical()),
             units_min: u32::try_from(policy.history_units_min()).unwrap_or(u32::MAX),
+            selection: Selection {
+                digest: digest_of(&compared.provenance.selection),
+                is_plain: compared.provenance.is_plain,
+            },
             cells: compared.cells(ground, members)?,
         };
         compared.asked.push(past.history.ask(question)?);

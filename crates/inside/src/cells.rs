@@ -7,7 +7,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, UInt64Type};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use weir_gate::{COLUMN_NAME_BYTES_MAX, EvidenceColumns, Unreleased};
+use weir_gate::{COLUMN_NAME_BYTES_MAX, EvidenceColumns, Provenance, Unreleased};
 
 use crate::error::ComputeError;
 use crate::grouping::Grouping;
@@ -70,7 +70,14 @@ impl Plan {
         let bases = self.evidence.bases(&self.statistics)?;
         let parts = self.evidence.parts(&self.statistics)?;
         let unreleased = Unreleased::new(cells, self.shape().clone(), evidence)?;
-        Ok(unreleased.with_members(members, bases, parts, self.by_model)?)
+        Ok(unreleased.with_provenance(Provenance {
+            members,
+            bases,
+            parts,
+            by_model: self.by_model,
+            selection: self.selection.clone(),
+            is_plain: self.is_plain,
+        })?)
     }
 
     /// Positions of grouping sets, of the engine's numbers for them.

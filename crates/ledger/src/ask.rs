@@ -127,24 +127,32 @@ impl Released {
         }
     }
 
-    /// What is near to a set, and the cells that have exactly its units.
+    /// Whether something is too near to a set, and the cells that are near by their sets, with the number of other units.
     fn found(
         &self,
         set: &NewSet,
         k: u64,
         is_known: bool,
+        by_number: &dyn Fn(usize) -> bool,
         work: &mut Work,
-    ) -> std::result::Result<(bool, Vec<usize>), Stop> {
+    ) -> std::result::Result<(bool, Vec<(usize, u64)>), Stop> {
         let flag = |flags: &[bool], set: u32| flags.get(set as usize).copied().unwrap_or(false);
         let counting = Counting {
             taken_back: &|set| flag(&self.taken_back, set),
             is_part: &|set| flag(&self.is_part, set),
+            by_number: &|set| {
+                let cell = self.cells.get(set as usize).copied().flatten();
+                !flag(&self.is_part, set) && cell.is_some_and(by_number)
+            },
             is_known,
         };
         let found = set.compare(&self.index, &self.sets, k, work, counting)?;
-        let equal = found.close.iter().filter(|(_, distance)| *distance == 0);
-        let cells = equal.filter_map(|(set, _)| *self.cells.get(*set as usize)?);
-        let mut cells: Vec<usize> = cells.collect();
+        let close = found.close.iter();
+        let cells = close.filter_map(|(set, distance)| {
+            let cell = self.cells.get(*set as usize)?;
+            Some(((*cell)?, *distance))
+        });
+        let mut cells: Vec<(usize, u64)> = cells.collect();
         cells.sort_unstable();
         Ok((found.isolates, cells))
     }
@@ -162,8 +170,8 @@ impl Judging<'_> {
             }
             return Ok(());
         }
-        let verdicts = match self.found(&self.cells[cell], work) {
-            Ok((found, equal)) => self.by_statistic(cell, &found, &equal),
+        let verdicts = match self.found(&self.cells[cell], Some(cell), work) {
+            Ok((found, near)) => self.by_statistic(cell, &found, &near),
             Err(Stop::Exhausted) => {
                 vec![Verdict::Review; self.question.cells[cell].statistics.len()]
             }
@@ -176,22 +184,30 @@ impl Judging<'_> {
         Ok(())
     }
 
-    /// What is recorded near a set, and the cells of this release with the same units; it isolates too where something of
-    /// this release or the set alone does.
+    /// What is recorded near a set, and the near cells of this release; it isolates too where something of this release or
+    /// the set alone does. The set is that of a cell, or a union.
     fn found(
         &self,
         set: &NewSet,
+        cell: Option<usize>,
         work: &mut Work,
-    ) -> std::result::Result<(Found, Vec<usize>), Stop> {
-        let against = self.against;
+    ) -> std::result::Result<(Found, Vec<(usize, u64)>), Stop> {
+        let (against, question) = (self.against, self.question);
+        let (selection, snapshots) = (&question.selection, &question.snapshots);
+        let population = against.population;
         let counting = Counting {
             taken_back: &|_| false,
-            is_part: &|set| against.population.is_part(set),
+            is_part: &|set| population.is_part(set),
+            by_number: &|set| cell.is_some() && population.by_number(set, selection, snapshots),
             is_known: false,
         };
-        let index = &against.population.index;
+        let index = &population.index;
         let mut found = set.compare(index, against.sets, against.k, work, counting)?;
-        let (here, equal) = self.released.found(set, against.k, found.is_known, work)?;
+        let of = |cell: usize| question.cells[cell].partition;
+        let beside =
+            |other: usize| cell.is_some_and(|cell| selection.is_plain || of(cell) == of(other));
+        let known = found.is_known;
+        let (here, near) = self.released.found(set, against.k, known, &beside, work)?;
         found.isolates = found.isolates
             || here
             || set.is_nearly_all(against.k)
@@ -204,14 +220,14 @@ impl Judging<'_> {
                 against.k,
                 work,
             )?;
-        Ok((found, equal))
+        Ok((found, near))
     }
 
-    fn by_statistic(&mut self, cell: usize, found: &Found, equal: &[usize]) -> Vec<Verdict> {
+    fn by_statistic(&mut self, cell: usize, found: &Found, near: &[(usize, u64)]) -> Vec<Verdict> {
         let mut answered_by = Vec::new();
         let mut verdicts: Vec<Verdict> = Vec::new();
         for at in 0..self.question.cells[cell].statistics.len() {
-            let verdict = self.verdict((cell, at), &verdicts, found, equal, &mut answered_by);
+            let verdict = self.verdict((cell, at), &verdicts, found, near, &mut answered_by);
             verdicts.push(verdict);
         }
         self.answered_by[cell] = answered_by;
@@ -224,35 +240,37 @@ impl Judging<'_> {
         (cell, at): (usize, usize),
         before: &[Verdict],
         found: &Found,
-        equal: &[usize],
+        near: &[(usize, u64)],
         answered_by: &mut Vec<u32>,
     ) -> Verdict {
         let (question, population) = (self.question, self.against.population);
         let (statistic, k) = (&question.cells[cell].statistics[at], self.against.k);
-        let mut known = found.close.iter().filter(|(_, distance)| *distance == 0);
-        let same = known.clone().find_map(|(set, _)| {
-            population.same(*set, statistic, &question.snapshots, &question.policy)
+        let mut close = found.close.iter();
+        let same = close.clone().find_map(|(set, distance)| {
+            let (snapshots, policy) = (&question.snapshots, &question.policy);
+            population
+                .same(*set, statistic, snapshots, policy)
+                .filter(|_| *distance == 0)
         });
         if let Some(answer) = same {
             return Verdict::Same(answer);
         }
-        let is_near = |of: &&crate::Statistic| {
-            of.differs(statistic)
-                .is_some_and(|differ| (1..k).contains(&differ))
-        };
+        // In this release: the statistics before it in its cell, and those of near cells.
         let answered = |verdict: &Verdict| !matches!(verdict, Verdict::Isolates | Verdict::Review);
-        let here = std::iter::once((cell, before)).chain(
-            equal
-                .iter()
-                .map(|other| (*other, self.verdicts[*other].as_slice())),
-        );
-        let mut like = here.flat_map(|(of, verdicts)| {
+        let beside = near
+            .iter()
+            .map(|(other, distance)| (*other, *distance, self.verdicts[*other].as_slice()));
+        let here = std::iter::once((cell, 0, before)).chain(beside);
+        let mut like = here.flat_map(|(of, distance, verdicts)| {
             let statistics = question.cells[of].statistics.iter().enumerate();
-            let near = statistics.filter(|(_, of)| is_near(of));
+            let near = statistics.filter(move |(_, of)| {
+                let differs = of.differs(statistic);
+                differs.is_some_and(|differ| differ < k && (differ > 0 || distance > 0))
+            });
             near.filter_map(move |(at, _)| Some((of, at, verdicts.get(at)?)))
         });
         let like = like.find(|(_, _, verdict)| answered(verdict));
-        let differs = known.any(|(set, _)| population.nearly_same(*set, statistic, k));
+        let differs = close.any(|near| population.nearly_same(*near, statistic, k));
         if !found.isolates && !differs && like.is_none() {
             return Verdict::Fresh;
         }
@@ -301,7 +319,7 @@ impl Judging<'_> {
         if !too_near.is_empty() {
             return Ok(too_near);
         }
-        if hits.union || self.found(union, work)?.0.isolates {
+        if hits.union || self.found(union, None, work)?.0.isolates {
             return Ok(self.smallest(partition, |_| true));
         }
         for known in &hits.known {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::question::{Digest, Statistic};
+use crate::question::{Digest, Selection, Statistic};
 use crate::sketch::{BUCKETS, Sketch};
 
 /// What one release adds: sets that were not known, and answers.
@@ -13,6 +13,7 @@ pub(crate) struct Entry {
     pub(crate) population: String,
     pub(crate) snapshots: Digest,
     pub(crate) policy: Digest,
+    pub(crate) selection: Selection,
     /// Sets that were not known. Their places follow those of the population's sets so far.
     pub(crate) sketches: Vec<Sketch>,
     pub(crate) answers: Vec<Answered>,
@@ -21,6 +22,8 @@ pub(crate) struct Entry {
     pub(crate) parts: Vec<u32>,
     /// Sets that were known as parts of others, and are more from here on.
     pub(crate) chosen: Vec<u32>,
+    /// Sets that are unions of what the release showed.
+    pub(crate) unions: Vec<u32>,
 }
 
 /// Cells that share no unit and were released together.
@@ -60,6 +63,8 @@ impl Entry {
         write_text(&mut bytes, &self.population);
         bytes.extend_from_slice(&self.snapshots);
         bytes.extend_from_slice(&self.policy);
+        bytes.extend_from_slice(&self.selection.digest);
+        bytes.push(u8::from(self.selection.is_plain));
         bytes.extend_from_slice(&(self.sketches.len() as u32).to_le_bytes());
         for (sketch, span) in self.sketches.iter().zip(spans) {
             write_sketch(&mut bytes, sketch);
@@ -97,6 +102,7 @@ impl Entry {
         }
         write_places(&mut bytes, &self.parts);
         write_places(&mut bytes, &self.chosen);
+        write_places(&mut bytes, &self.unions);
         bytes
     }
 
@@ -106,6 +112,14 @@ impl Entry {
         let release = input.text()?;
         let population = input.text()?;
         let (snapshots, policy) = (input.digest()?, input.digest()?);
+        let selection = Selection {
+            digest: input.digest()?,
+            is_plain: match input.take(1)? {
+                [0] => false,
+                [1] => true,
+                _ => return None,
+            },
+        };
         let mut sketches = Vec::new();
         let mut spans = Vec::new();
         for _ in 0..input.number()? {
@@ -143,9 +157,12 @@ impl Entry {
             partitions.push(Partitioned { cells, labels });
         }
         let (parts, chosen) = (input.numbers()?, input.numbers()?);
+        let unions = input.numbers()?;
         let entry = Entry {
+            selection,
             parts,
             chosen,
+            unions,
             release,
             population,
             snapshots,

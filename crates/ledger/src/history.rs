@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::closure::Partition;
 use crate::index::Index;
 use crate::near::Whole;
-use crate::question::{Digest, Statistic};
+use crate::question::{Digest, Selection, Statistic};
 use crate::sketch::Mixer;
 
 /// What was released on one population. The exact sets are elsewhere, by their places in the index.
@@ -22,6 +22,10 @@ pub(crate) struct Population {
     partitioned: HashSet<Vec<u32>>,
     /// Sets that are known as parts of others alone.
     parts: HashSet<u32>,
+    /// Sets that are unions of what a release showed.
+    unions: HashSet<u32>,
+    /// How the cells of each set were selected, from which snapshots.
+    selections: HashMap<u32, Vec<(Selection, Digest)>>,
 }
 
 /// An answer that was given.
@@ -45,6 +49,31 @@ impl Population {
             partitions: Vec::new(),
             partitioned: HashSet::new(),
             parts: HashSet::new(),
+            unions: HashSet::new(),
+            selections: HashMap::new(),
+        }
+    }
+
+    /// Notes that a set is the union of what a release showed.
+    pub(crate) fn add_union(&mut self, set: u32) {
+        self.unions.insert(set);
+    }
+
+    /// Whether a cell of this selection is compared with a set by its numbers: cells of one selection have no row in
+    /// common, and what nobody chose leaves nobody out. Sums over several cells have no numbers that could be compared.
+    pub(crate) fn by_number(&self, set: u32, selection: &Selection, snapshots: &Digest) -> bool {
+        let alike = |(other, of): &(Selection, Digest)| {
+            of == snapshots && (other == selection || (other.is_plain && selection.is_plain))
+        };
+        let selections = self.selections.get(&set).into_iter().flatten();
+        !self.unions.contains(&set) && selections.into_iter().any(alike)
+    }
+
+    /// Notes how a cell with these units was selected.
+    pub(crate) fn selected(&mut self, set: u32, selection: Selection, snapshots: &Digest) {
+        let of_set = self.selections.entry(set).or_default();
+        if !of_set.contains(&(selection, *snapshots)) {
+            of_set.push((selection, *snapshots));
         }
     }
 
@@ -111,12 +140,17 @@ impl Population {
         given.map(|given| Arc::clone(&given.answer))
     }
 
-    /// Whether an answer was given for this set to a statistic that may differ from this one in the contributions of 1
-    /// to k − 1 units.
-    pub(crate) fn nearly_same(&self, set: u32, statistic: &Statistic, k: u64) -> bool {
+    /// Whether an answer was given for this set, that has so many other units, to a statistic that may differ from this one
+    /// in the contributions of 1 to k − 1 units.
+    pub(crate) fn nearly_same(
+        &self,
+        (set, distance): (u32, u64),
+        statistic: &Statistic,
+        k: u64,
+    ) -> bool {
         let given = self.answers.get(&set).into_iter().flatten();
         let mut differ = given.filter_map(|given| given.statistic.differs(statistic));
-        differ.any(|differ| (1..k).contains(&differ))
+        differ.any(|differ| differ < k && (differ > 0 || distance > 0))
     }
 
     /// The oldest answer that was given to this statistic, but for the contributions of fewer than k units, of one of

@@ -99,6 +99,7 @@ impl Known {
         };
         let mut answered = Vec::new();
         let mut chosen = HashSet::new();
+        let mut unions = Vec::new();
         let cells = question.cells.iter().zip(&asked.cells);
         for ((cell, set), answers) in cells.zip(release.answers) {
             if answers.iter().all(Option::is_none) {
@@ -115,7 +116,9 @@ impl Known {
             }
         }
         for union in &asked.judgement.unions {
-            chosen.insert(adding.place(union)?);
+            let place = adding.place(union)?;
+            chosen.insert(place);
+            unions.push(place);
         }
         let mut parts = HashSet::new();
         for (cell, set) in question.cells.iter().zip(&asked.cells) {
@@ -145,8 +148,10 @@ impl Known {
         let mut chosen: Vec<u32> = chosen.into_iter().collect();
         chosen.sort_unstable();
         let entry = Entry {
+            selection: question.selection,
             parts: new_parts,
             chosen,
+            unions,
             release: release.id,
             population: question.population.clone(),
             snapshots: question.snapshots,
@@ -196,7 +201,22 @@ impl Known {
         }
         entry.parts.iter().for_each(|set| population.add_part(*set));
         entry.chosen.iter().for_each(|set| population.chosen(*set));
+        // Of a single cell the union is the cell.
+        if entry
+            .answers
+            .iter()
+            .map(|of| of.set)
+            .collect::<HashSet<_>>()
+            .len()
+            > 1
+        {
+            entry
+                .unions
+                .iter()
+                .for_each(|set| population.add_union(*set));
+        }
         for of in entry.answers {
+            population.selected(of.set, entry.selection, &entry.snapshots);
             population.give(
                 of.set,
                 of.statistic,

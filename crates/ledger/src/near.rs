@@ -71,6 +71,8 @@ pub(crate) struct Counting<'a> {
     pub(crate) taken_back: &'a dyn Fn(u32) -> bool,
     /// Whether a set is a part that nobody chose.
     pub(crate) is_part: &'a dyn Fn(u32) -> bool,
+    /// Whether numbers decide about a set that is near, and not the set.
+    pub(crate) by_number: &'a dyn Fn(u32) -> bool,
     /// Whether the set that is compared is known from elsewhere.
     pub(crate) is_known: bool,
 }
@@ -132,7 +134,8 @@ impl NewSet {
         found
             .close
             .retain(|(set, distance)| *distance == 0 || counts(*set));
-        found.isolates = found.close.iter().any(|(_, distance)| *distance > 0);
+        let isolates = |(set, distance): &(u32, u64)| *distance > 0 && !(counting.by_number)(*set);
+        found.isolates = found.close.iter().any(isolates);
         let rest = self.rest.as_ref();
         let Some(rest) = rest.filter(|rest| rest.sketch.cardinality >= k) else {
             return Ok(found);

@@ -27,9 +27,25 @@ pub struct Question {
     pub policy: Digest,
     /// k: two sets are as good as one, or differ by at least this many units. At least [`UNITS_MIN_FLOOR`] counts.
     pub units_min: u32,
+    /// Which rows are read and how they are grouped.
+    pub selection: Selection,
     /// The cells, in an order that does not depend on the data, such as sorted by their keys. Where two of them are too
     /// near to each other, the earlier one is released.
     pub cells: Vec<Cell>,
+}
+
+/// Which rows a release reads and how it groups them.
+///
+/// Cells of one grouping have no row in common. That two of them have nearly the same units, as the months of a year
+/// have, tells of nobody, unless what they show is nearly the same for each of these units. So between cells of one
+/// grouping numbers are compared and not sets: within a release, between releases of one selection, and between releases
+/// whose selections nobody chose.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Selection {
+    /// Stands for relations, conditions and keys, as the query says them.
+    pub digest: Digest,
+    /// Whether every row is read and grouped by columns of the data alone, so that nobody is left out by choice.
+    pub is_plain: bool,
 }
 
 /// One set of units that a release speaks of: a cell, or the contributors to one argument in it.

@@ -239,6 +239,10 @@ fn question(number: u32) -> Question {
         snapshots: [1; 32],
         policy: [2; 32],
         units_min: 10,
+        selection: crate::Selection {
+            digest: [4; 32],
+            is_plain: false,
+        },
         cells: vec![Cell {
             units: Arc::new(units.collect()),
             partition: 0,

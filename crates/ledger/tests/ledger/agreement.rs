@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use weir_ledger::{Cell, History, Ledger, LedgerKey, Question, Release, Statistic, Verdict};
+use weir_ledger::{
+    Cell, History, Ledger, LedgerKey, Question, Release, Selection, Statistic, Verdict,
+};
 
 use crate::naive::Naive;
 use crate::support::{KEY, Random, answers, digest, set};
@@ -166,6 +168,10 @@ fn agree(
             population_units: known_total.then_some(units),
             snapshots: digest(random.below(2) as u8),
             policy: digest(random.below(2) as u8),
+            selection: Selection {
+                digest: digest(random.below(6) as u8),
+                is_plain: random.below(3) == 0,
+            },
             units_min: [3, 5, 10, if of_tables { 10 } else { 40 }][random.below(4) as usize],
             cells: if of_tables {
                 tables(&mut random, units)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use weir_ledger::{Answers, Digest, Question, Statistic, Verdict};
+use weir_ledger::{Answers, Digest, Question, Selection, Statistic, Verdict};
 
 type Units = BTreeSet<u32>;
 
@@ -10,6 +10,7 @@ struct Answered {
     statistic: Statistic,
     snapshots: Digest,
     policy: Digest,
+    selection: Selection,
     answer: Vec<u8>,
 }
 
@@ -18,6 +19,8 @@ struct Entry {
     units: Units,
     answered: Option<Answered>,
     is_part: bool,
+    /// Of several cells.
+    is_union: bool,
 }
 
 /// A set of the release that is asked about: its cell, whether it is a part of one, and its units.
@@ -121,7 +124,25 @@ impl Naive {
         of.all(|entry| entry.is_part)
     }
 
-    fn isolates(&self, units: &Units, released: &[Here], question: &Question) -> bool {
+    /// Whether a cell is compared with this set by its numbers.
+    fn by_number(&self, units: &Units, question: &Question) -> bool {
+        let of_set = || self.entries.iter().filter(|entry| entry.units == *units);
+        let (selection, snapshots) = (question.selection, question.snapshots);
+        let alike = |of: &Answered| {
+            of.snapshots == snapshots
+                && (of.selection == selection || (of.selection.is_plain && selection.is_plain))
+        };
+        !of_set().any(|entry| entry.is_union)
+            && of_set().any(|entry| entry.answered.as_ref().is_some_and(alike))
+    }
+
+    fn isolates(
+        &self,
+        units: &Units,
+        cell: Option<usize>,
+        released: &[Here],
+        question: &Question,
+    ) -> bool {
         let k = question.units_min.max(3) as usize;
         let everything: Option<Units> = question.population_units.map(|units| (0..units).collect());
         let left = question
@@ -139,11 +160,18 @@ impl Naive {
         let known = known.filter(|other| !is_known || !self.is_part(other));
         let here = released.iter();
         let here = here.filter(|(_, is_part, _)| !is_known_here || !is_part);
-        for other in known.chain(here.map(|(_, _, units)| units)) {
+        let beside = |other: usize| {
+            let of = |cell: usize| question.cells[cell].partition;
+            cell.is_some_and(|cell| question.selection.is_plain || of(cell) == of(other))
+        };
+        let known = known.map(|other| (other, cell.is_some() && self.by_number(other, question)));
+        let here = here.map(|(of, is_part, other)| (other, !is_part && of.is_some_and(beside)));
+        for (other, by_number) in known.chain(here) {
             let rest = everything
                 .as_ref()
                 .map(|all| all.difference(other).copied().collect());
-            for other in [Some(other), rest.as_ref()].into_iter().flatten() {
+            let whole = Some(other).filter(|_| !by_number);
+            for other in [whole, rest.as_ref()].into_iter().flatten() {
                 if (1..k).contains(&distance(units, other)) {
                     return true;
                 }
@@ -211,12 +239,15 @@ impl Naive {
             return (Verdict::Same(answer(entry).unwrap()), None);
         }
         let few = |of: Option<usize>| of.is_some_and(|of| (1..k).contains(&of));
-        let differs = |entry: &Entry| entry.units == *units && few(to(entry));
+        let near = |differs: Option<usize>, distance: usize| {
+            differs.is_some_and(|of| of < k) && distance < k && (few(differs) || distance > 0)
+        };
+        let differs = |entry: &Entry| near(to(entry), distance(units, &entry.units));
         let differs = self.entries.iter().any(differs);
         let mut like = None;
         let same_cell = std::iter::once(cell).chain((0..cells.len()).filter(|other| {
             let is_it = |(of, _, _): &Here| *of == Some(*other);
-            *other != cell && cells[*other] == *units && released.iter().any(is_it)
+            *other != cell && released.iter().any(is_it)
         }));
         for of in same_cell {
             for (at, other) in question.cells[of].statistics.iter().enumerate() {
@@ -225,7 +256,8 @@ impl Naive {
                     let verdict = &verdicts[of][at];
                     !matches!(verdict, Verdict::Isolates | Verdict::Review)
                 };
-                if like.is_none() && comes_before && few(differ(other, statistic)) && answered() {
+                let is_near = near(differ(other, statistic), distance(units, &cells[of]));
+                if like.is_none() && comes_before && is_near && answered() {
                     like = Some(Verdict::Like(of, at));
                 }
             }
@@ -278,7 +310,7 @@ impl Naive {
                     }
                     continue;
                 }
-                let isolates = self.isolates(&cells[*cell], &released, question);
+                let isolates = self.isolates(&cells[*cell], Some(*cell), &released, question);
                 for place in 0..question.cells[*cell].statistics.len() {
                     let at = (*cell, place);
                     let (verdict, other) =
@@ -310,7 +342,7 @@ impl Naive {
                 let own: Vec<(usize, Units)> =
                     own.map(|cell| (*cell, cells[*cell].clone())).collect();
                 let known = [self.partitions.as_slice(), parted.as_slice()].concat();
-                let isolates = self.isolates(&union, &released, question);
+                let isolates = self.isolates(&union, None, &released, question);
                 let found = too_much(&own, &fresh, &known, k, isolates);
                 let keeps = found.as_ref().is_some_and(Vec::is_empty);
                 let withhold = found.unwrap_or_default();
@@ -342,6 +374,11 @@ impl Naive {
     }
 
     pub(crate) fn record(&mut self, question: &Question, judged: Judged, answers: &Answers) {
+        let cells = question.cells.iter().zip(answers);
+        let answered = cells.filter(|(_, answers)| answers.iter().any(Option::is_some));
+        let answered: BTreeSet<Vec<u32>> = answered
+            .map(|(cell, _)| cell.units.iter().collect())
+            .collect();
         for (cell, answers) in question.cells.iter().zip(answers) {
             for (statistic, answer) in cell.statistics.iter().zip(answers) {
                 if let Some(answer) = answer {
@@ -351,9 +388,11 @@ impl Naive {
                             statistic: statistic.clone(),
                             snapshots: question.snapshots,
                             policy: question.policy,
+                            selection: question.selection,
                             answer: answer.clone(),
                         }),
                         is_part: false,
+                        is_union: false,
                     });
                 }
             }
@@ -363,6 +402,7 @@ impl Naive {
                     units: cell.units.iter().collect(),
                     answered: None,
                     is_part: true,
+                    is_union: false,
                 });
             }
         }
@@ -372,6 +412,7 @@ impl Naive {
                 units,
                 answered: None,
                 is_part: false,
+                is_union: answered.len() > 1,
             });
         }
         for cells in &judged.partitions {
@@ -380,6 +421,7 @@ impl Naive {
                     units: units.clone(),
                     answered: None,
                     is_part: false,
+                    is_union: false,
                 });
             }
         }
