@@ -175,6 +175,7 @@ impl Compared {
                         Ok(Statistic {
                             kind: digest_of(&basis.kind),
                             print: members.print(&basis.prints, at)?,
+                            column: basis.column.as_deref().map(digest_of),
                         })
                     })
                     .collect();
