@@ -77,8 +77,17 @@ impl Knows<'_> {
             Expr::Column(_) => !self.by_model,
             Expr::Cast(cast) => self.is_of_the_data(&cast.expr),
             Expr::TryCast(cast) => self.is_of_the_data(&cast.expr),
+            // A column where other columns have a value, as statistics of two columns take it.
+            Expr::Case(case) if case.expr.is_none() && case.else_expr.is_none() => {
+                let pairs = || case.when_then_expr.iter();
+                pairs().all(|(when, then)| self.is_there(when) && self.is_of_the_data(then))
+            }
             _ => false,
         }
+    }
+
+    fn is_there(self, condition: &Expr) -> bool {
+        matches!(condition, Expr::IsNotNull(of) if self.is_of_the_data(of))
     }
 }
 

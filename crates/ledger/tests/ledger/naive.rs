@@ -200,11 +200,7 @@ impl Naive {
 
     /// Whether this set and a known one make up the union of a partition, but for a few units.
     fn is_tracker(&self, units: &Units, k: usize) -> bool {
-        for partition in self
-            .partitions
-            .iter()
-            .filter(|partition| partition.len() > 1)
-        {
+        for partition in &self.partitions {
             let union = union_of(partition.iter());
             if union.len() < units.len() + k {
                 continue;
