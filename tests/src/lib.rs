@@ -8,6 +8,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod data;
 mod grants;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,6 +19,7 @@ use weir_client::v1::{self, RegisterDatasetRequest, RunRequest};
 use weir_client::{Client, ClientError, IdentityFolder, NewKey, RunAnswer};
 use weir_server::{Domain, Folder, InitOptions, Serving};
 
+pub use data::{manifest, shared_data};
 use grants::Granted;
 pub use grants::application;
 
