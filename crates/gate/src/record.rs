@@ -36,6 +36,9 @@ pub struct DecisionRecord {
 pub enum ReviewReason {
     /// The sum of some unit in a released cell is negative, and `review.negative_contributions` is on. Source: ACRO.
     NegativeContributions,
+    /// Whether a cell may be released beside everything released before could not be decided within the bounds of work.
+    /// The cell is withheld in any case.
+    History,
 }
 
 /// Who looked at a table.
@@ -75,4 +78,7 @@ pub struct WithheldBy {
     pub complement: u64,
     /// The cell is all of one of its margins (`cell.class_disclosure`). Asked of the same cells.
     pub class_disclosure: u64,
+    /// Fewer units than `history.units_min` between the cell and something that was released before, or is released
+    /// beside it. Asked of cells that break none of the rules above.
+    pub history: u64,
 }

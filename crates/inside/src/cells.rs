@@ -59,7 +59,18 @@ impl Plan {
         let schema = Arc::new(Schema::new(fields));
         let cells = RecordBatch::try_new_with_options(schema, columns, &options)
             .map_err(|_| ComputeError::Bug)?;
-        Ok(Unreleased::new(cells, self.shape().clone(), evidence)?)
+        let members = table.columns()[evidence_at..]
+            .iter()
+            .zip(&self.populations)
+            .map(|(column, population)| {
+                let column = column.as_struct_opt().ok_or(ComputeError::Bug)?;
+                self.evidence.members(column, population)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let bases = self.evidence.bases(&self.statistics)?;
+        let parts = self.evidence.parts(&self.statistics)?;
+        let unreleased = Unreleased::new(cells, self.shape().clone(), evidence)?;
+        Ok(unreleased.with_members(members, bases, parts, self.by_model)?)
     }
 
     /// Positions of grouping sets, of the engine's numbers for them.

@@ -22,7 +22,7 @@ use crate::names::fragment;
 use crate::planner::{Resolved, Sources, planning_error, resolve};
 use crate::query::Query;
 use crate::rights;
-use crate::statistics::{SET_COLUMN, StatisticColumn, Statistics, column_name, statistics};
+use crate::statistics::{Knows, SET_COLUMN, StatisticColumn, Statistics, column_name, statistics};
 use crate::total::total;
 
 /// A query split in two.
@@ -32,6 +32,10 @@ pub struct Plan {
     /// What `below` was made of, to make it once more where rows do not come in the order of units.
     input: Arc<LogicalPlan>,
     units: Vec<Expr>,
+    /// The population of each kind of unit.
+    pub(crate) populations: Vec<String>,
+    /// Whether a model computes something of the rows.
+    pub(crate) by_model: bool,
     depth: Depth,
     /// How to tell the evidence from the cells.
     pub(crate) evidence: EvidencePlan,
@@ -53,6 +57,7 @@ impl Plan {
         let Resolved {
             plan: whole,
             units,
+            populations,
             rows,
         } = resolve(query, sources)?;
         let aggregate = find_aggregate(&whole).ok_or_else(|| SqlError::NotAnAggregate {
@@ -61,8 +66,10 @@ impl Plan {
         check_below(&aggregate.input, sources)?;
         rights::check(&aggregate, query, sources)?;
         let meanings = Meanings { query, sources };
-        Self::split(whole, &aggregate, units, rows, depth, meanings)
-            .map_err(|error| planning_error(&error))
+        let mut plan = Self::split(whole, &aggregate, units, rows, depth, meanings)
+            .map_err(|error| planning_error(&error))?;
+        plan.populations = populations;
+        Ok(plan)
     }
 
     fn split(
@@ -75,13 +82,18 @@ impl Plan {
     ) -> Result<Self> {
         let input = Arc::clone(&aggregate.input);
         let grouping = Grouping::new(aggregate)?;
+        let relations = &meanings.sources.relations;
+        let by_model = relations.iter().any(|source| source.model.is_some());
         let statistics = statistics(
             &aggregate.aggr_expr,
             input.schema(),
             &units,
             &grouping,
             depth,
-            &|expression| meanings.is_sensitive(expression),
+            Knows {
+                is_sensitive: &|expression| meanings.is_sensitive(expression),
+                by_model,
+            },
         )?;
         let of = |column: &StatisticColumn| column.statistic;
         let shape = Shape {
@@ -102,6 +114,8 @@ impl Plan {
             above: with_hole(whole, aggregate, &grouping, &statistics)?,
             input,
             units,
+            populations: Vec::new(),
+            by_model,
             depth,
             evidence,
             grouping,

@@ -9,10 +9,10 @@ use crate::Result;
 use crate::closure::{Hits, New, Partition, is_tracker};
 use crate::history::Population;
 use crate::index::{Index, Work};
-use crate::near::{Found, InMemory, NewSet, Sets, Stop, Whole};
+use crate::near::{Counting, Found, InMemory, NewSet, Sets, Stop, Whole};
 use crate::partition::Labels;
-use crate::question::{Digest, Question, Verdict};
-use crate::sketch::{Mixer, Sketch};
+use crate::question::{Question, Verdict};
+use crate::sketch::Mixer;
 
 /// What there is to compare with, and the bounds of doing so.
 pub(crate) struct Against<'a> {
@@ -93,6 +93,8 @@ struct Released {
     sets: InMemory,
     /// The cell of each; none for a union.
     cells: Vec<Option<usize>>,
+    /// Whether it is a part of a cell.
+    is_part: Vec<bool>,
     taken_back: Vec<bool>,
     partitions: Vec<Partition>,
 }
@@ -105,15 +107,17 @@ impl Released {
             index,
             sets: InMemory::default(),
             cells: Vec::new(),
+            is_part: Vec::new(),
             taken_back: Vec::new(),
             partitions: Vec::new(),
         }
     }
 
-    fn add(&mut self, cell: Option<usize>, units: &Arc<RoaringBitmap>, sketch: &Sketch) {
-        self.index.add(sketch.clone());
-        self.sets.0.push(Arc::clone(units));
+    fn add(&mut self, cell: Option<usize>, set: &NewSet, is_part: bool) {
+        self.index.add(set.sketch.clone());
+        self.sets.0.push(Arc::clone(&set.units));
         self.cells.push(cell);
+        self.is_part.push(is_part);
         self.taken_back.push(false);
     }
 
@@ -123,9 +127,26 @@ impl Released {
         }
     }
 
-    fn isolate(&self, set: &NewSet, k: u64, work: &mut Work) -> std::result::Result<bool, Stop> {
-        let found = set.compare_live(&self.index, &self.sets, k, work, &self.taken_back)?;
-        Ok(found.isolates)
+    /// What is near to a set, and the cells that have exactly its units.
+    fn found(
+        &self,
+        set: &NewSet,
+        k: u64,
+        is_known: bool,
+        work: &mut Work,
+    ) -> std::result::Result<(bool, Vec<usize>), Stop> {
+        let flag = |flags: &[bool], set: u32| flags.get(set as usize).copied().unwrap_or(false);
+        let counting = Counting {
+            taken_back: &|set| flag(&self.taken_back, set),
+            is_part: &|set| flag(&self.is_part, set),
+            is_known,
+        };
+        let found = set.compare(&self.index, &self.sets, k, work, counting)?;
+        let equal = found.close.iter().filter(|(_, distance)| *distance == 0);
+        let cells = equal.filter_map(|(set, _)| *self.cells.get(*set as usize)?);
+        let mut cells: Vec<usize> = cells.collect();
+        cells.sort_unstable();
+        Ok((found.isolates, cells))
     }
 }
 
@@ -135,28 +156,45 @@ impl Judging<'_> {
             // A cell of nobody looks like a cell of a few: withheld, and not answered by a neighbour either.
             return Ok(());
         }
+        if let Some(whole) = self.question.cells[cell].part_of {
+            if self.verdicts[whole].iter().any(Verdict::is_own) {
+                self.released.add(Some(cell), &self.cells[cell], true);
+            }
+            return Ok(());
+        }
         let verdicts = match self.found(&self.cells[cell], work) {
-            Ok(found) => self.by_statistic(cell, &found),
+            Ok((found, equal)) => self.by_statistic(cell, &found, &equal),
             Err(Stop::Exhausted) => {
                 vec![Verdict::Review; self.question.cells[cell].statistics.len()]
             }
             Err(Stop::Failed(error)) => return Err(error),
         };
         if verdicts.iter().any(Verdict::is_own) {
-            let set = &self.cells[cell];
-            self.released.add(Some(cell), &set.units, &set.sketch);
+            self.released.add(Some(cell), &self.cells[cell], false);
         }
         self.verdicts[cell] = verdicts;
         Ok(())
     }
 
-    /// What is recorded near a set; it isolates too where something of this release or the set alone does.
-    fn found(&self, set: &NewSet, work: &mut Work) -> std::result::Result<Found, Stop> {
+    /// What is recorded near a set, and the cells of this release with the same units; it isolates too where something of
+    /// this release or the set alone does.
+    fn found(
+        &self,
+        set: &NewSet,
+        work: &mut Work,
+    ) -> std::result::Result<(Found, Vec<usize>), Stop> {
         let against = self.against;
-        let mut found = set.compare(&against.population.index, against.sets, against.k, work)?;
+        let counting = Counting {
+            taken_back: &|_| false,
+            is_part: &|set| against.population.is_part(set),
+            is_known: false,
+        };
+        let index = &against.population.index;
+        let mut found = set.compare(index, against.sets, against.k, work, counting)?;
+        let (here, equal) = self.released.found(set, against.k, found.is_known, work)?;
         found.isolates = found.isolates
+            || here
             || set.is_nearly_all(against.k)
-            || self.released.isolate(set, against.k, work)?
             || is_tracker(
                 set,
                 against.population.partitions(),
@@ -166,38 +204,66 @@ impl Judging<'_> {
                 against.k,
                 work,
             )?;
-        Ok(found)
+        Ok((found, equal))
     }
 
-    fn by_statistic(&mut self, cell: usize, found: &Found) -> Vec<Verdict> {
-        let asked = self.question.cells[cell].statistics.iter();
+    fn by_statistic(&mut self, cell: usize, found: &Found, equal: &[usize]) -> Vec<Verdict> {
         let mut answered_by = Vec::new();
-        let verdicts = asked
-            .map(|statistic| self.verdict(statistic, found, &mut answered_by))
-            .collect();
+        let mut verdicts: Vec<Verdict> = Vec::new();
+        for at in 0..self.question.cells[cell].statistics.len() {
+            let verdict = self.verdict((cell, at), &verdicts, found, equal, &mut answered_by);
+            verdicts.push(verdict);
+        }
         self.answered_by[cell] = answered_by;
         verdicts
     }
 
-    fn verdict(&self, statistic: &Digest, found: &Found, answered_by: &mut Vec<u32>) -> Verdict {
+    /// The verdict on one statistic, after those before it in its cell.
+    fn verdict(
+        &self,
+        (cell, at): (usize, usize),
+        before: &[Verdict],
+        found: &Found,
+        equal: &[usize],
+        answered_by: &mut Vec<u32>,
+    ) -> Verdict {
         let (question, population) = (self.question, self.against.population);
-        let equal = found.close.iter().find(|(_, distance)| *distance == 0);
-        let same = equal.and_then(|(set, _)| {
+        let (statistic, k) = (&question.cells[cell].statistics[at], self.against.k);
+        let mut known = found.close.iter().filter(|(_, distance)| *distance == 0);
+        let same = known.clone().find_map(|(set, _)| {
             population.same(*set, statistic, &question.snapshots, &question.policy)
         });
         if let Some(answer) = same {
             return Verdict::Same(answer);
         }
-        if !found.isolates {
+        let is_near = |of: &&crate::Statistic| {
+            of.differs(statistic)
+                .is_some_and(|differ| (1..k).contains(&differ))
+        };
+        let answered = |verdict: &Verdict| !matches!(verdict, Verdict::Isolates | Verdict::Review);
+        let here = std::iter::once((cell, before)).chain(
+            equal
+                .iter()
+                .map(|other| (*other, self.verdicts[*other].as_slice())),
+        );
+        let mut like = here.flat_map(|(of, verdicts)| {
+            let statistics = question.cells[of].statistics.iter().enumerate();
+            let near = statistics.filter(|(_, of)| is_near(of));
+            near.filter_map(move |(at, _)| Some((of, at, verdicts.get(at)?)))
+        });
+        let like = like.find(|(_, _, verdict)| answered(verdict));
+        let differs = known.any(|(set, _)| population.nearly_same(*set, statistic, k));
+        if !found.isolates && !differs && like.is_none() {
             return Verdict::Fresh;
         }
         let close = found.close.iter().map(|(set, _)| *set);
-        match population.oldest(close, statistic) {
-            Some((set, answer)) => {
+        match (population.oldest(close, statistic, k), like) {
+            (Some((set, answer)), _) => {
                 answered_by.push(set);
                 Verdict::Near(answer)
             }
-            None => Verdict::Isolates,
+            (None, Some((of, at, _))) if !found.isolates => Verdict::Like(of, at),
+            _ => Verdict::Isolates,
         }
     }
 
@@ -216,7 +282,7 @@ impl Judging<'_> {
             };
             if !withheld {
                 // What is left is far from everything, or was released before.
-                self.released.add(None, &union.units, &union.sketch);
+                self.released.add(None, &union, false);
                 return Ok(Some(union));
             }
         }
@@ -235,7 +301,7 @@ impl Judging<'_> {
         if !too_near.is_empty() {
             return Ok(too_near);
         }
-        if hits.union || self.found(union, work)?.isolates {
+        if hits.union || self.found(union, work)?.0.isolates {
             return Ok(self.smallest(partition, |_| true));
         }
         for known in &hits.known {

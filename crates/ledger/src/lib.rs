@@ -50,10 +50,10 @@ mod store;
 pub use error::{Family, LedgerError};
 pub use ledger::{Asked, History, Ledger, State};
 pub use limits::{
-    ANSWER_BYTES_MAX, CELLS_MAX, COMPARISONS_MAX, FRAME_BYTES_MAX, STATISTICS_MAX, UNITS_MIN_FLOOR,
-    VISITS_MAX,
+    ANSWER_BYTES_MAX, BUCKETS_MAX, CELLS_MAX, COMPARISONS_MAX, FRAME_BYTES_MAX, STATISTICS_MAX,
+    UNITS_MIN_FLOOR, VISITS_MAX,
 };
-pub use question::{Answers, Cell, Digest, Question, Release, Verdict};
+pub use question::{Answers, Cell, Digest, Question, Release, Statistic, Verdict};
 pub use roaring::RoaringBitmap;
 pub use store::LedgerKey;
 

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::grants::Grants;
+use crate::ledger::Released;
 use crate::policies::Policies;
 use crate::record::Record;
 use crate::snapshots;
@@ -40,6 +41,7 @@ pub struct Domain {
     pub(crate) vault: Arc<Vault>,
     pub(crate) record: Record,
     pub(crate) policies: Policies,
+    pub(crate) released: Arc<Released>,
     pub(crate) authority: Authority,
     pub(crate) log_key: String,
     pub(crate) log_verifier: VerifierKey,
@@ -76,14 +78,22 @@ impl Domain {
         snapshots::discard_orphans(&vault, &registry).await?;
         let record = Record::new(log, witnesses);
         snapshots::complete(&vault, &registry, &record).await?;
+        let vault = Arc::new(vault);
+        let released = {
+            let (folder, vault, record) = (folder.clone(), Arc::clone(&vault), record.clone());
+            tokio::task::spawn_blocking(move || Released::open(&folder, &vault, &record))
+                .await
+                .map_err(|_| panicked())??
+        };
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
         let runs = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             config,
             registry,
-            vault: Arc::new(vault),
+            vault,
             record,
             policies,
+            released: Arc::new(released),
             authority,
             log_key: log_verifier.to_string(),
             log_verifier,
@@ -101,6 +111,17 @@ impl Domain {
             vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),
             compiled: Mutex::new(HashMap::new()),
         })
+    }
+
+    /// The domain as it would be without a ledger: each run is judged as if it were the first. It is there to show what
+    /// thresholds alone let through, and no setting leads here.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn forgetting(mut self) -> Self {
+        if let Some(released) = Arc::get_mut(&mut self.released) {
+            released.forget();
+        }
+        self
     }
 
     /// The domain's settings.

@@ -25,6 +25,7 @@ mod folder;
 mod grants;
 mod http;
 mod init;
+mod ledger;
 mod log_http;
 mod log_settings;
 mod policies;

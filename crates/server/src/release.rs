@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{SecondsFormat, Utc};
 use prost::Message;
 use weir_api::v1::RunResult;
-use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
+use weir_audit::{DatasetRef, Digest, Event, LedgerState, ModelRef, Receipt};
 use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
@@ -18,6 +18,7 @@ use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 use crate::grants::{self, Lease, Need};
+use crate::ledger::RunRead;
 use crate::policies;
 use crate::snapshots;
 
@@ -110,15 +111,33 @@ async fn release(
     let (plan, unreleased) = lease.while_it_holds(work).await?;
     let unreleased = unreleased?;
 
-    // 5. Judged. The verdict can be read by nobody yet.
+    // 5. Judged, beside everything that was released before, and recorded there. The verdict can be read by nobody yet. A
+    //    crash from here on leaves sets in the ledger of a release that nobody saw: later answers are stricter for it.
     stage("judging each cell at the gate");
-    let judged = weir_gate::judge(unreleased, &policy)?.without_review()?;
+    let snapshots = read.snapshots();
+    let (opened, read_from, under) = (Arc::clone(domain), snapshots.clone(), policy.clone());
+    let run = request.run.clone();
+    let (recorded, ledger, sealed) = tokio::task::spawn_blocking(move || {
+        let key = policies::evidence_key(&opened, &read_from)?;
+        let reading = RunRead {
+            run: &run,
+            snapshots: &read_from,
+        };
+        opened
+            .released
+            .judge(unreleased, &under, &reading, |verdict| {
+                let judged = verdict.without_review()?;
+                let sealed = judged.sealed_evidence(&key);
+                Ok((judged, sealed))
+            })
+    })
+    .await
+    .map_err(|_| panicked())??;
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
     //    not delivered, which a retry with the same id computes and records again.
     stage("writing the decision to the log");
-    let snapshots = read.snapshots();
     let mut recorder = ReleaseRecorder {
         domain: Arc::clone(domain),
         caller: caller.clone(),
@@ -126,15 +145,11 @@ async fn release(
         request_digest: request.digest(),
         read,
         lease,
+        ledger,
     };
-    let (opened, read_from) = (Arc::clone(domain), snapshots.clone());
-    let (sealed, released) = tokio::task::spawn_blocking(move || {
-        let key = policies::evidence_key(&opened, &read_from)?;
-        let sealed = judged.sealed_evidence(&key);
-        Ok::<_, Fault>((sealed, judged.release(&mut recorder)?))
-    })
-    .await
-    .map_err(|_| panicked())??;
+    let released = tokio::task::spawn_blocking(move || recorded.release(&mut recorder))
+        .await
+        .map_err(|_| panicked())??;
     let (released, recorded) = released;
 
     // 7. Only the released table is left in reach; the rest of the query runs on it.
@@ -360,6 +375,8 @@ struct ReleaseRecorder {
     request_digest: Digest,
     read: Read,
     lease: Lease,
+    /// Up to where the ledger went when the release was in it.
+    ledger: LedgerState,
 }
 
 /// A decision that is in the log.
@@ -384,6 +401,7 @@ impl Recorder for ReleaseRecorder {
             cells_released: decision.cells_released,
             cells_withheld_at_most: decision.cells_withheld_at_most,
             table_digest: decision.table_digest.parse()?,
+            ledger: Some(self.ledger),
         };
         Ok(Recorded {
             // Appended after a last look at the lease, while nobody can take it back.

@@ -242,7 +242,8 @@ fn question(number: u32) -> Question {
         cells: vec![Cell {
             units: Arc::new(units.collect()),
             partition: 0,
-            statistics: vec![[3; 32]],
+            statistics: vec![[3; 32].into()],
+            part_of: None,
         }],
     }
 }

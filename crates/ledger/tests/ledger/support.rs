@@ -21,7 +21,8 @@ pub(crate) fn cell(partition: u32, units: impl IntoIterator<Item = u32>) -> Cell
     Cell {
         units: set(units),
         partition,
-        statistics: vec![digest(1)],
+        statistics: vec![digest(1).into()],
+        part_of: None,
     }
 }
 
