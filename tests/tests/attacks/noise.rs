@@ -63,7 +63,7 @@ pub(crate) async fn clones(trial: Trial) -> Outcome {
             .iter_mut()
             .for_each(|person| person.debt = 1);
     }
-    all.truncate(2 * FEW);
+    all.truncate((2 * FEW).min(trial.secrets / 2));
     let arena = Arena::of(trial, &all, &[]).await;
     let mut bits = Bits::default();
     for people in &all {
@@ -98,7 +98,7 @@ fn debtors(people: &People, clone: i32, condition: &str) -> String {
 pub(crate) async fn clones_of_words(trial: Trial) -> Outcome {
     const CLONES: i32 = 10;
     let mut all = trial.many(63, 2 * SIZE);
-    all.truncate(2 * FEW);
+    all.truncate((2 * FEW).min(trial.secrets / 2));
     let arena = Arena::of(trial, &all, &[]).await;
     let mut bits = Bits::default();
     for people in &all {

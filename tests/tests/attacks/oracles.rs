@@ -80,6 +80,26 @@ fn made_of_columns(number: i32) -> String {
     }
 }
 
+/// Everybody, then all but nine who are known to be left out and the target, unless in debt: nine apart is answered by the
+/// first answer, ten apart is answered afresh. The leak is the ledger's own.
+pub(crate) async fn history_edge(trial: Trial) -> Outcome {
+    let mut all = trial.many(47, SIZE);
+    all.iter_mut()
+        .for_each(|people| people.target = 9 + people.target % 32);
+    let arena = Arena::of(trial, &all, &[]).await;
+    let mut bits = Bits::default();
+    for people in &all {
+        let (name, born, from) = (&people.name, people.whom().born, BORN + 9);
+        let whole = format!("SELECT SUM(income) AS s FROM {name}");
+        let before = arena.ask(&whole).await;
+        let some = format!("{whole} WHERE born >= {from} AND (born <> {born} OR debt = 1)");
+        let is_first = arena.ask(&some).await == before;
+        let secret = people.whom().debt == 1;
+        bits.add(secret, &is_first.to_string(), is_first, 2);
+    }
+    bits.outcome(&arena)
+}
+
 /// Ten who are known to be ill, and the target, of whom it is asked: all alike is withheld.
 pub(crate) async fn homogeneity_edge(trial: Trial) -> Outcome {
     let mut all = trial.many(41, SIZE);

@@ -140,7 +140,8 @@ const HEAD: &str = "# What the defences cost
 
 Written by `cargo xtask utility`; do not edit. Ten questions that somebody could reasonably ask, under the default policy: the share of cells that are released, and
 of the units behind them. A cell is a group that has rows in the plain file, as another engine groups it. The first four are about the flights of this repository; the
-others about French motor insurance (678,013 policies) and encounters in US hospitals (71,518 patients), which are not part of it.
+others about French motor insurance (678,013 policies) and encounters in US hospitals (71,518 patients), which are not part of it. *Thresholds only* is a domain that
+forgets what it released before; the cells of one table are compared with each other all the same.
 
 ";
 
