@@ -63,6 +63,12 @@ pub struct Cell {
     /// its cell; and a cell that is known already is not compared with it either. It is recorded where its cell is
     /// answered, its partition is a later one, and it has no statistics.
     pub part_of: Option<usize>,
+    /// Which grouping of the rows it is of: within one, groups have no row in common.
+    pub grouping: u32,
+    /// Which group of the grouping it is, or is of.
+    pub group: u32,
+    /// Whether it is less than a group by something that was written down, such as a condition within an aggregate.
+    pub is_chosen: bool,
 }
 
 /// A number over the units of a cell.
@@ -129,7 +135,10 @@ impl Statistic {
     ) -> bool {
         let by_chance = by_number && self.column.is_some() && other.column.is_some();
         self.against(other).is_some_and(|(differ, alike)| {
-            differ < k && (differ > 0 || distance > 0) && !(by_chance && alike < differ)
+            // Numbers that have nothing in common fill few buckets where there are few units.
+            let something = alike > 0 || differ == 0;
+            let differs = differ < k && (differ > 0 || distance > 0);
+            differs && something && !(by_chance && alike < differ)
         })
     }
 }
