@@ -352,13 +352,17 @@ impl Compared {
                     let of_set = bases.iter().enumerate().filter(|(_, of)| of.set == *set);
                     let of_set: Vec<usize> = of_set.map(|(statistic, _)| statistic).collect();
                     let verdicts = asked.verdicts()[from + nth].iter().enumerate();
-                    for (at, _) in verdicts.filter(|(_, verdict)| **verdict == Verdict::Fresh) {
+                    let is_new =
+                        |verdict: &Verdict| matches!(verdict, Verdict::Fresh | Verdict::Like(..));
+                    for (at, verdict) in verdicts.filter(|(_, verdict)| is_new(verdict)) {
                         let answer = match of_set.get(at) {
                             Some(statistic) => number(*statistic, *cell),
                             None => Some(Vec::new()),
                         };
-                        // A cell that is not shown was withheld, and its verdicts are none to be fresh.
-                        answers[from + nth][at] = Some(answer.unwrap_or_default());
+                        if answer.is_some() || *verdict == Verdict::Fresh {
+                            // A cell that is not shown was withheld, and nothing of it is fresh.
+                            answers[from + nth][at] = Some(answer.unwrap_or_default());
+                        }
                     }
                 }
             }

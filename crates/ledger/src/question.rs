@@ -173,7 +173,7 @@ pub enum Verdict {
 }
 
 /// The answers given, per cell and statistic: one exactly where the verdict was [`Verdict::Fresh`], or
-/// [`Verdict::Review`] and people let it go.
+/// [`Verdict::Review`] and people let it go; and where it was [`Verdict::Like`], so that it is the same when asked again.
 pub type Answers = Vec<Vec<Option<Vec<u8>>>>;
 
 /// A release to be recorded.
@@ -252,10 +252,7 @@ pub(crate) fn check_answers(verdicts: &[Vec<Verdict>], answers: &Answers) -> Res
         for (verdict, answer) in verdicts.iter().zip(answers) {
             match (verdict, answer) {
                 (Verdict::Fresh, None) => return problem("a fresh cell has none"),
-                (
-                    Verdict::Same(_) | Verdict::Near(_) | Verdict::Like(..) | Verdict::Isolates,
-                    Some(_),
-                ) => {
+                (Verdict::Same(_) | Verdict::Near(_) | Verdict::Isolates, Some(_)) => {
                     return problem("a cell that is not fresh has one");
                 }
                 (_, Some(answer)) if answer.len() > ANSWER_BYTES_MAX => {

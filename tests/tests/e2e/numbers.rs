@@ -256,8 +256,7 @@ async fn a_grand_total_is_one_cell_and_a_small_one_is_none() {
 async fn the_same_query_twice_gives_the_same_bytes() {
     let domain = TestDomain::with_flights().await;
     let sql = TABLES[2].2;
-    let (first, second, third) = (
-        domain.run(sql).await.unwrap(),
+    let (first, second) = (
         domain.run(sql).await.unwrap(),
         domain.run(sql).await.unwrap(),
     );
@@ -265,14 +264,7 @@ async fn the_same_query_twice_gives_the_same_bytes() {
         weir_audit::Event::ReleaseDecided { table_digest, .. } => *table_digest,
         other => panic!("{other:?}"),
     };
-    // A cell that was withheld for the sake of those beside it is answered like them once they were released.
-    let (once, again) = (cells(&first.table, 2), cells(&second.table, 2));
-    assert!(again.len() - once.len() <= BESIDE.len());
-    for (key, numbers) in once {
-        let same = again[&key].iter().zip(&numbers).all(|(a, b)| same(a, b));
-        assert!(same, "{key:?} was answered otherwise");
-    }
-    assert_eq!(digest(&second), digest(&third));
+    assert_eq!(digest(&first), digest(&second));
     assert_ne!(first.run_id, second.run_id);
 }
 
