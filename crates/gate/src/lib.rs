@@ -24,7 +24,7 @@
 //! | `ground`, `rules` | the check |
 //! | `table`, `numbers`, `round`, `canonical`, `order`, `encode` | the table that leaves |
 //! | `judge`, `verdict`, `record`, `released` | the way to it |
-//! | `sealed` | evidence that is kept for a later replay by another policy |
+//! | `sealed` | evidence that is kept for a later replay by another policy, and tables that people are looking at |
 //!
 //! What this crate does not do: it reads no file, opens no connection, runs no query, and keeps no state between two
 //! tables, so it knows nothing of earlier releases. It does not look into errors or values to explain a decision: whoever
@@ -81,7 +81,7 @@ pub use judge::judge;
 pub use record::{DecisionRecord, ReviewReason, Reviewer, WithheldBy};
 pub use released::{Recorder, Released};
 pub use round::significant;
-pub use sealed::{EVIDENCE_BYTES_MAX, EvidenceKey, Rejudged, rejudge};
+pub use sealed::{EVIDENCE_BYTES_MAX, EvidenceKey, Preview, Rejudged, Summary, rejudge};
 pub use shape::{Fit, Key, Levels, Quantiles, SETS_MAX, Shape, Statistic};
 pub use text::TEXT_BYTES_MAX;
 pub use unreleased::{CELLS_JUDGED_MAX, Unreleased};
