@@ -328,4 +328,48 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A table waits for people: they have to look at it before it leaves.
+    AirlockEntered {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the request as it was received.
+        request_digest: Digest,
+        /// The grant it was read under.
+        grant: String,
+        /// Why people have to look at it.
+        reasons: Vec<String>,
+        /// Digest of the sealed table. Sealed, because the digest of the table would let a reader of the log try guesses.
+        sealed_digest: Digest,
+        /// Until when they may decide.
+        expires_at: Timestamp,
+    },
+    /// A reviewer is about to see a table that waits.
+    AirlockSeen {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the sealed table.
+        sealed_digest: Digest,
+    },
+    /// Something became of a table that waits.
+    AirlockChanged {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the sealed table.
+        sealed_digest: Digest,
+        /// What was done: a row of the table in `docs/airlock.md`.
+        act: String,
+        /// The state it is in now.
+        state: String,
+        /// Digest of the reason that was given; of nothing where the server did it.
+        text_digest: Digest,
+    },
+    /// One of several people who have to approve a model did.
+    ModelReviewed {
+        /// The model's name.
+        model: String,
+        /// Digest of the component.
+        digest: Digest,
+        /// Digest of the report.
+        report_digest: Digest,
+    },
 }

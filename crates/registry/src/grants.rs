@@ -41,6 +41,8 @@ macro_rules! states {
     };
 }
 
+pub(crate) use states;
+
 states! {
     /// How far an application is.
     ApplicationState {

@@ -9,9 +9,11 @@
 //! - A snapshot that is marked destroyed stays so, with the first certificate.
 //! - At most one change of a policy is open, and what was proposed never changes.
 //! - What a grant says never changes; only its state does.
+//! - What has ended in the airlock stays so, and has no table any more.
 //! - Every write is one transaction; a conflict is an error that says what exists already.
 //! - The log is written before the registry: what is here is in the log, never the other way round.
 
+mod airlock;
 mod database;
 mod error;
 mod feedback;
@@ -22,6 +24,7 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 
+pub use airlock::{AirlockRecord, AirlockReview, AirlockState, ModelReview, RunEnd};
 pub use database::Registry;
 pub use error::{Family, RegistryError};
 pub use feedback::FeedbackRecord;

@@ -298,6 +298,48 @@ fn golden_of_authority() -> Vec<(Event, String)> {
             },
             format!(r#"{{"type":"identity_revoked","fingerprint":"{EMPTY}","reason":"lost"}}"#),
         ),
+        (
+            Event::AirlockEntered {
+                run: text("r1"),
+                request_digest: digest,
+                grant: text("g1"),
+                reasons: vec![text("negative_contributions")],
+                sealed_digest: digest,
+                expires_at: not_after,
+            },
+            format!(
+                r#"{{"type":"airlock_entered","run":"r1","request_digest":"{EMPTY}","grant":"g1","reasons":["negative_contributions"],"sealed_digest":"{EMPTY}","expires_at":"2027-01-31T00:00:00.000Z"}}"#
+            ),
+        ),
+        (
+            Event::AirlockSeen {
+                run: text("r1"),
+                sealed_digest: digest,
+            },
+            format!(r#"{{"type":"airlock_seen","run":"r1","sealed_digest":"{EMPTY}"}}"#),
+        ),
+        (
+            Event::AirlockChanged {
+                run: text("r1"),
+                sealed_digest: digest,
+                act: text("approve"),
+                state: text("waiting"),
+                text_digest: digest,
+            },
+            format!(
+                r#"{{"type":"airlock_changed","run":"r1","sealed_digest":"{EMPTY}","act":"approve","state":"waiting","text_digest":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::ModelReviewed {
+                model: text("m"),
+                digest,
+                report_digest: digest,
+            },
+            format!(
+                r#"{{"type":"model_reviewed","model":"m","digest":"{EMPTY}","report_digest":"{EMPTY}"}}"#
+            ),
+        ),
     ]
 }
 
