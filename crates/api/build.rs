@@ -5,6 +5,7 @@ use std::path::PathBuf;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from("../../proto");
     let files = [
+        "airlock",
         "audit",
         "catalogue",
         "common",
@@ -15,6 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "policy",
         "release",
         "run",
+        "run_status",
     ]
     .map(|name| root.join(format!("weir/v1/{name}.proto")));
     println!("cargo::rerun-if-changed=../../proto");

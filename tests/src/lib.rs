@@ -250,13 +250,23 @@ pub async fn issue(
     role: v1::Role,
     organisation: &str,
 ) -> IdentityFolder {
+    issue_to(bureau, administrator, role, (organisation, "li")).await
+}
+
+/// An identity for a person of an organisation.
+pub async fn issue_to(
+    bureau: &Client,
+    administrator: &IdentityFolder,
+    role: v1::Role,
+    (organisation, person): (&str, &str),
+) -> IdentityFolder {
     let key = NewKey::generate().unwrap();
     let issued = bureau
         .issue_identity(v1::IssueIdentityRequest {
             signing_request_pem: key.signing_request_pem,
             role: role.into(),
             organisation: organisation.to_owned(),
-            person: "li".to_owned(),
+            person: person.to_owned(),
             valid_days: 1,
         })
         .await

@@ -1,5 +1,6 @@
 //! The arguments. Names are stable: scripts depend on them.
 
+mod airlock;
 mod grant;
 mod identity;
 mod policy;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub(crate) use airlock::{AirlockCommand, DecideArgs, RunsCommand};
 pub(crate) use grant::{
     ActArgs, FreezeArgs, FreezeCommand, FreezeScope, GrantCommand, LessArgs, OpinionArg,
 };
@@ -69,6 +71,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  weir run \"SELECT carrier, COUNT(*) AS flights FROM flights GROUP BY carrier\"\n  weir run --receipt run.json \"SELECT band, AVG(score) FROM disruption(flights) GROUP BY band\""
     )]
     Run(RunArgs),
+    /// Runs under way: how far they are; call them off
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// The airlock: tables that people have to look at before they leave
+    #[command(subcommand)]
+    Airlock(AirlockCommand),
     /// Policies: check, change, look at what is in force, replay
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -404,7 +412,7 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value = "", value_name = "ID")]
     pub(crate) grant: String,
     /// UUID for retries: the same id and SQL return the same answer
-    #[arg(long, default_value = "")]
+    #[arg(long, visible_alias = "id", default_value = "")]
     pub(crate) run_id: String,
     #[command(flatten)]
     pub(crate) output: OutputArgs,

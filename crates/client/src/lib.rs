@@ -11,6 +11,7 @@
 //! - A run's answer is handed out only after its receipt was verified against the log key of the identity, which came
 //!   with the identity and not with the answer.
 
+mod airlock;
 mod catalogue;
 mod client;
 mod error;
@@ -19,6 +20,7 @@ mod identity;
 mod policy;
 mod run;
 
+pub use airlock::AirlockTable;
 pub use client::{ANSWER_BYTES_MAX, Client};
 pub use error::ClientError;
 pub use identity::{IdentityFolder, NewKey};

@@ -32,6 +32,15 @@ pub struct Config {
     /// included.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub grant_reviewers: u8,
+    /// How many people, each of another organisation, have to approve a model.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub model_reviewers: u8,
+    /// How long a table waits for people to look at it, and after their approval for its operator to call for it.
+    #[serde(default = "airlock_wait", skip_serializing_if = "is_airlock_wait")]
+    pub airlock_wait: Wait,
+    /// What runs have read is heard of in multiples of this time alone, so that their duration says little. None: at once.
+    #[serde(default = "no_wait", skip_serializing_if = "is_no_wait")]
+    pub result_slot: Wait,
     /// Files with certificates (PEM) of authorities beside the domain's own, whose clients may connect. Whom the domain
     /// lets in, the registry still decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -54,6 +63,22 @@ const fn one() -> u8 {
 )]
 const fn is_one(number: &u8) -> bool {
     *number == 1
+}
+
+const fn airlock_wait() -> Wait {
+    Wait::AIRLOCK
+}
+
+fn is_airlock_wait(wait: &Wait) -> bool {
+    *wait == Wait::AIRLOCK
+}
+
+const fn no_wait() -> Wait {
+    Wait::NONE
+}
+
+fn is_no_wait(wait: &Wait) -> bool {
+    *wait == Wait::NONE
 }
 
 fn is_default<T: Default + PartialEq>(settings: &T) -> bool {

@@ -10,6 +10,7 @@ use weir_model::{Model, Runtime};
 use weir_registry::{ModelRecord, Registry};
 use weir_vault::Vault;
 
+use crate::attempts::Attempts;
 use crate::authority::Authority;
 use crate::computing::Computing;
 use crate::config::Config;
@@ -45,6 +46,11 @@ pub struct Domain {
     pub(crate) log_verifier: VerifierKey,
     pub(crate) statement_key: LogKey,
     pub(crate) grants: Grants,
+    /// Held by whoever moves a table in the airlock.
+    pub(crate) airlock: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever approves a model.
+    pub(crate) approvals: tokio::sync::Mutex<()>,
+    pub(crate) attempts: Attempts,
     /// Held by whoever renews or revokes a certificate.
     pub(crate) identities: tokio::sync::Mutex<()>,
     pub(crate) runtime: Runtime,
@@ -78,6 +84,7 @@ impl Domain {
         snapshots::complete(&vault, &registry, &record).await?;
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
         let runs = std::thread::available_parallelism().map_or(1, usize::from);
+        let slot = config.result_slot.duration();
         Ok(Self {
             config,
             registry,
@@ -89,6 +96,9 @@ impl Domain {
             log_verifier,
             statement_key,
             grants: Grants::new(),
+            airlock: Arc::default(),
+            approvals: tokio::sync::Mutex::new(()),
+            attempts: Attempts::new(slot),
             identities: tokio::sync::Mutex::new(()),
             runtime: Runtime::with_cache(
                 &weir_model::Limits::default(),

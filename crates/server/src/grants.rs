@@ -136,7 +136,7 @@ pub(crate) fn grant_unknown(id: &str) -> Fault {
 }
 
 /// Whom the log names where nobody called.
-fn server() -> Actor {
+pub(crate) fn server() -> Actor {
     Actor {
         person: "server".to_owned(),
         organisation: String::new(),
@@ -147,6 +147,26 @@ fn server() -> Actor {
 /// As the registry and a grant have it: fixed width, so that moments compare as text.
 pub(crate) fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// How many runs and cells are left of a grant and all above it; `None` where there is no quota.
+pub(crate) async fn left(domain: &Domain, id: &str) -> Result<[Option<u64>; 2], Fault> {
+    let mut left: [Option<u64>; 2] = [None, None];
+    for (grant, terms) in chain(domain, find(domain, id).await?).await? {
+        let used = domain.registry.grant_use(&grant.id).await?;
+        let of = [
+            (terms.quotas.runs, used.runs),
+            (terms.quotas.cells, used.cells),
+        ];
+        for (left, (quota, used)) in left.iter_mut().zip(of) {
+            let own = quota.map(|quota| quota.saturating_sub(used.unsigned_abs()));
+            *left = match (*left, own) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
+        }
+    }
+    Ok(left)
 }
 
 fn parse_moment(text: &str) -> Result<DateTime<Utc>, Fault> {
@@ -221,7 +241,7 @@ impl Request<'_> {
 }
 
 /// Refuses somebody who would decide on the work of their own organisation.
-fn not_own(caller: &Caller, organisation: &str, what: &str) -> Result<(), Fault> {
+pub(crate) fn not_own(caller: &Caller, organisation: &str, what: &str) -> Result<(), Fault> {
     if caller.organisation != organisation {
         return Ok(());
     }

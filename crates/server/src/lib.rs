@@ -9,12 +9,16 @@
 //! **Invariants**
 //! - No call is answered without a certificate that the domain issued and the registry knows; who may call what is one
 //!   table (`access.rs`).
-//! - The only Arrow data this crate names is that of a `Released` table or of an answer made from one.
+//! - The only Arrow data this crate names is that of a `Released` table or of an answer made from one. Of a table that
+//!   waits for people it passes on bytes, to reviewers alone, after the log says who looks (`airlock.rs`).
+//! - What an operator hears of a run that has read is its state and a coarse duration, in slots of the settings (`attempts.rs`).
 //! - Every state change is in the log before it takes effect (`release.rs` is the argument for releases).
 //! - Nothing is read without a grant that covers it, and nothing is released once that was taken back (`grants.rs`).
 //! - Logs and statuses carry codes, names and identifiers; no message of an engine and no SQL text is logged.
 
 mod access;
+mod airlock;
+mod attempts;
 mod authority;
 mod computing;
 mod config;
@@ -27,6 +31,7 @@ mod http;
 mod init;
 mod log_http;
 mod log_settings;
+mod model_reviews;
 mod policies;
 mod record;
 mod release;

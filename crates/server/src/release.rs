@@ -15,6 +15,8 @@ use weir_inside::{
 use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 
 use crate::access::Caller;
+use crate::airlock::{self, Pins};
+use crate::attempts::Attempt;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 use crate::grants::{self, Lease, Need};
@@ -32,7 +34,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         weir_audit::request_digest(&self.sql, &self.snapshots)
     }
 }
@@ -45,13 +47,28 @@ pub(crate) async fn run(
     request: Request,
     stage: impl Fn(&'static str),
 ) -> Result<RunResult, Fault> {
+    let attempt = match Attempt::begin(domain, caller, &request.run) {
+        Ok(attempt) => attempt,
+        Err(fault) => return Err(refused(domain, caller, &request, fault).await?),
+    };
     if let Some(answer) = stored_answer(domain, caller, &request).await? {
         return Ok(answer);
     }
-    match release(domain, caller, &request, stage).await {
-        Ok(answer) => Ok(answer),
+    let stage = |name| {
+        if attempt.reached(name) {
+            stage(name);
+        }
+    };
+    let work = release(domain, caller, &request, &attempt, stage);
+    match attempt.unless_called_off(work).await {
+        Ok(answer) => {
+            attempt.ended(true).await?;
+            Ok(answer)
+        }
         Err(fault) => {
-            record_refusal(domain, caller, &request, fault.code).await?;
+            attempt.on_its_slot().await;
+            let fault = refused(domain, caller, &request, fault).await?;
+            attempt.ended(false).await?;
             Err(fault)
         }
     }
@@ -61,18 +78,24 @@ async fn release(
     domain: &Arc<Domain>,
     caller: &Caller,
     request: &Request,
+    attempt: &Attempt,
     stage: impl Fn(&'static str),
 ) -> Result<RunResult, Fault> {
+    // 0. A table that waits for people is no more than that; one that they let go is computed again from what it was read
+    //    from, under the same grant.
+    let id = (request.run.as_str(), request.digest());
+    let waiting = airlock::look(domain, caller, id).await?;
+
     // 1. The query is checked before anything is looked up: what it may not ask needs no catalogue to be refused.
     stage("checking the query");
     let query = Query::parse(&request.sql)?;
 
     // 2. What it reads is looked up, and held against the caller's grant before anything is opened. Only then do names
     //    become data. From here on the lease watches: what is taken back stops the run where it stands.
-    let (found, read) = find_all(domain, &query, &request.snapshots).await?;
-    let id = (request.run.as_str(), request.digest());
-    let need = read.need();
-    let mut lease = grants::lease(domain, caller, id, &request.grant, need).await?;
+    let pins = Pins::of(request, waiting.as_ref());
+    let (found, read) = find_all(domain, &query, &pins).await?;
+    let grant = waiting.as_ref().map_or(&request.grant, |at| &at.grant_id);
+    let mut lease = grants::lease(domain, caller, id, grant, read.need()).await?;
     let sources = open_all(domain, found).await?;
 
     // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is taken once, here: what is
@@ -92,6 +115,7 @@ async fn release(
 
     // 4. Computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work has threads of its
     //    own, and ends at its next pause where it is no longer waited for.
+    attempt.reads_under(lease.grant());
     lease.begin().await?;
     let work = async {
         stage("waiting for a free slot");
@@ -110,15 +134,26 @@ async fn release(
     let (plan, unreleased) = lease.while_it_holds(work).await?;
     let unreleased = unreleased?;
 
-    // 5. Judged. The verdict can be read by nobody yet.
+    // 5. Judged. The verdict can be read by nobody yet. On its slot the run has an outcome; what people have to look at
+    //    waits for them, and leaves only where two of them let these very bytes go.
     stage("judging each cell at the gate");
-    let judged = weir_gate::judge(unreleased, &policy)?.without_review()?;
+    let verdict = weir_gate::judge(unreleased, &policy)?;
+    attempt.decides().await?;
+    let snapshots = read.snapshots();
+    let asked = airlock::Asked {
+        caller,
+        request,
+        need: read.need(),
+        snapshots: &snapshots,
+        grant: lease.grant(),
+        policy: &policy,
+    };
+    let (judged, passage) = airlock::pass(domain, asked, waiting, verdict).await?;
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
     //    not delivered, which a retry with the same id computes and records again.
     stage("writing the decision to the log");
-    let snapshots = read.snapshots();
     let mut recorder = ReleaseRecorder {
         domain: Arc::clone(domain),
         caller: caller.clone(),
@@ -154,6 +189,7 @@ async fn release(
     let of = (recorded.datasets.as_str(), snapshots.as_slice());
     policies::keep_evidence(domain, &request.run, &policy, of, sealed).await?;
     store_answer(domain, caller, request, &recorded, &result).await?;
+    passage.left(domain).await?;
     Ok(result)
 }
 
@@ -231,16 +267,17 @@ pub(crate) struct Found {
 async fn find_all(
     domain: &Arc<Domain>,
     query: &Query,
-    pinned: &[String],
+    pins: &Pins,
 ) -> Result<(Vec<Found>, Read), Fault> {
     let (mut all, mut read) = (Vec::new(), Read::default());
     for reading in query.readings() {
-        let found = find(domain, reading, pinned).await?;
+        let mut found = find(domain, reading, &pins.snapshots).await?;
+        pins.hold(domain, &mut found).await?;
         read.add(&found)?;
         all.push(found);
     }
     let used: Vec<&str> = all.iter().map(|found| found.snapshot.as_str()).collect();
-    snapshots::all_used(pinned, &used)?;
+    snapshots::all_used(&pins.snapshots, &used)?;
     Ok((all, read.in_order()))
 }
 
@@ -398,22 +435,31 @@ impl Recorder for ReleaseRecorder {
     }
 }
 
-async fn record_refusal(
+/// Puts a refusal on record and gives it back. That a table waits is none: its own entry says so.
+async fn refused(
     domain: &Arc<Domain>,
     caller: &Caller,
     request: &Request,
-    code: &str,
-) -> Result<(), Fault> {
+    fault: Fault,
+) -> Result<Fault, Fault> {
+    if fault.code == airlock::IN_REVIEW {
+        return Ok(fault);
+    }
     let event = Event::RunRefused {
         run: request.run.clone(),
         request_digest: request.digest(),
-        code: code.to_owned(),
+        code: fault.code.to_owned(),
     };
-    domain
-        .record
-        .append_async(caller.actor(), event)
-        .await
-        .map(drop)
+    domain.record.append_async(caller.actor(), event).await?;
+    Ok(fault)
+}
+
+/// A run id that belongs to somebody else, or to another query.
+pub(crate) fn id_taken(run: &str) -> Fault {
+    Fault::caller(
+        "RUN_ID_TAKEN",
+        format!("run id `{run}` belongs to another request. Use a new one, or leave it out"),
+    )
 }
 
 async fn stored_answer(
@@ -428,13 +474,7 @@ async fn stored_answer(
         && stored.person == caller.person
         && stored.request_digest == request.digest().to_string();
     if !same {
-        return Err(Fault::caller(
-            "RUN_ID_TAKEN",
-            format!(
-                "run id `{}` belongs to another request. Use a new one, or leave it out",
-                request.run
-            ),
-        ));
+        return Err(id_taken(&request.run));
     }
     RunResult::decode(stored.answer.as_slice())
         .map(Some)

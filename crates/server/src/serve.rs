@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use weir_api::v1;
+use weir_api::v1::airlock_service_server::AirlockServiceServer;
 use weir_api::v1::audit_service_server::AuditServiceServer;
 use weir_api::v1::catalogue_service_server::CatalogueServiceServer;
 use weir_api::v1::dataset_service_server::DatasetServiceServer;
@@ -20,6 +21,7 @@ use weir_api::v1::model_service_server::ModelServiceServer;
 use weir_api::v1::policy_service_server::PolicyServiceServer;
 use weir_api::v1::release_service_server::ReleaseServiceServer;
 use weir_api::v1::run_service_server::RunServiceServer;
+use weir_api::v1::run_status_service_server::RunStatusServiceServer;
 
 use crate::authority::file_fault;
 use crate::domain::Domain;
@@ -27,7 +29,8 @@ use crate::fault::Fault;
 use crate::http::HttpServing;
 use crate::log_http::serve_log;
 use crate::services::{
-    Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases, Runs,
+    Airlock, Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases,
+    RunStatuses, Runs,
 };
 use crate::witnesses::Following;
 
@@ -147,6 +150,10 @@ async fn router(
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .add_service(health)
         .add_service(reflection)
+        .add_service(AirlockServiceServer::new(Airlock(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(
+            RunStatusServiceServer::new(RunStatuses(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
         .add_service(AuditServiceServer::new(Audit(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
             CatalogueServiceServer::new(Catalogue(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod aggregates;
+mod airlock;
 mod authority;
 mod bad_data;
 mod catalogue;
@@ -21,4 +22,5 @@ mod rights;
 mod several_units;
 mod shared_data;
 mod snapshots;
+mod statuses;
 mod witnesses;

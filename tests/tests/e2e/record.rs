@@ -54,6 +54,10 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::RunAuthorised { .. } => "run_authorised",
             Event::IdentityRenewed { .. } => "identity_renewed",
             Event::IdentityRevoked { .. } => "identity_revoked",
+            Event::AirlockEntered { .. } => "airlock_entered",
+            Event::AirlockSeen { .. } => "airlock_seen",
+            Event::AirlockChanged { .. } => "airlock_changed",
+            Event::ModelReviewed { .. } => "model_reviewed",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.

@@ -1,5 +1,6 @@
 //! One module per noun of the command line.
 
+mod airlock;
 mod audit;
 mod catalogue;
 mod dataset;
@@ -11,6 +12,7 @@ mod model;
 mod policy;
 mod release;
 mod run;
+mod runs;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -37,6 +39,8 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Grant(command) => grant::run(identity, command).await,
         Command::Freeze(command) => grant::freeze(identity, command).await,
         Command::Run(run) => run::run(identity, &run).await,
+        Command::Runs(command) => runs::run(identity, command).await,
+        Command::Airlock(command) => airlock::run(identity, command).await,
         Command::Policy(command) => policy::run(identity, command).await,
         Command::Release(command) => release::run(identity, command).await,
         Command::Audit(command) => audit::run(identity, command).await,

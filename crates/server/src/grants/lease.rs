@@ -16,6 +16,7 @@ use weir_registry::{FreezeRecord, GrantRecord, GrantState};
 use super::terms::Columns;
 use super::{Terms, chain, find, grant_unknown, moment, parse_moment, settle};
 use crate::access::{self, Caller};
+use crate::attempts::under_way_already;
 use crate::domain::Domain;
 use crate::fault::{Fault, count};
 
@@ -74,6 +75,11 @@ impl Lease {
     fn ids(&self) -> Vec<String> {
         let grants = self.chain.iter();
         grants.map(|(grant, _)| grant.id.clone()).collect()
+    }
+
+    /// The id of the grant that is read under.
+    pub(crate) fn grant(&self) -> &str {
+        self.chain.first().map_or("", |(own, _)| &own.id)
     }
 
     /// Refuses columns that the grant does not cover.
@@ -188,22 +194,32 @@ impl Lease {
     /// up.
     async fn charge(&self, cells: Option<u64>) -> Result<(), Fault> {
         let _one = self.domain.grants.charging.lock().await;
+        let (registry, digest) = (&self.domain.registry, self.request_digest.to_string());
         for (grant, terms) in &self.chain {
-            let used = self.domain.registry.grant_use(&grant.id).await?;
+            let used = registry.grant_use(&grant.id).await?;
+            // A run is charged once, however often it is asked for again: what it was charged with before is not counted twice.
+            let before = registry.charged(&grant.id, &self.run, &digest).await?;
             let (name, quota, needed) = match cells {
-                None => ("runs", terms.quotas.runs, used.runs.unsigned_abs() + 1),
+                None => {
+                    let runs = used.runs.unsigned_abs() + u64::from(before.is_none());
+                    ("runs", terms.quotas.runs, runs)
+                }
                 Some(cells) => {
-                    let spent = used.cells.unsigned_abs();
-                    ("cells", terms.quotas.cells, spent.saturating_add(cells))
+                    let before = before.unwrap_or_default().unsigned_abs();
+                    let spent = used.cells.unsigned_abs().saturating_sub(before);
+                    (
+                        "cells",
+                        terms.quotas.cells,
+                        spent.saturating_add(cells.max(before)),
+                    )
                 }
             };
             if quota.is_some_and(|quota| needed > quota) {
                 return Err(used_up(&grant.id, name));
             }
         }
-        let (digest, at) = (self.request_digest.to_string(), moment(Utc::now()));
+        let at = moment(Utc::now());
         let cells = count(cells.unwrap_or_default())?;
-        let registry = &self.domain.registry;
         Ok(registry
             .charge_grants(&self.ids(), &self.run, &digest, cells, &at)
             .await?)
@@ -230,10 +246,7 @@ impl UnderWay {
         let entry = (organisation.to_owned(), run.to_owned());
         let mut running = domain.grants.running();
         if running.contains(&entry) {
-            return Err(Fault::caller(
-                "RUN_UNDER_WAY",
-                format!("run `{run}` is under way. Wait for its answer"),
-            ));
+            return Err(under_way_already(run));
         }
         let own = running.iter().filter(|(of, _)| of == organisation).count();
         if own >= RUNS_PER_OPERATOR_MAX {

@@ -1,5 +1,6 @@
 //! The gRPC services: each checks who calls, reads the request, calls one thing, and answers.
 
+mod airlock;
 mod audit;
 mod catalogue;
 mod dataset;
@@ -9,7 +10,9 @@ mod model;
 mod policy;
 mod release;
 mod run;
+mod run_status;
 
+pub(crate) use airlock::Airlock;
 pub(crate) use audit::Audit;
 pub(crate) use catalogue::Catalogue;
 pub(crate) use dataset::Datasets;
@@ -19,6 +22,7 @@ pub(crate) use model::Models;
 pub(crate) use policy::Policies;
 pub(crate) use release::Releases;
 pub(crate) use run::Runs;
+pub(crate) use run_status::RunStatuses;
 
 use std::pin::Pin;
 use std::sync::Arc;
