@@ -4,6 +4,7 @@
 
 mod aggregates;
 mod airlock;
+mod airlock_sequences;
 mod authority;
 mod bad_data;
 mod catalogue;
