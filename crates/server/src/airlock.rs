@@ -18,7 +18,7 @@ use weir_gate::Preview;
 use weir_registry::{AirlockRecord, AirlockReview, AirlockState};
 
 pub(crate) use decide::{Decided, decide, preview, withdraw};
-pub(crate) use pass::{Asked, IN_REVIEW, Pins, look, pass};
+pub(crate) use pass::{Asked, IN_REVIEW, Pins, look, ticket};
 
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
@@ -150,7 +150,10 @@ async fn open(domain: &std::sync::Arc<Domain>, record: &AirlockRecord) -> Result
 }
 
 /// The key for tables of runs that read these snapshots: with any one of them it is gone. Blocks.
-fn table_key(domain: &Domain, snapshots: &[String]) -> Result<weir_gate::EvidenceKey, Fault> {
+pub(crate) fn table_key(
+    domain: &Domain,
+    snapshots: &[String],
+) -> Result<weir_gate::EvidenceKey, Fault> {
     let key = domain.vault.derive_key_of(snapshots, TABLE_KEY)?;
     Ok(weir_gate::EvidenceKey::new(*key))
 }

@@ -134,21 +134,36 @@ async fn release(
     let (plan, unreleased) = lease.while_it_holds(work).await?;
     let unreleased = unreleased?;
 
-    // 5. Judged. The verdict can be read by nobody yet. On its slot the run has an outcome; what people have to look at
-    //    waits for them, and leaves only where two of them let these very bytes go.
+    // 5. Judged. The verdict can be read by nobody yet. What people have to look at waits for them, and leaves only where
+    //    two of them let these very bytes go. On its slot the run has an outcome.
     stage("judging each cell at the gate");
     let verdict = weir_gate::judge(unreleased, &policy)?;
-    attempt.decides().await?;
     let snapshots = read.snapshots();
-    let asked = airlock::Asked {
-        caller,
-        request,
-        need: read.need(),
-        snapshots: &snapshots,
-        grant: lease.grant(),
-        policy: &policy,
+    let mut ticket = airlock::ticket(domain, waiting).await?;
+    let (opened, read_from, run) = (Arc::clone(domain), snapshots.clone(), request.run.clone());
+    let (ticket, met) = tokio::task::spawn_blocking(move || {
+        let key = airlock::table_key(&opened, &read_from)?;
+        let met = ticket.meets(verdict, &key, &run);
+        Ok::<_, Fault>((ticket, met))
+    })
+    .await
+    .map_err(|_| panicked())??;
+    attempt.decides().await?;
+    let judged = match met {
+        Ok(judged) => judged,
+        Err(kept) => {
+            let asked = airlock::Asked {
+                caller,
+                request,
+                need: read.need(),
+                snapshots: &snapshots,
+                grant: lease.grant(),
+                policy: &policy,
+            };
+            return Err(ticket.keep(domain, asked, kept).await?);
+        }
     };
-    let (judged, passage) = airlock::pass(domain, asked, waiting, verdict).await?;
+    let passage = ticket.passes(domain).await?;
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was

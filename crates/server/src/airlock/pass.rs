@@ -6,17 +6,17 @@ use std::sync::Arc;
 use chrono::Utc;
 use tokio::sync::OwnedMutexGuard;
 use weir_audit::{Digest, Event};
-use weir_gate::{DecisionRecord, Judged, ReviewReason, Reviewed, Verdict};
+use weir_gate::{Approval, DecisionRecord, EvidenceKey, Judged, ReviewReason, Reviewed, Verdict};
 use weir_policy::Policy;
 use weir_registry::{AirlockRecord, AirlockState};
 
 use super::decide::approval;
 use super::states::AirlockAct;
-use super::{find, list, models, open, settle, step_by_server, table_key};
+use super::{find, list, models, open, settle, step_by_server};
 use crate::access::Caller;
 use crate::attempts::not_released;
 use crate::domain::Domain;
-use crate::fault::{Fault, panicked};
+use crate::fault::Fault;
 use crate::grants::{Need, moment};
 use crate::release::{Found, Request};
 
@@ -42,6 +42,29 @@ pub(crate) struct Asked<'a> {
     pub(crate) snapshots: &'a [String],
     pub(crate) grant: &'a str,
     pub(crate) policy: &'a Policy,
+}
+
+/// What a run brings to the gate: the approval of the table that people looked at, if they did.
+pub(crate) struct Ticket(Option<Approved>);
+
+struct Approved {
+    record: AirlockRecord,
+    /// Of the table that was looked at.
+    digest: String,
+    approval: Option<Approval>,
+}
+
+/// A table that does not leave now.
+pub(crate) enum Kept {
+    /// People have to look at it.
+    Waits {
+        sealed: Vec<u8>,
+        reasons: Vec<String>,
+    },
+    /// It is another one than they looked at.
+    Other,
+    /// It could not be sealed.
+    Failed(Fault),
 }
 
 /// That a table is on its way out. Nobody moves it in the airlock meanwhile.
@@ -110,42 +133,97 @@ pub(crate) async fn look(
     }
 }
 
-/// Lets a table pass that needs nobody's eyes, or has had them; any other begins to wait.
-pub(crate) async fn pass(
+/// What people said of the table that a run asks for again, to be held against the gate's verdict.
+pub(crate) async fn ticket(
     domain: &Arc<Domain>,
-    asked: Asked<'_>,
     waiting: Option<AirlockRecord>,
-    verdict: Verdict,
-) -> Result<(Judged, Passage), Fault> {
-    let run = &asked.request.run;
-    let Some(waiting) = waiting else {
-        return match verdict {
-            Verdict::Release(judged) => Ok((judged, Passage(None))),
-            Verdict::Review(reviewed) => {
-                enter(domain, asked, reviewed).await?;
-                Err(in_review(run))
-            }
+) -> Result<Ticket, Fault> {
+    let Some(record) = waiting else {
+        return Ok(Ticket(None));
+    };
+    let digest = open(domain, &record).await?.digest().to_owned();
+    let reviews = domain.registry.airlock_reviews(&record.run).await?;
+    Ok(Ticket(Some(Approved {
+        approval: approval(&reviews),
+        record,
+        digest,
+    })))
+}
+
+impl Ticket {
+    /// Lets a table go that needs nobody's eyes, or has had them. Looks at nothing but the verdict, and changes nothing.
+    pub(crate) fn meets(
+        &mut self,
+        verdict: Verdict,
+        key: &EvidenceKey,
+        run: &str,
+    ) -> Result<Judged, Kept> {
+        let Some(approved) = &mut self.0 else {
+            return match verdict {
+                Verdict::Release(judged) => Ok(judged),
+                Verdict::Review(reviewed) => Err(waits(&reviewed, key, run)),
+            };
         };
-    };
-    let one = Arc::clone(&domain.airlock).lock_owned().await;
-    // Once more, now that nobody moves it: a reviewer may have kept it back while it was computed.
-    let record = find(domain, &waiting.run).await?;
-    let expired = record.expires_at <= moment(Utc::now());
-    if record.state != AirlockState::Approved || expired {
-        return Err(not_released(run));
-    }
-    if open(domain, &record).await?.digest() != verdict.record().table_digest {
-        step_by_server(domain, &record, AirlockAct::Overtake).await?;
-        return Err(not_released(run));
-    }
-    let judged = match verdict {
-        Verdict::Release(judged) => judged,
-        Verdict::Review(reviewed) => {
-            let reviews = domain.registry.airlock_reviews(run).await?;
-            reviewed.approved(approval(&reviews).ok_or_else(|| not_released(run))?)
+        if verdict.record().table_digest != approved.digest {
+            return Err(Kept::Other);
         }
-    };
-    Ok((judged, Passage(Some((record, one)))))
+        match verdict {
+            Verdict::Release(judged) => Ok(judged),
+            Verdict::Review(reviewed) => {
+                let approval = approved.approval.take().ok_or(Kept::Other)?;
+                Ok(reviewed.approved(approval))
+            }
+        }
+    }
+
+    /// Once more before it leaves, and from here on nobody moves it: a reviewer may have kept it back meanwhile.
+    pub(crate) async fn passes(self, domain: &Arc<Domain>) -> Result<Passage, Fault> {
+        let Some(approved) = self.0 else {
+            return Ok(Passage(None));
+        };
+        let one = Arc::clone(&domain.airlock).lock_owned().await;
+        let record = find(domain, &approved.record.run).await?;
+        let expired = record.expires_at <= moment(Utc::now());
+        match record.state == AirlockState::Approved && !expired {
+            true => Ok(Passage(Some((record, one)))),
+            false => Err(not_released(&record.run)),
+        }
+    }
+
+    /// Has a table wait, or puts on record that it is another one; answers with what its operator hears.
+    pub(crate) async fn keep(
+        self,
+        domain: &Arc<Domain>,
+        asked: Asked<'_>,
+        kept: Kept,
+    ) -> Result<Fault, Fault> {
+        let run = &asked.request.run;
+        match kept {
+            Kept::Failed(fault) => Ok(fault),
+            Kept::Waits { sealed, reasons } => {
+                enter(domain, &asked, sealed, reasons).await?;
+                Ok(in_review(run))
+            }
+            Kept::Other => {
+                let _one = domain.airlock.lock().await;
+                let record = find(domain, run).await?;
+                if record.state == AirlockState::Approved {
+                    step_by_server(domain, &record, AirlockAct::Overtake).await?;
+                }
+                Ok(not_released(run))
+            }
+        }
+    }
+}
+
+fn waits(reviewed: &Reviewed, key: &EvidenceKey, run: &str) -> Kept {
+    match reviewed.sealed_table(key, run) {
+        Ok(sealed) => Kept::Waits {
+            sealed,
+            reasons: reasons(reviewed.record()),
+        },
+        Err(error) => Kept::Failed(error.into()),
+    }
 }
 
 impl Passage {
@@ -159,7 +237,12 @@ impl Passage {
 }
 
 /// Has a table wait: in the log first, then in the registry.
-async fn enter(domain: &Arc<Domain>, asked: Asked<'_>, reviewed: Reviewed) -> Result<(), Fault> {
+async fn enter(
+    domain: &Arc<Domain>,
+    asked: &Asked<'_>,
+    sealed: Vec<u8>,
+    reasons: Vec<String>,
+) -> Result<(), Fault> {
     let _one = domain.airlock.lock().await;
     let organisation = &asked.caller.organisation;
     if domain.registry.airlock_open_of(organisation).await? >= OPEN_MAX {
@@ -171,8 +254,6 @@ async fn enter(domain: &Arc<Domain>, asked: Asked<'_>, reviewed: Reviewed) -> Re
             ),
         ));
     }
-    let reasons = reasons(reviewed.record());
-    let sealed = seal(domain, &asked, reviewed).await?;
     let now = Utc::now();
     let record = AirlockRecord {
         run: asked.request.run.clone(),
@@ -203,21 +284,6 @@ async fn enter(domain: &Arc<Domain>, asked: Asked<'_>, reviewed: Reviewed) -> Re
     let actor = asked.caller.actor();
     domain.record.append_async(actor, event).await?;
     Ok(domain.registry.enter_airlock(&record).await?)
-}
-
-async fn seal(
-    domain: &Arc<Domain>,
-    asked: &Asked<'_>,
-    reviewed: Reviewed,
-) -> Result<Vec<u8>, Fault> {
-    let (opened, snapshots) = (Arc::clone(domain), asked.snapshots.to_vec());
-    let run = asked.request.run.clone();
-    tokio::task::spawn_blocking(move || {
-        let key = table_key(&opened, &snapshots)?;
-        Ok(reviewed.sealed_table(&key, &run)?)
-    })
-    .await
-    .map_err(|_| panicked())?
 }
 
 fn reasons(record: &DecisionRecord) -> Vec<String> {
