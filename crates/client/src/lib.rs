@@ -11,6 +11,7 @@
 //! - A run's answer is handed out only after its receipt was verified against the log key of the identity, which came
 //!   with the identity and not with the answer.
 
+mod alert;
 mod catalogue;
 mod client;
 mod error;

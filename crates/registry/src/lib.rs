@@ -12,6 +12,7 @@
 //! - Every write is one transaction; a conflict is an error that says what exists already.
 //! - The log is written before the registry: what is here is in the log, never the other way round.
 
+mod alerts;
 mod database;
 mod error;
 mod feedback;
@@ -22,6 +23,7 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::AlertRecord;
 pub use database::Registry;
 pub use error::{Family, RegistryError};
 pub use feedback::FeedbackRecord;

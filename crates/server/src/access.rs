@@ -44,6 +44,8 @@ pub(crate) enum Call {
     ChangeGrant,
     Freeze,
     ReadFreezes,
+    ReadAlerts,
+    AcknowledgeAlert,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
@@ -71,6 +73,8 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         Call::ReviewApplication => &[Provider, Bureau],
         Call::DecideApplication | Call::IssueGrant | Call::Freeze => &[Bureau],
         Call::ChangeGrant => &[Bureau, Operator],
+        Call::ReadAlerts => &[Bureau, Auditor],
+        Call::AcknowledgeAlert => &[Bureau],
     }
 }
 

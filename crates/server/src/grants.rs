@@ -136,7 +136,7 @@ pub(crate) fn grant_unknown(id: &str) -> Fault {
 }
 
 /// Whom the log names where nobody called.
-fn server() -> Actor {
+pub(crate) fn server() -> Actor {
     Actor {
         person: "server".to_owned(),
         organisation: String::new(),

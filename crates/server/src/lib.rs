@@ -15,6 +15,7 @@
 //! - Logs and statuses carry codes, names and identifiers; no message of an engine and no SQL text is logged.
 
 mod access;
+mod alert_settings;
 mod authority;
 mod computing;
 mod config;
@@ -27,18 +28,25 @@ mod http;
 mod init;
 mod log_http;
 mod log_settings;
+mod metrics;
+mod metrics_http;
+mod observe_settings;
+mod observed;
 mod policies;
 mod record;
 mod release;
 mod serve;
 mod services;
 mod snapshots;
+mod traces;
 mod vault_settings;
 mod vetting;
 mod wait;
+mod watching;
 mod witness_http;
 mod witnesses;
 
+pub use alert_settings::{AlertConfig, WebhookConfig};
 pub use config::{Config, LISTEN_DEFAULT};
 pub use domain::Domain;
 pub use fault::{Family, Fault};
@@ -46,6 +54,7 @@ pub use folder::Folder;
 pub use http::HttpServing;
 pub use init::{FirstIdentity, InitOptions, init};
 pub use log_settings::{LogConfig, WitnessConfig};
+pub use observe_settings::{MetricsConfig, TracesConfig};
 pub use serve::{Serving, serve};
 pub use vault_settings::{KeysConfig, StoreConfig, VaultConfig};
 pub use wait::Wait;

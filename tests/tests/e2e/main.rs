@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod aggregates;
+mod alerts;
 mod authority;
 mod bad_data;
 mod catalogue;
@@ -12,13 +13,17 @@ mod grants_race;
 mod grants_runs;
 mod joins;
 mod log_http;
+mod metrics;
 mod models;
 mod numbers;
 mod policies;
 mod record;
 mod refusals;
+mod reports;
 mod rights;
 mod several_units;
 mod shared_data;
 mod snapshots;
+mod soak;
+mod traces;
 mod witnesses;

@@ -54,6 +54,8 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::RunAuthorised { .. } => "run_authorised",
             Event::IdentityRenewed { .. } => "identity_renewed",
             Event::IdentityRevoked { .. } => "identity_revoked",
+            Event::AlertRaised { .. } => "alert_raised",
+            Event::AlertAcknowledged { .. } => "alert_acknowledged",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.

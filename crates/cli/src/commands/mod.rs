@@ -1,5 +1,6 @@
 //! One module per noun of the command line.
 
+mod alert;
 mod audit;
 mod catalogue;
 mod dataset;
@@ -10,6 +11,7 @@ mod identity;
 mod model;
 mod policy;
 mod release;
+mod report;
 mod run;
 
 use std::io::IsTerminal;
@@ -39,6 +41,8 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Run(run) => run::run(identity, &run).await,
         Command::Policy(command) => policy::run(identity, command).await,
         Command::Release(command) => release::run(identity, command).await,
+        Command::Alert(command) => alert::run(identity, command).await,
+        Command::Report(command) => report::run(identity, command),
         Command::Audit(command) => audit::run(identity, command).await,
     }
 }
