@@ -239,6 +239,11 @@ fn the_page_refers_to_nothing_outside_itself() {
             assert!(!page.contains(reference), "{reference} in\n{page}");
         }
         assert!(page.contains("default-src 'none'"));
+        assert_eq!(
+            page,
+            report.to_html().unwrap(),
+            "the same report has the same bytes"
+        );
         let drawn: usize = report
             .sections
             .iter()
