@@ -6,6 +6,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from("../../proto");
     let files = [
         "airlock",
+        "alert",
         "audit",
         "catalogue",
         "common",

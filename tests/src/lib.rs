@@ -117,7 +117,16 @@ impl TestDomain {
 
     /// The same under a policy.
     pub async fn with_flights_under(policy: &str) -> Self {
-        let domain = Self::start_under(policy).await;
+        Self::with_flights_and(policy, "").await
+    }
+
+    /// The same, with more settings at the end of `domain.toml`.
+    pub async fn with_flights_and(policy: &str, settings: &str) -> Self {
+        let domain = Self::start_with(|folder| {
+            std::fs::write(folder.policy(), policy).unwrap();
+            add_settings(folder, settings);
+        })
+        .await;
         let manifest = std::fs::read_to_string(example("flights.toml")).unwrap();
         domain
             .register_file(&example("flights.parquet"), &manifest)
@@ -205,6 +214,11 @@ impl TestDomain {
         }
     }
 
+    /// Where its metrics are shown, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.serving.metrics_address()
+    }
+
     /// Stops the server and gives back the folder, which lives as long as the returned guard.
     pub async fn stop(self) -> (Folder, tempfile::TempDir) {
         let Self {
@@ -216,6 +230,12 @@ impl TestDomain {
         serving.stop().await.unwrap();
         (folder, _temporary)
     }
+}
+
+/// Adds to a domain's settings.
+pub fn add_settings(folder: &Folder, settings: &str) {
+    let before = std::fs::read_to_string(folder.config()).unwrap();
+    std::fs::write(folder.config(), format!("{before}\n{settings}")).unwrap();
 }
 
 /// An error as `CODE: message`.

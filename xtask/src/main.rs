@@ -3,6 +3,7 @@
 //! - `check` is what continuous integration runs: format, housekeeping rules, dependency rules, lints, tests.
 //! - `fix` mends what a machine can mend.
 //! - `tidy` runs the housekeeping rules alone; the tests of this crate run them too.
+//! - `soak` runs small queries at full load for some minutes and says how many, and whether memory grows.
 //! - `models` rebuilds the example models and compares them with the committed files.
 //!
 //! A task never touches the network on its own account: cargo fetches crates where they are not there yet, and the
@@ -12,6 +13,7 @@ mod cargo;
 mod check;
 mod fix;
 mod models;
+mod soak;
 mod tally;
 mod tidy;
 
@@ -36,6 +38,15 @@ enum Task {
     Fix,
     /// Run the housekeeping rules alone
     Tidy,
+    /// Small runs at full load for some minutes: how many a minute, how long an append takes, whether memory grows
+    Soak {
+        /// For how long
+        #[arg(long, default_value_t = 30.0)]
+        minutes: f64,
+        /// Measure optimised code
+        #[arg(long)]
+        release: bool,
+    },
     /// Rebuild the example models from their sources
     Models {
         /// Compare with the committed files instead of writing them
@@ -50,6 +61,7 @@ fn main() -> ExitCode {
         Task::Check => check::run(&root),
         Task::Fix => fix::run(&root),
         Task::Tidy => tidy::run(&root),
+        Task::Soak { minutes, release } => soak::run(&root, minutes, release),
         Task::Models { check } => models::run(check),
     };
     match outcome {

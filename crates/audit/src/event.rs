@@ -372,4 +372,26 @@ pub enum Event {
         /// Digest of the report.
         report_digest: Digest,
     },
+    /// A rule over the stream of events holds for somebody or something: people of the bureau should look.
+    AlertRaised {
+        /// The alert's identifier.
+        alert: String,
+        /// The rule: its table in the settings.
+        rule: String,
+        /// For whom or what it holds: an organisation, an organisation and a dataset, a model, a certificate.
+        subject: String,
+        /// What was measured, in events, cells or percent.
+        measured: u64,
+        /// From where on the rule holds, in the same unit.
+        limit: u64,
+        /// When what was measured began.
+        since: Timestamp,
+    },
+    /// Somebody of the bureau has looked at an alert.
+    AlertAcknowledged {
+        /// The alert's identifier.
+        alert: String,
+        /// Digest of what was said; of no text where nothing was.
+        text_digest: Digest,
+    },
 }

@@ -71,5 +71,5 @@ pub use receipt::{PROOF_HASHES_MAX, RECEIPT_BYTES_MAX, RECEIPT_VERSION, Receipt,
 pub use shared::SharedLog;
 pub use statement::STATEMENT_BYTES_MAX;
 pub use trace::{TRACE_ENTRIES_MAX, Trace, TracedEntry, trace};
-pub use verify::{LogReport, STRAY_FILES_MAX, verify_log, verify_log_since};
+pub use verify::{LogReport, STRAY_FILES_MAX, read_log, verify_log, verify_log_since};
 pub use witness::{ADD_CHECKPOINT_BYTES_MAX, Witness, WitnessAnswer, add_checkpoint};

@@ -19,7 +19,8 @@ use crate::verify::{Heard, LogReport, verify_dir};
 pub const TRACE_ENTRIES_MAX: usize = 100_000;
 
 /// Fields whose text names something.
-const NAMING: [&str; 20] = [
+const NAMING: [&str; 22] = [
+    "alert",
     "certificate",
     "change",
     "dataset",
@@ -38,6 +39,7 @@ const NAMING: [&str; 20] = [
     "report_digest",
     "run",
     "snapshot",
+    "subject",
     "submitted_digest",
     "table_digest",
 ];

@@ -1,9 +1,11 @@
 //! The arguments. Names are stable: scripts depend on them.
 
 mod airlock;
+mod alert;
 mod grant;
 mod identity;
 mod policy;
+mod report;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,11 +13,13 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use airlock::{AirlockCommand, DecideArgs, RunsCommand};
+pub(crate) use alert::AlertCommand;
 pub(crate) use grant::{
     ActArgs, FreezeArgs, FreezeCommand, FreezeScope, GrantCommand, LessArgs, OpinionArg,
 };
 pub(crate) use identity::{IdentityCommand, IssueArgs, Role};
 pub(crate) use policy::{CheckPolicyArgs, PolicyCommand};
+pub(crate) use report::{ReportArgs, ReportCommand, ReportFormat, ReportLanguage};
 
 /// Public data, usable but not visible: run models and SQL inside a data domain; only releasable aggregates leave.
 #[derive(Debug, Parser)]
@@ -83,6 +87,12 @@ pub(crate) enum Command {
     /// Releases: what left the domain (bureau and auditor only)
     #[command(subcommand)]
     Release(ReleaseCommand),
+    /// Alerts: what the rules over the stream of events raised (bureau and auditor only)
+    #[command(subcommand)]
+    Alert(AlertCommand),
+    /// Yearly reports from the log alone: operation and security
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// The transparency log: verify it and its receipts
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -12,6 +12,7 @@
 //!   with the identity and not with the answer.
 
 mod airlock;
+mod alert;
 mod catalogue;
 mod client;
 mod error;

@@ -14,6 +14,7 @@
 //! - The log is written before the registry: what is here is in the log, never the other way round.
 
 mod airlock;
+mod alerts;
 mod database;
 mod error;
 mod feedback;
@@ -25,6 +26,7 @@ mod snapshots;
 mod tests;
 
 pub use airlock::{AirlockRecord, AirlockReview, AirlockState, ModelReview, RunEnd};
+pub use alerts::AlertRecord;
 pub use database::Registry;
 pub use error::{Family, RegistryError};
 pub use feedback::FeedbackRecord;

@@ -241,3 +241,69 @@ async fn a_snapshot_ends_once_and_the_newest_comes_first() {
     };
     registry.end_snapshot("s2", &half).await.unwrap_err();
 }
+
+#[tokio::test]
+async fn an_alert_is_acknowledged_once_and_sent_until_it_is_sent() {
+    let (_folder, registry) = registry().await;
+    let alert = |id: &str, webhook: &str| AlertRecord {
+        id: id.to_owned(),
+        rule: "refusal_burst".to_owned(),
+        severity: "medium".to_owned(),
+        subject: "acme".to_owned(),
+        raised_at: format!("2026-01-01T00:00:0{id}.000Z"),
+        since: "2026-01-01T00:00:00.000Z".to_owned(),
+        measured: 20,
+        threshold: 20,
+        log_index: None,
+        webhook: webhook.to_owned(),
+        attempts: 0,
+        acknowledged_by: None,
+        acknowledged_at: None,
+        note: None,
+    };
+    for (id, webhook) in [("1", "none"), ("2", "waiting"), ("3", "waiting")] {
+        registry.add_alert(&alert(id, webhook)).await.unwrap();
+        registry.add_alert(&alert(id, "none")).await.unwrap();
+    }
+    assert!(
+        registry
+            .acknowledge_alert("1", "wang (bureau)", "2026-01-02T00:00:00.000Z", "seen")
+            .await
+            .unwrap()
+    );
+    assert!(
+        !registry
+            .acknowledge_alert("1", "chen (bureau)", "2026-01-03T00:00:00.000Z", "")
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        registry
+            .alert("1")
+            .await
+            .unwrap()
+            .unwrap()
+            .acknowledged_by
+            .unwrap(),
+        "wang (bureau)"
+    );
+    let ids =
+        |alerts: Vec<AlertRecord>| alerts.into_iter().map(|alert| alert.id).collect::<Vec<_>>();
+    assert_eq!(ids(registry.alerts(true, 10).await.unwrap()), ["3", "2"]);
+    assert_eq!(ids(registry.alerts(false, 1).await.unwrap()), ["3"]);
+    assert_eq!(
+        registry.alerts_open().await.unwrap(),
+        [("refusal_burst".to_owned(), 2)]
+    );
+    registry.alert_tried("2", "waiting").await.unwrap();
+    registry.alert_tried("3", "sent").await.unwrap();
+    let waiting = registry.alerts_waiting(10).await.unwrap();
+    assert_eq!(
+        (waiting[0].attempts, ids(waiting)),
+        (1, vec!["2".to_owned()])
+    );
+    assert_eq!(registry.alerts_waiting_count().await.unwrap(), 1);
+    registry.alert_tried("2", "given up").await.unwrap();
+    assert_eq!(registry.alerts_waiting_count().await.unwrap(), 0);
+    assert!(registry.alert("4").await.unwrap().is_none());
+}

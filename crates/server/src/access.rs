@@ -48,6 +48,8 @@ pub(crate) enum Call {
     DecideAirlock,
     WatchRun,
     CancelRun,
+    ReadAlerts,
+    AcknowledgeAlert,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
@@ -78,6 +80,8 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         Call::ReadAirlock => &[Bureau, Auditor],
         Call::DecideAirlock => &[Bureau],
         Call::WatchRun | Call::CancelRun => &[Operator],
+        Call::ReadAlerts => &[Bureau, Auditor],
+        Call::AcknowledgeAlert => &[Bureau],
     }
 }
 

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert_settings::AlertConfig;
 use crate::fault::Fault;
 use crate::log_settings::LogConfig;
+use crate::observe_settings::{MetricsConfig, TracesConfig};
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
 
@@ -51,6 +53,15 @@ pub struct Config {
     /// How the log is published.
     #[serde(default, skip_serializing_if = "is_default")]
     pub log: LogConfig,
+    /// What is watched for, and where alerts are sent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub alerts: AlertConfig,
+    /// Where metrics are shown.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub metrics: MetricsConfig,
+    /// Where traces are sent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub traces: TracesConfig,
 }
 
 const fn one() -> u8 {

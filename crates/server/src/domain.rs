@@ -17,9 +17,12 @@ use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::grants::Grants;
+use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::record::Record;
 use crate::snapshots;
+use crate::traces::Traces;
+use crate::watching::{self, Ear, Heard};
 use crate::witnesses::Witnesses;
 
 /// Models kept compiled. Above it the cache is emptied: recompiling costs milliseconds.
@@ -58,6 +61,15 @@ pub struct Domain {
     pub(crate) run_slots: Arc<Semaphore>,
     pub(crate) registration_slots: Arc<Semaphore>,
     pub(crate) vetting_slots: Arc<Semaphore>,
+    /// Where the secret shared with the webhook's receiver lies.
+    pub(crate) webhook_secret: PathBuf,
+    pub(crate) vault_folder: PathBuf,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: Traces,
+    /// Told of what happens.
+    pub(crate) ear: Ear,
+    /// What it was told, for whoever serves the domain.
+    pub(crate) heard: Mutex<Option<Heard>>,
     compiled: Mutex<HashMap<String, Model>>,
 }
 
@@ -69,6 +81,10 @@ impl Domain {
     pub async fn open(root: &Path) -> Result<Self, Fault> {
         let folder = Folder::new(root);
         let config = Config::load(&folder.config())?;
+        config.alerts.check()?;
+        let (ear, heard) = watching::listen();
+        let metrics = Arc::new(Metrics::new());
+        let traces = Traces::open(&config.traces)?;
         let authority = Authority::open(&folder)?;
         let log_key = LogKey::load(&folder.log_key())?;
         // Once more: one goes into the log, the other signs grants.
@@ -80,7 +96,7 @@ impl Domain {
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
         let registry = Registry::open(&folder.registry()).await?;
         snapshots::discard_orphans(&vault, &registry).await?;
-        let record = Record::new(log, witnesses);
+        let record = Record::new(log, witnesses, ear.clone(), Arc::clone(&metrics));
         snapshots::complete(&vault, &registry, &record).await?;
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
         let runs = std::thread::available_parallelism().map_or(1, usize::from);
@@ -109,6 +125,12 @@ impl Domain {
             run_slots: Arc::new(Semaphore::new(runs)),
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
             vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),
+            webhook_secret: folder.webhook_secret(),
+            vault_folder: folder.vault(),
+            metrics,
+            traces,
+            ear,
+            heard: Mutex::new(Some(heard)),
             compiled: Mutex::new(HashMap::new()),
         })
     }

@@ -91,6 +91,10 @@ impl Folder {
         self.keys().join("log.key")
     }
 
+    pub(crate) fn webhook_secret(&self) -> PathBuf {
+        self.keys().join("webhook.secret")
+    }
+
     pub(crate) fn master_key(&self) -> PathBuf {
         self.keys().join("master.key")
     }

@@ -10,11 +10,13 @@ use weir_policy::Policy;
 use weir_registry::{Fact, IdentityEnd, IdentityRecord, Registry, Role};
 use weir_vault::Vault;
 
+use crate::alert_settings::AlertConfig;
 use crate::authority::{self, Authority, Subject, VALID_DAYS_DEFAULT, file_fault, write_new};
 use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::log_settings::LogConfig;
+use crate::observe_settings::{MetricsConfig, TracesConfig};
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
 
@@ -80,6 +82,9 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         client_authorities: Vec::new(),
         vault: options.vault.clone(),
         log: LogConfig::default(),
+        alerts: AlertConfig::default(),
+        metrics: MetricsConfig::default(),
+        traces: TracesConfig::default(),
     };
     write_new(&folder.config(), &config.to_toml()?)?;
     write_new(&folder.policy(), weir_policy::DEFAULT_TOML)?;

@@ -7,6 +7,8 @@ use chrono::Utc;
 use weir_audit::{Actor, Entry, Event, Log, Receipt, SharedLog, Timestamp};
 
 use crate::fault::{Fault, panicked};
+use crate::metrics::Metrics;
+use crate::watching::Ear;
 use crate::witnesses::{WAIT, Witnesses, unavailable};
 
 /// The domain's log. Entries that come at once are made durable together, under one checkpoint.
@@ -14,21 +16,28 @@ use crate::witnesses::{WAIT, Witnesses, unavailable};
 pub(crate) struct Record {
     log: Arc<SharedLog>,
     witnesses: Arc<Witnesses>,
+    ear: Ear,
+    metrics: Arc<Metrics>,
 }
 
 impl Record {
-    pub(crate) fn new(log: Log, witnesses: Witnesses) -> Self {
+    pub(crate) fn new(log: Log, witnesses: Witnesses, ear: Ear, metrics: Arc<Metrics>) -> Self {
         Self {
             log: Arc::new(SharedLog::new(log)),
             witnesses: Arc::new(witnesses),
+            ear,
+            metrics,
         }
     }
 
     /// Appends an entry; when this returns it is durable. Blocks on the disk.
     pub(crate) fn append(&self, actor: Actor, event: Event) -> Result<Receipt, Fault> {
         let entry = Entry::new(Timestamp::from(Utc::now()), actor, event);
+        let begun = Instant::now();
         let receipt = self.log.append(&entry)?;
+        self.metrics.appended(begun.elapsed());
         self.witnesses.has_grown();
+        self.ear.entry(receipt.index(), &entry);
         Ok(receipt)
     }
 

@@ -1,7 +1,7 @@
 //! Listening.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -12,6 +12,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use weir_api::v1;
 use weir_api::v1::airlock_service_server::AirlockServiceServer;
+use weir_api::v1::alert_service_server::AlertServiceServer;
 use weir_api::v1::audit_service_server::AuditServiceServer;
 use weir_api::v1::catalogue_service_server::CatalogueServiceServer;
 use weir_api::v1::dataset_service_server::DatasetServiceServer;
@@ -28,10 +29,12 @@ use crate::domain::Domain;
 use crate::fault::Fault;
 use crate::http::HttpServing;
 use crate::log_http::serve_log;
+use crate::metrics_http::serve_metrics;
 use crate::services::{
-    Airlock, Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases,
+    Airlock, Alerts, Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases,
     RunStatuses, Runs,
 };
+use crate::watching::{Watching, Webhook};
 use crate::witnesses::Following;
 
 /// Largest message that is read, in bytes: a chunk of a model and its frame, or a manifest.
@@ -57,6 +60,8 @@ pub struct Serving {
     domain: Arc<Domain>,
     log_http: Option<HttpServing>,
     following: Option<Following>,
+    watching: Option<Watching>,
+    metrics_http: Option<HttpServing>,
 }
 
 /// Serves a domain on the address of its settings; port 0 picks a free one.
@@ -90,6 +95,11 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
     };
     let following = Following::start(&domain.record);
     let domain = Arc::new(domain);
+    let watching = watch(&domain)?;
+    let metrics_http = match domain.config.metrics.listen {
+        Some(listen) => Some(serve_metrics(listen, &domain).await?),
+        None => None,
+    };
     let (stop, stopped) = oneshot::channel();
     let router = router(&domain, tls).await?;
     let task = tokio::spawn(router.serve_with_incoming_shutdown(
@@ -106,7 +116,21 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         domain,
         log_http,
         following,
+        watching,
+        metrics_http,
     })
+}
+
+/// Begins to watch. A domain is served once: whoever came first has what was heard.
+fn watch(domain: &Arc<Domain>) -> Result<Option<Watching>, Fault> {
+    let webhook = match &domain.config.alerts.webhook {
+        Some(config) => Some(Webhook::open(config, &domain.webhook_secret)?),
+        None => None,
+    };
+    let mut heard = domain.heard.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(heard
+        .take()
+        .map(|heard| Watching::start(domain, heard, webhook)))
 }
 
 /// The authorities whose clients may connect: the domain's own, and those of its settings.
@@ -154,6 +178,7 @@ async fn router(
         .add_service(
             RunStatusServiceServer::new(RunStatuses(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
+        .add_service(AlertServiceServer::new(Alerts(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(AuditServiceServer::new(Audit(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
             CatalogueServiceServer::new(Catalogue(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
@@ -189,6 +214,12 @@ impl Serving {
         self.log_http.as_ref().map(HttpServing::address)
     }
 
+    /// Where the metrics are shown, if they are.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_http.as_ref().map(HttpServing::address)
+    }
+
     /// Stops taking calls, lets those under way finish, and closes the domain.
     ///
     /// # Errors
@@ -198,9 +229,14 @@ impl Serving {
             let _ = stop.send(());
         }
         let ended = (&mut self.task).await;
+        if let Some(watching) = self.watching.take() {
+            watching.stop().await;
+        }
         if let Some(following) = self.following.take() {
             following.stop().await;
         }
+        let domain = Arc::clone(&self.domain);
+        let _ = tokio::task::spawn_blocking(move || domain.traces.close()).await;
         self.domain.registry.close().await;
         match ended {
             Ok(Ok(())) => Ok(()),

@@ -58,6 +58,8 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::AirlockSeen { .. } => "airlock_seen",
             Event::AirlockChanged { .. } => "airlock_changed",
             Event::ModelReviewed { .. } => "model_reviewed",
+            Event::AlertRaised { .. } => "alert_raised",
+            Event::AlertAcknowledged { .. } => "alert_acknowledged",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.

@@ -208,7 +208,35 @@ fn golden() -> Vec<(Event, String)> {
         ),
     ];
     golden.extend(golden_of_authority());
+    golden.extend(golden_of_alerts());
     golden
+}
+
+/// What is watched for.
+fn golden_of_alerts() -> Vec<(Event, String)> {
+    let since = Timestamp::parse("2026-01-31T09:20:00.000Z").unwrap();
+    vec![
+        (
+            Event::AlertRaised {
+                alert: text("a1"),
+                rule: text("refusal_burst"),
+                subject: text("op"),
+                measured: 20,
+                limit: 20,
+                since,
+            },
+            text(
+                r#"{"type":"alert_raised","alert":"a1","rule":"refusal_burst","subject":"op","measured":20,"limit":20,"since":"2026-01-31T09:20:00.000Z"}"#,
+            ),
+        ),
+        (
+            Event::AlertAcknowledged {
+                alert: text("a1"),
+                text_digest: Digest::of(b""),
+            },
+            format!(r#"{{"type":"alert_acknowledged","alert":"a1","text_digest":"{EMPTY}"}}"#),
+        ),
+    ]
 }
 
 /// The same for what grants and identities go through.

@@ -73,7 +73,10 @@ pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Resul
 }
 
 /// The log's public key: of a file, or else the identity's.
-fn log_key(identity: Option<&Path>, file: Option<PathBuf>) -> Result<VerifierKey, CliError> {
+pub(crate) fn log_key(
+    identity: Option<&Path>,
+    file: Option<PathBuf>,
+) -> Result<VerifierKey, CliError> {
     let text = match file {
         Some(file) => read_text(&file)?,
         None => load_identity(identity)?.log_key,

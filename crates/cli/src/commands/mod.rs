@@ -1,6 +1,7 @@
 //! One module per noun of the command line.
 
 mod airlock;
+mod alert;
 mod audit;
 mod catalogue;
 mod dataset;
@@ -11,6 +12,7 @@ mod identity;
 mod model;
 mod policy;
 mod release;
+mod report;
 mod run;
 mod runs;
 
@@ -43,6 +45,8 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Airlock(command) => airlock::run(identity, command).await,
         Command::Policy(command) => policy::run(identity, command).await,
         Command::Release(command) => release::run(identity, command).await,
+        Command::Alert(command) => alert::run(identity, command).await,
+        Command::Report(command) => report::run(identity, command),
         Command::Audit(command) => audit::run(identity, command).await,
     }
 }

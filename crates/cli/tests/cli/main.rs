@@ -5,5 +5,6 @@
 mod canary;
 mod policies;
 mod process;
+mod receiver;
 mod scaffold;
 mod steps;

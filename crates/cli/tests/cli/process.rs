@@ -68,6 +68,11 @@ pub(crate) struct Served {
 impl Served {
     /// Makes a domain in `folder` and serves it. The server logs all it can.
     pub(crate) fn start(folder: &Path, inbox: &Path) -> Self {
+        Self::start_with(folder, inbox, "")
+    }
+
+    /// The same with more at the end of `domain.toml`.
+    pub(crate) fn start_with(folder: &Path, inbox: &Path, settings: &str) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
@@ -77,6 +82,9 @@ impl Served {
         let listen = format!("127.0.0.1:{port}");
         let (at, from) = (domain.to_str().unwrap(), inbox.to_str().unwrap());
         succeeds(None, &["init", at, "--listen", &listen, "--inbox", from]);
+        let config = domain.join("domain.toml");
+        let written = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, format!("{written}\n{settings}")).unwrap();
         let output = folder.join("server.log");
         let log = File::create(&output).unwrap();
         let server = Command::new(env!("CARGO_BIN_EXE_weir"))
