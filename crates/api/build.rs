@@ -11,9 +11,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "dataset",
         "grant",
         "identity",
+        "key",
         "model",
         "policy",
         "release",
+        "replay",
         "run",
     ]
     .map(|name| root.join(format!("weir/v1/{name}.proto")));

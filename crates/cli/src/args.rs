@@ -1,7 +1,10 @@
 //! The arguments. Names are stable: scripts depend on them.
 
+mod audit;
+mod backup;
 mod grant;
 mod identity;
+mod keys;
 mod policy;
 
 use std::net::SocketAddr;
@@ -9,10 +12,13 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub(crate) use audit::ReplayArgs;
+pub(crate) use backup::BackupCommand;
 pub(crate) use grant::{
     ActArgs, FreezeArgs, FreezeCommand, FreezeScope, GrantCommand, LessArgs, OpinionArg,
 };
 pub(crate) use identity::{IdentityCommand, IssueArgs, Role};
+pub(crate) use keys::{KeyName, KeysCommand};
 pub(crate) use policy::{CheckPolicyArgs, PolicyCommand};
 
 /// Public data, usable but not visible: run models and SQL inside a data domain; only releasable aggregates leave.
@@ -75,6 +81,12 @@ pub(crate) enum Command {
     /// Releases: what left the domain (bureau and auditor only)
     #[command(subcommand)]
     Release(ReleaseCommand),
+    /// The domain's own keys: list, change
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Backups of a domain on this machine: make, verify, restore
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// The transparency log: verify it and its receipts
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -463,6 +475,11 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Make a release again from what it was made from, inside the domain, and compare it bit for bit with the log (auditor only)
+    #[command(
+        after_help = "Examples:\n  weir audit replay 0190a5c0-…                               # a run\n  weir audit replay 8 --threads 1 --batch-rows 1000         # the release of entry 8, computed in another way"
+    )]
+    Replay(ReplayArgs),
     /// Be a witness: cosign checkpoints of logs that only grow, so that nobody can be shown another history
     #[command(
         after_help = "Examples:\n  weir audit witness w1 --name witness.example/w1      # makes the folder and its key, once\n  weir audit witness w1 --log-key log.vkey --listen 10.0.0.5:7845"

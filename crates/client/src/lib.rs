@@ -16,7 +16,9 @@ mod client;
 mod error;
 mod grant;
 mod identity;
+mod key;
 mod policy;
+mod replay;
 mod run;
 
 pub use client::{ANSWER_BYTES_MAX, Client};

@@ -8,10 +8,13 @@
 //! - A model's approval is bound to its digest; a row's digest never changes.
 //! - A snapshot that is marked destroyed stays so, with the first certificate.
 //! - At most one change of a policy is open, and what was proposed never changes.
+//! - A kept text stands under its digest and never changes.
 //! - What a grant says never changes; only its state does.
 //! - Every write is one transaction; a conflict is an error that says what exists already.
 //! - The log is written before the registry: what is here is in the log, never the other way round.
 
+mod bases;
+mod copy;
 mod database;
 mod error;
 mod feedback;
@@ -22,6 +25,8 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 
+pub use bases::{BasisRecord, KeptKind, KeptText};
+pub use copy::CopyFacts;
 pub use database::Registry;
 pub use error::{Family, RegistryError};
 pub use feedback::FeedbackRecord;

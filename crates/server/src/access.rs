@@ -44,6 +44,9 @@ pub(crate) enum Call {
     ChangeGrant,
     Freeze,
     ReadFreezes,
+    ReplayRelease,
+    ListKeys,
+    RotateKey,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
@@ -71,6 +74,9 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         Call::ReviewApplication => &[Provider, Bureau],
         Call::DecideApplication | Call::IssueGrant | Call::Freeze => &[Bureau],
         Call::ChangeGrant => &[Bureau, Operator],
+        Call::ReplayRelease => &[Auditor],
+        Call::ListKeys => &[Bureau, Auditor],
+        Call::RotateKey => &[Bureau],
     }
 }
 

@@ -5,19 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
-use weir_audit::{Log, LogKey, VerifierKey};
+use weir_audit::{Log, LogKey};
 use weir_model::{Model, Runtime};
 use weir_registry::{ModelRecord, Registry};
-use weir_vault::Vault;
+use weir_vault::{FileKeeper, Vault};
 
 use crate::authority::Authority;
+use crate::backup;
 use crate::computing::Computing;
 use crate::config::Config;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::grants::Grants;
+use crate::keys;
 use crate::policies::Policies;
 use crate::record::Record;
+use crate::signing::Signing;
 use crate::snapshots;
 use crate::witnesses::Witnesses;
 
@@ -38,12 +41,15 @@ pub struct Domain {
     pub(crate) config: Config,
     pub(crate) registry: Registry,
     pub(crate) vault: Arc<Vault>,
+    /// The handle to change the master key with, where it is in a file.
+    pub(crate) master: Option<FileKeeper>,
     pub(crate) record: Record,
     pub(crate) policies: Policies,
     pub(crate) authority: Authority,
-    pub(crate) log_key: String,
-    pub(crate) log_verifier: VerifierKey,
-    pub(crate) statement_key: LogKey,
+    pub(crate) folder: Folder,
+    pub(crate) signing: Signing,
+    /// Held by whoever changes a key.
+    pub(crate) rotating: tokio::sync::Mutex<()>,
     pub(crate) grants: Grants,
     /// Held by whoever renews or revokes a certificate.
     pub(crate) identities: tokio::sync::Mutex<()>,
@@ -66,15 +72,17 @@ impl Domain {
         let authority = Authority::open(&folder)?;
         let log_key = LogKey::load(&folder.log_key())?;
         // Once more: one goes into the log, the other signs grants.
-        let statement_key = LogKey::load(&folder.log_key())?;
-        let log_verifier = log_key.verifier().clone();
+        let signing = Signing::new(LogKey::load(&folder.log_key())?);
+        signing.publish(&folder)?;
         let witnesses = Witnesses::new(&config.log)?;
         let log = Log::open(&folder.log(), log_key)?;
-        let vault = open_vault(&folder, &config).await?;
+        let (vault, master) = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
         let registry = Registry::open(&folder.registry()).await?;
         snapshots::discard_orphans(&vault, &registry).await?;
         let record = Record::new(log, witnesses);
+        backup::note_restored(&folder, &record).await?;
+        keys::complete(&vault, master.as_ref(), &record).await?;
         snapshots::complete(&vault, &registry, &record).await?;
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
         let runs = std::thread::available_parallelism().map_or(1, usize::from);
@@ -82,12 +90,12 @@ impl Domain {
             config,
             registry,
             vault: Arc::new(vault),
+            master,
             record,
             policies,
             authority,
-            log_key: log_verifier.to_string(),
-            log_verifier,
-            statement_key,
+            signing,
+            rotating: tokio::sync::Mutex::new(()),
             grants: Grants::new(),
             identities: tokio::sync::Mutex::new(()),
             runtime: Runtime::with_cache(
@@ -100,6 +108,7 @@ impl Domain {
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
             vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),
             compiled: Mutex::new(HashMap::new()),
+            folder,
         })
     }
 
@@ -157,15 +166,15 @@ impl Domain {
 }
 
 /// Opens the vault with the keeper and the store of the settings. Blocks on both, and so has a thread of its own.
-async fn open_vault(folder: &Folder, config: &Config) -> Result<Vault, Fault> {
+async fn open_vault(
+    folder: &Folder,
+    config: &Config,
+) -> Result<(Vault, Option<FileKeeper>), Fault> {
     let (folder, settings) = (folder.clone(), config.vault.clone());
     tokio::task::spawn_blocking(move || {
-        let keeper = settings.open_keeper(&folder)?;
-        Ok(Vault::open_with(
-            &folder.vault(),
-            keeper,
-            &settings.store()?,
-        )?)
+        let (keeper, master) = settings.open_keeper(&folder)?.split();
+        let vault = Vault::open_with(&folder.vault(), keeper, &settings.store()?)?;
+        Ok((vault, master))
     })
     .await
     .map_err(|_| panicked())?

@@ -16,6 +16,8 @@
 
 mod access;
 mod authority;
+mod backup;
+mod basis;
 mod computing;
 mod config;
 mod domain;
@@ -25,13 +27,16 @@ mod folder;
 mod grants;
 mod http;
 mod init;
+mod keys;
 mod log_http;
 mod log_settings;
 mod policies;
 mod record;
 mod release;
+mod replay;
 mod serve;
 mod services;
+mod signing;
 mod snapshots;
 mod vault_settings;
 mod vetting;
@@ -39,6 +44,7 @@ mod wait;
 mod witness_http;
 mod witnesses;
 
+pub use backup::{BackupSummary, create_backup, restore_backup, verify_backup};
 pub use config::{Config, LISTEN_DEFAULT};
 pub use domain::Domain;
 pub use fault::{Family, Fault};

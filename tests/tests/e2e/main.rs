@@ -4,6 +4,7 @@
 
 mod aggregates;
 mod authority;
+mod backup;
 mod bad_data;
 mod catalogue;
 mod expected;
@@ -17,7 +18,9 @@ mod numbers;
 mod policies;
 mod record;
 mod refusals;
+mod replay;
 mod rights;
+mod rotation;
 mod several_units;
 mod shared_data;
 mod snapshots;

@@ -54,6 +54,11 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::RunAuthorised { .. } => "run_authorised",
             Event::IdentityRenewed { .. } => "identity_renewed",
             Event::IdentityRevoked { .. } => "identity_revoked",
+            Event::BasisKept { .. } => "basis_kept",
+            Event::DomainRestored { .. } => "domain_restored",
+            Event::KeyRotated { .. } => "key_rotated",
+            Event::KeyRetired { .. } => "key_retired",
+            Event::ReleaseReplayed { .. } => "release_replayed",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.
@@ -75,6 +80,7 @@ model_submitted
 model_vetted
 vetted_model_approved
 run_authorised
+basis_kept
 release_decided
 run_refused
 identity_issued

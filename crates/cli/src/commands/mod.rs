@@ -1,12 +1,14 @@
 //! One module per noun of the command line.
 
 mod audit;
+mod backup;
 mod catalogue;
 mod dataset;
 mod demo;
 mod domain;
 mod grant;
 mod identity;
+mod keys;
 mod model;
 mod policy;
 mod release;
@@ -39,6 +41,8 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Run(run) => run::run(identity, &run).await,
         Command::Policy(command) => policy::run(identity, command).await,
         Command::Release(command) => release::run(identity, command).await,
+        Command::Keys(command) => keys::run(identity, command).await,
+        Command::Backup(command) => backup::run(command).await,
         Command::Audit(command) => audit::run(identity, command).await,
     }
 }

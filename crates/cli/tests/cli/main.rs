@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod canary;
+mod crash;
 mod policies;
 mod process;
 mod scaffold;

@@ -5,9 +5,11 @@ mod catalogue;
 mod dataset;
 mod grant;
 mod identity;
+mod key;
 mod model;
 mod policy;
 mod release;
+mod replay;
 mod run;
 
 pub(crate) use audit::Audit;
@@ -15,9 +17,11 @@ pub(crate) use catalogue::Catalogue;
 pub(crate) use dataset::Datasets;
 pub(crate) use grant::Grants;
 pub(crate) use identity::Identities;
+pub(crate) use key::Keys;
 pub(crate) use model::Models;
 pub(crate) use policy::Policies;
 pub(crate) use release::Releases;
+pub(crate) use replay::Replays;
 pub(crate) use run::Runs;
 
 use std::pin::Pin;
