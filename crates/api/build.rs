@@ -13,9 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "dataset",
         "grant",
         "identity",
+        "key",
         "model",
         "policy",
         "release",
+        "replay",
         "run",
         "run_status",
     ]

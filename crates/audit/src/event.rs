@@ -33,6 +33,12 @@ pub struct DatasetRef {
 /// requests share their bytes.
 #[must_use]
 pub fn request_digest(sql: &str, snapshots: &[String]) -> Digest {
+    Digest::of(&request_bytes(sql, snapshots))
+}
+
+/// The bytes that [`request_digest`] is the digest of.
+#[must_use]
+pub fn request_bytes(sql: &str, snapshots: &[String]) -> Vec<u8> {
     let mut snapshots: Vec<_> = snapshots.iter().collect();
     snapshots.sort();
     snapshots.dedup();
@@ -41,7 +47,7 @@ pub fn request_digest(sql: &str, snapshots: &[String]) -> Digest {
         bytes.push(0);
         bytes.extend_from_slice(snapshot.as_bytes());
     }
-    Digest::of(&bytes)
+    bytes
 }
 
 /// One fact. Names, digests and counts only: there is no field that could hold a raw data value.
@@ -393,5 +399,45 @@ pub enum Event {
         alert: String,
         /// Digest of what was said; of no text where nothing was.
         text_digest: Digest,
+    },
+    /// What a run computes from was kept: request, snapshots with their manifests, models and policy. A release of the run
+    /// that follows can be made again from it.
+    BasisKept {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the request as it was received.
+        request_digest: Digest,
+        /// Digest of the basis, which has the digests of everything else.
+        basis: Digest,
+    },
+    /// Somebody had a release made again.
+    ReleaseReplayed {
+        /// The run's identifier.
+        run: String,
+        /// The entry of the release.
+        entry: u64,
+        /// `same`, `different`, or the code of what kept it from being made again.
+        outcome: String,
+    },
+    /// The domain was put back from a backup: what came after these entries, if anything did, is not in this history.
+    DomainRestored {
+        /// When the backup was begun.
+        made_at: Timestamp,
+        /// Entries that its log had.
+        entries: u64,
+    },
+    /// A key of the domain was changed for a new one.
+    KeyRotated {
+        /// `signing`, `master` or `authority`.
+        key: String,
+        /// The new one's public half or digest; empty for the master key, which has none.
+        public: String,
+    },
+    /// A key of the domain that was changed earlier signs no more. What it signed goes on verifying.
+    KeyRetired {
+        /// As in `key_rotated`.
+        key: String,
+        /// Its public half.
+        public: String,
     },
 }

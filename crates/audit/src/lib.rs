@@ -34,6 +34,7 @@ mod bundle;
 mod certificate;
 mod checkpoint;
 mod consistency;
+mod copy;
 mod cosignature;
 mod digest;
 mod disk;
@@ -57,13 +58,16 @@ mod witness;
 pub use certificate::Certificate;
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, RootHash};
 pub use consistency::ConsistencyProof;
+pub use copy::copy_log;
 pub use cosignature::{Cosignature, WitnessKey, WitnessVerifierKey};
 pub use digest::Digest;
 pub use entry::{Actor, ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, PreparedEntry, Timestamp};
 pub use error::{AuditError, Family};
-pub use event::{DatasetRef, Event, ModelRef, request_digest};
+pub use event::{DatasetRef, Event, ModelRef, request_bytes, request_digest};
 pub use evidence::{EVIDENCE_BYTES_MAX, Evidence};
-pub use key::{KEY_FILE_BYTES_MAX, LogKey, ORIGIN_BYTES_MAX, VERIFIER_KEY_BYTES_MAX, VerifierKey};
+pub use key::{
+    KEY_FILE_BYTES_MAX, KEYS_MAX, LogKey, ORIGIN_BYTES_MAX, VERIFIER_KEY_BYTES_MAX, VerifierKey,
+};
 pub use layout::TREE_SIZE_MAX;
 pub use log::{BATCH_ENTRIES_MAX, Log};
 pub use public::{PUBLIC_FILE_BYTES_MAX, PublicFile, PublicFiles};

@@ -172,6 +172,8 @@ impl<'a> Found<'a> {
         let (kept, is_wanted) = match &entry.event {
             Event::RunRefused { .. } => return,
             Event::ReleaseDecided { .. } => (&mut self.releases, false),
+            // As many as there are runs; they say nothing of anything else.
+            Event::BasisKept { .. } => (&mut self.changes, false),
             _ => (&mut self.changes, true),
         };
         let mentioning = Mentioning::new(index, entry);

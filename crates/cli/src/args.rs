@@ -2,8 +2,11 @@
 
 mod airlock;
 mod alert;
+mod audit;
+mod backup;
 mod grant;
 mod identity;
+mod keys;
 mod policy;
 mod report;
 
@@ -14,10 +17,13 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use airlock::{AirlockCommand, DecideArgs, RunsCommand};
 pub(crate) use alert::AlertCommand;
+pub(crate) use audit::ReplayArgs;
+pub(crate) use backup::BackupCommand;
 pub(crate) use grant::{
     ActArgs, FreezeArgs, FreezeCommand, FreezeScope, GrantCommand, LessArgs, OpinionArg,
 };
 pub(crate) use identity::{IdentityCommand, IssueArgs, Role};
+pub(crate) use keys::{KeyName, KeysCommand};
 pub(crate) use policy::{CheckPolicyArgs, PolicyCommand};
 pub(crate) use report::{ReportArgs, ReportCommand, ReportFormat, ReportLanguage};
 
@@ -93,6 +99,12 @@ pub(crate) enum Command {
     /// Yearly reports from the log alone: operation and security
     #[command(subcommand)]
     Report(ReportCommand),
+    /// The domain's own keys: list, change
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Backups of a domain on this machine: make, verify, restore
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// The transparency log: verify it and its receipts
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -481,6 +493,11 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Make a release again from what it was made from, inside the domain, and compare it bit for bit with the log (auditor only)
+    #[command(
+        after_help = "Examples:\n  weir audit replay 0190a5c0-…                               # a run\n  weir audit replay 8 --threads 1 --batch-rows 1000         # the release of entry 8, computed in another way"
+    )]
+    Replay(ReplayArgs),
     /// Be a witness: cosign checkpoints of logs that only grow, so that nobody can be shown another history
     #[command(
         after_help = "Examples:\n  weir audit witness w1 --name witness.example/w1      # makes the folder and its key, once\n  weir audit witness w1 --log-key log.vkey --listen 10.0.0.5:7845"

@@ -18,7 +18,9 @@ mod client;
 mod error;
 mod grant;
 mod identity;
+mod key;
 mod policy;
+mod replay;
 mod run;
 
 pub use airlock::AirlockTable;

@@ -30,6 +30,9 @@ pub const GROUPS_MAX: usize = 1_000_000;
 /// the parts decide the order of additions.
 pub(crate) const PARTITIONS: usize = 4;
 
+/// Rows that the engine handles at once, unless told otherwise.
+const BATCH_ROWS: usize = 8_192;
+
 /// Bounds of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -37,6 +40,8 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// Longest computation. A join makes rows out of rows, so that the size of the data does not bound it.
     pub duration_max: Duration,
+    /// Rows that the engine handles at once. It changes no bit of what comes of it.
+    pub batch_rows: usize,
 }
 
 impl Default for Limits {
@@ -44,6 +49,7 @@ impl Default for Limits {
         Self {
             memory_bytes_max: 1024 * 1024 * 1024,
             duration_max: Duration::from_secs(600),
+            batch_rows: BATCH_ROWS,
         }
     }
 }
@@ -115,6 +121,7 @@ fn session(partitions: usize, limits: Limits) -> Result<SessionContext, DataFusi
         .build_arc()?;
     let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
+        .with_batch_size(limits.batch_rows.max(1))
         .with_round_robin_repartition(false)
         .with_repartition_aggregations(false)
         .with_information_schema(false);

@@ -8,6 +8,7 @@
 //! - A model's approval is bound to its digest; a row's digest never changes.
 //! - A snapshot that is marked destroyed stays so, with the first certificate.
 //! - At most one change of a policy is open, and what was proposed never changes.
+//! - A kept text stands under its digest and never changes.
 //! - What a grant says never changes; only its state does.
 //! - What has ended in the airlock stays so, and has no table any more.
 //! - Every write is one transaction; a conflict is an error that says what exists already.
@@ -15,6 +16,8 @@
 
 mod airlock;
 mod alerts;
+mod bases;
+mod copy;
 mod database;
 mod error;
 mod feedback;
@@ -27,6 +30,8 @@ mod tests;
 
 pub use airlock::{AirlockRecord, AirlockReview, AirlockState, ModelReview, RunEnd};
 pub use alerts::AlertRecord;
+pub use bases::{BasisRecord, KeptKind, KeptText};
+pub use copy::CopyFacts;
 pub use database::Registry;
 pub use error::{Family, RegistryError};
 pub use feedback::FeedbackRecord;

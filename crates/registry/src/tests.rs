@@ -307,3 +307,65 @@ async fn an_alert_is_acknowledged_once_and_sent_until_it_is_sent() {
     assert_eq!(registry.alerts_waiting_count().await.unwrap(), 0);
     assert!(registry.alert("4").await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_basis_is_that_of_the_last_computation_before_an_entry() {
+    let (_folder, registry) = registry().await;
+    let text = |digest: &str| KeptText {
+        digest: digest.to_owned(),
+        kind: KeptKind::Basis,
+        text: digest.as_bytes().to_vec(),
+    };
+    let basis = |log_index, basis: &str| BasisRecord {
+        log_index,
+        run: "r1".to_owned(),
+        request_digest: "q".to_owned(),
+        basis: basis.to_owned(),
+    };
+    for (index, digest) in [(4, "a"), (9, "b")] {
+        let (record, texts) = (basis(index, digest), [text(digest), text("a")]);
+        registry.add_basis(&record, &texts).await.unwrap();
+    }
+    for (before, expected) in [(4, None), (5, Some("a")), (9, Some("a")), (10, Some("b"))] {
+        let found = registry.basis_before("r1", before).await.unwrap();
+        assert_eq!(found.map(|found| found.basis).as_deref(), expected);
+    }
+    assert_eq!(registry.basis_before("r2", 10).await.unwrap(), None);
+    assert_eq!(registry.kept_text("b").await.unwrap(), Some(b"b".to_vec()));
+    assert_eq!(registry.kept_text("c").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_copy_is_whole_while_others_write_and_looking_at_it_changes_nothing() {
+    let (folder, registry) = registry().await;
+    registry
+        .add_dataset(&dataset("flights", "s1"))
+        .await
+        .unwrap();
+    let writer = {
+        let registry = registry.clone();
+        tokio::spawn(async move {
+            for number in 0..50 {
+                let name = format!("d{number}");
+                registry.add_dataset(&dataset(&name, &name)).await.unwrap();
+            }
+        })
+    };
+    let file = folder.path().join("registry.sqlite");
+    for number in 0..5 {
+        let copy = folder.path().join(format!("copy-{number}.sqlite"));
+        Registry::copy(&file, &copy).await.unwrap();
+        let before = std::fs::read(&copy).unwrap();
+        let facts = Registry::inspect(&copy).await.unwrap();
+        assert_eq!(facts.problems, Vec::<String>::new());
+        assert!(facts.snapshots.iter().any(|snapshot| snapshot.id == "s1"));
+        assert_eq!(facts.log_index_max, None);
+        assert_eq!(std::fs::read(&copy).unwrap(), before);
+        Registry::copy(&file, &copy).await.unwrap_err();
+    }
+    writer.await.unwrap();
+    let missing = folder.path().join("missing.sqlite");
+    Registry::copy(&missing, &folder.path().join("none.sqlite"))
+        .await
+        .unwrap_err();
+}

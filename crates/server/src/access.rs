@@ -50,6 +50,9 @@ pub(crate) enum Call {
     CancelRun,
     ReadAlerts,
     AcknowledgeAlert,
+    ReplayRelease,
+    ListKeys,
+    RotateKey,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
@@ -82,6 +85,9 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         Call::WatchRun | Call::CancelRun => &[Operator],
         Call::ReadAlerts => &[Bureau, Auditor],
         Call::AcknowledgeAlert => &[Bureau],
+        Call::ReplayRelease => &[Auditor],
+        Call::ListKeys => &[Bureau, Auditor],
+        Call::RotateKey => &[Bureau],
     }
 }
 

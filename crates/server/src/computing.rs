@@ -16,7 +16,16 @@ pub(crate) struct Computing {
 impl Computing {
     /// Starts the threads.
     pub(crate) fn start() -> Result<Self, Fault> {
-        let runtime = Builder::new_multi_thread()
+        Self::on(&mut Builder::new_multi_thread())
+    }
+
+    /// Starts this many threads.
+    pub(crate) fn with_threads(threads: usize) -> Result<Self, Fault> {
+        Self::on(Builder::new_multi_thread().worker_threads(threads))
+    }
+
+    fn on(builder: &mut Builder) -> Result<Self, Fault> {
+        let runtime = builder
             .thread_name("weir-compute")
             .enable_all()
             .build()

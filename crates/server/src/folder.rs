@@ -79,6 +79,11 @@ impl Folder {
         self.0.join("cache").join("models")
     }
 
+    /// Says that the domain was restored from a backup and has not been served since.
+    pub(crate) fn restored(&self) -> PathBuf {
+        self.0.join("restored.json")
+    }
+
     pub(crate) fn authority_certificate(&self) -> PathBuf {
         self.keys().join("authority.pem")
     }

@@ -17,6 +17,7 @@ use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 use crate::access::Caller;
 use crate::airlock::{self, Pins};
 use crate::attempts::Attempt;
+use crate::basis;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 use crate::grants::{self, Lease, Need};
@@ -96,6 +97,7 @@ async fn release(
     let (found, read) = find_all(domain, &query, &pins).await?;
     let grant = waiting.as_ref().map_or(&request.grant, |at| &at.grant_id);
     let mut lease = grants::lease(domain, caller, id, grant, read.need()).await?;
+    let basis = basis::Draft::of(&request.sql, &request.snapshots, &found)?;
     let sources = open_all(domain, found).await?;
 
     // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is taken once, here: what is
@@ -116,7 +118,9 @@ async fn release(
     // 4. Computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work has threads of its
     //    own, and ends at its next pause where it is no longer waited for.
     attempt.reads_under(lease.grant());
+    //    What it computes from is on record before: whatever comes of it can be made again.
     lease.begin().await?;
+    basis.keep(domain, caller, &request.run, &policy).await?;
     let work = async {
         stage("waiting for a free slot");
         let slot = Arc::clone(&domain.run_slots)
@@ -275,6 +279,7 @@ impl Read {
 pub(crate) struct Found {
     pub(crate) dataset: DatasetRecord,
     pub(crate) snapshot: String,
+    pub(crate) snapshot_digest: String,
     pub(crate) model: Option<ModelRecord>,
 }
 
@@ -316,16 +321,15 @@ pub(crate) async fn find(
 ) -> Result<Found, Fault> {
     let dataset = domain.registry.dataset(&reading.dataset).await?;
     let dataset = dataset.ok_or_else(|| dataset_unknown(&reading.dataset))?;
-    let snapshot = snapshots::choose(&domain.registry, &dataset, pinned)
-        .await?
-        .id;
+    let snapshot = snapshots::choose(&domain.registry, &dataset, pinned).await?;
     let model = match &reading.model {
         Some(name) => Some(approved_model(domain, name).await?),
         None => None,
     };
     Ok(Found {
         dataset,
-        snapshot,
+        snapshot: snapshot.id,
+        snapshot_digest: snapshot.digest,
         model,
     })
 }

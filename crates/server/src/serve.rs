@@ -18,9 +18,11 @@ use weir_api::v1::catalogue_service_server::CatalogueServiceServer;
 use weir_api::v1::dataset_service_server::DatasetServiceServer;
 use weir_api::v1::grant_service_server::GrantServiceServer;
 use weir_api::v1::identity_service_server::IdentityServiceServer;
+use weir_api::v1::key_service_server::KeyServiceServer;
 use weir_api::v1::model_service_server::ModelServiceServer;
 use weir_api::v1::policy_service_server::PolicyServiceServer;
 use weir_api::v1::release_service_server::ReleaseServiceServer;
+use weir_api::v1::replay_service_server::ReplayServiceServer;
 use weir_api::v1::run_service_server::RunServiceServer;
 use weir_api::v1::run_status_service_server::RunStatusServiceServer;
 
@@ -31,8 +33,8 @@ use crate::http::HttpServing;
 use crate::log_http::serve_log;
 use crate::metrics_http::serve_metrics;
 use crate::services::{
-    Airlock, Alerts, Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases,
-    RunStatuses, Runs,
+    Airlock, Alerts, Audit, Catalogue, Datasets, Grants, Identities, Keys, Models, Policies,
+    Releases, Replays, RunStatuses, Runs,
 };
 use crate::watching::{Watching, Webhook};
 use crate::witnesses::Following;
@@ -190,6 +192,7 @@ async fn router(
         .add_service(
             IdentityServiceServer::new(Identities(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
+        .add_service(KeyServiceServer::new(Keys(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ModelServiceServer::new(Models(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
             PolicyServiceServer::new(Policies(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
@@ -197,6 +200,7 @@ async fn router(
         .add_service(
             ReleaseServiceServer::new(Releases(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
+        .add_service(ReplayServiceServer::new(Replays(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
     Ok(server)
 }

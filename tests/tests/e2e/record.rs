@@ -60,6 +60,11 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::ModelReviewed { .. } => "model_reviewed",
             Event::AlertRaised { .. } => "alert_raised",
             Event::AlertAcknowledged { .. } => "alert_acknowledged",
+            Event::BasisKept { .. } => "basis_kept",
+            Event::DomainRestored { .. } => "domain_restored",
+            Event::KeyRotated { .. } => "key_rotated",
+            Event::KeyRetired { .. } => "key_retired",
+            Event::ReleaseReplayed { .. } => "release_replayed",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.
@@ -81,6 +86,7 @@ model_submitted
 model_vetted
 vetted_model_approved
 run_authorised
+basis_kept
 release_decided
 run_refused
 identity_issued

@@ -368,6 +368,45 @@ fn golden_of_authority() -> Vec<(Event, String)> {
                 r#"{{"type":"model_reviewed","model":"m","digest":"{EMPTY}","report_digest":"{EMPTY}"}}"#
             ),
         ),
+        (
+            Event::BasisKept {
+                run: text("r1"),
+                request_digest: digest,
+                basis: digest,
+            },
+            format!(
+                r#"{{"type":"basis_kept","run":"r1","request_digest":"{EMPTY}","basis":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::ReleaseReplayed {
+                run: text("r1"),
+                entry: 7,
+                outcome: text("same"),
+            },
+            text(r#"{"type":"release_replayed","run":"r1","entry":7,"outcome":"same"}"#),
+        ),
+        (
+            Event::KeyRotated {
+                key: text("master"),
+                public: text(""),
+            },
+            text(r#"{"type":"key_rotated","key":"master","public":""}"#),
+        ),
+        (
+            Event::KeyRetired {
+                key: text("signing"),
+                public: text("weir/x+0+y"),
+            },
+            text(r#"{"type":"key_retired","key":"signing","public":"weir/x+0+y"}"#),
+        ),
+        (
+            Event::DomainRestored {
+                made_at: not_after,
+                entries: 9,
+            },
+            text(r#"{"type":"domain_restored","made_at":"2027-01-31T00:00:00.000Z","entries":9}"#),
+        ),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! `weir audit`.
 
+mod replay;
 mod trace;
 mod verify;
 mod witness;
@@ -45,6 +46,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Resul
             key,
             output,
         } => trace::run(&log, &log_key(identity, key)?, &subject, output.format),
+        AuditCommand::Replay(args) => replay::run(identity, &args).await,
         AuditCommand::Witness {
             folder,
             name,

@@ -3,12 +3,14 @@
 mod airlock;
 mod alert;
 mod audit;
+mod backup;
 mod catalogue;
 mod dataset;
 mod demo;
 mod domain;
 mod grant;
 mod identity;
+mod keys;
 mod model;
 mod policy;
 mod release;
@@ -47,6 +49,8 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Release(command) => release::run(identity, command).await,
         Command::Alert(command) => alert::run(identity, command).await,
         Command::Report(command) => report::run(identity, command),
+        Command::Keys(command) => keys::run(identity, command).await,
+        Command::Backup(command) => backup::run(command).await,
         Command::Audit(command) => audit::run(identity, command).await,
     }
 }

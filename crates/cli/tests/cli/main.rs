@@ -1,8 +1,9 @@
 //! Tests of the `weir` command as a process: what users type, what they read, and what must never be in it.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod canary;
+mod crash;
 mod policies;
 mod process;
 mod receiver;

@@ -154,7 +154,8 @@ impl Terms {
             )
         };
         let body = domain
-            .log_verifier
+            .signing
+            .verifier()
             .read_statement(KIND, &record.note)
             .ok_or_else(forged)?;
         let terms: Self = serde_json::from_str(&body).map_err(|_| forged())?;
@@ -172,7 +173,7 @@ impl Terms {
         let body = serde_json::to_string(self).map_err(|_| {
             Fault::bug("BUG_GRANT", "a grant cannot be written. Please report this")
         })?;
-        Ok(domain.statement_key.sign_statement(KIND, &body)?)
+        domain.signing.sign_statement(KIND, &body)
     }
 
     /// When it ends.

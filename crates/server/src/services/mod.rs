@@ -7,9 +7,11 @@ mod catalogue;
 mod dataset;
 mod grant;
 mod identity;
+mod key;
 mod model;
 mod policy;
 mod release;
+mod replay;
 mod run;
 mod run_status;
 
@@ -20,9 +22,11 @@ pub(crate) use catalogue::Catalogue;
 pub(crate) use dataset::Datasets;
 pub(crate) use grant::Grants;
 pub(crate) use identity::Identities;
+pub(crate) use key::Keys;
 pub(crate) use model::Models;
 pub(crate) use policy::Policies;
 pub(crate) use release::Releases;
+pub(crate) use replay::Replays;
 pub(crate) use run::Runs;
 pub(crate) use run_status::RunStatuses;
 
