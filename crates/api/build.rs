@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "policy",
         "release",
         "run",
+        "usage",
     ]
     .map(|name| root.join(format!("weir/v1/{name}.proto")));
     println!("cargo::rerun-if-changed=../../proto");

@@ -168,7 +168,8 @@ impl<'a> Found<'a> {
 
     fn hear(&mut self, index: u64, entry: &Entry) {
         let (kept, is_wanted) = match &entry.event {
-            Event::RunRefused { .. } => return,
+            // What a run cost leads nowhere.
+            Event::RunRefused { .. } | Event::RunCharged { .. } => return,
             Event::ReleaseDecided { .. } => (&mut self.releases, false),
             _ => (&mut self.changes, true),
         };

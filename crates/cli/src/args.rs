@@ -3,6 +3,7 @@
 mod grant;
 mod identity;
 mod policy;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use grant::{
 };
 pub(crate) use identity::{IdentityCommand, IssueArgs, Role};
 pub(crate) use policy::{CheckPolicyArgs, PolicyCommand};
+pub(crate) use usage::{UsageArgs, UsageKeyArg};
 
 /// Public data, usable but not visible: run models and SQL inside a data domain; only releasable aggregates leave.
 #[derive(Debug, Parser)]
@@ -72,6 +74,11 @@ pub(crate) enum Command {
     /// Policies: check, change, look at what is in force, replay
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// What was used by month, what it costs and who gets it
+    #[command(
+        after_help = "Examples:\n  weir usage\n  weir usage --from 2026-01 --to 2026-12 --by operator --format csv\n  weir usage --by provider --by dataset"
+    )]
+    Usage(UsageArgs),
     /// Releases: what left the domain (bureau and auditor only)
     #[command(subcommand)]
     Release(ReleaseCommand),

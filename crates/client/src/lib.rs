@@ -18,6 +18,7 @@ mod grant;
 mod identity;
 mod policy;
 mod run;
+mod usage;
 
 pub use client::{ANSWER_BYTES_MAX, Client};
 pub use error::ClientError;

@@ -10,8 +10,10 @@
 //! - At most one change of a policy is open, and what was proposed never changes.
 //! - What a grant says never changes; only its state does.
 //! - Every write is one transaction; a conflict is an error that says what exists already.
+//! - Charges to a grant are looked at and made in one transaction; usage is read out of the log and can be read out again.
 //! - The log is written before the registry: what is here is in the log, never the other way round.
 
+mod charges;
 mod database;
 mod error;
 mod feedback;
@@ -21,16 +23,19 @@ mod records;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod usage;
 
+pub use charges::{Allowance, Charge, ChargedRun, GrantUse, UsedUp};
 pub use database::Registry;
 pub use error::{Family, RegistryError};
 pub use feedback::FeedbackRecord;
 pub use grants::{
-    ApplicationRecord, ApplicationState, FreezeRecord, GrantRecord, GrantState, GrantUse,
-    OpinionRecord, RequestRecord,
+    ApplicationRecord, ApplicationState, FreezeRecord, GrantRecord, GrantState, OpinionRecord,
+    RequestRecord,
 };
 pub use policies::{ChangeState, EvidenceRecord, PolicyChangeRecord, PolicyRecord};
 pub use records::{
     Approval, DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, ModelVetting, Role,
     RunRecord, SnapshotEnd, SnapshotRecord,
 };
+pub use usage::{StoredSpan, UsageFact, UsageLine, UsageRead, UsageRun};

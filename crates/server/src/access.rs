@@ -44,6 +44,7 @@ pub(crate) enum Call {
     ChangeGrant,
     Freeze,
     ReadFreezes,
+    ReadUsage,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
@@ -55,7 +56,7 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         | Call::RegisterDataset
         | Call::DestroySnapshot
         | Call::ApproveModel => &[Bureau],
-        Call::SampleDataset => &Role::ALL,
+        Call::SampleDataset | Call::ReadUsage => &Role::ALL,
         Call::AssessRisk | Call::AnswerFeedback => &[Bureau],
         Call::FileFeedback => &[Operator],
         Call::ReadFeedback => &[Bureau, Operator, Auditor],

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::fair::FairUseConfig;
 use crate::fault::Fault;
 use crate::log_settings::LogConfig;
+use crate::usage::UsageConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
 
@@ -42,6 +44,12 @@ pub struct Config {
     /// How the log is published.
     #[serde(default, skip_serializing_if = "is_default")]
     pub log: LogConfig,
+    /// What one operator may have at once.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fair_use: FairUseConfig,
+    /// What usage costs, and who gets it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub usage: UsageConfig,
 }
 
 const fn one() -> u8 {

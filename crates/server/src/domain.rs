@@ -13,6 +13,7 @@ use weir_vault::Vault;
 use crate::authority::Authority;
 use crate::computing::Computing;
 use crate::config::Config;
+use crate::fair::FairUse;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::grants::Grants;
@@ -49,7 +50,7 @@ pub struct Domain {
     pub(crate) identities: tokio::sync::Mutex<()>,
     pub(crate) runtime: Runtime,
     pub(crate) computing: Computing,
-    pub(crate) run_slots: Arc<Semaphore>,
+    pub(crate) fair: FairUse,
     pub(crate) registration_slots: Arc<Semaphore>,
     pub(crate) vetting_slots: Arc<Semaphore>,
     compiled: Mutex<HashMap<String, Model>>,
@@ -77,8 +78,8 @@ impl Domain {
         let record = Record::new(log, witnesses);
         snapshots::complete(&vault, &registry, &record).await?;
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
-        let runs = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
+            fair: FairUse::new(&config.fair_use),
             config,
             registry,
             vault: Arc::new(vault),
@@ -96,7 +97,6 @@ impl Domain {
                 &cache_key,
             )?,
             computing: Computing::start()?,
-            run_slots: Arc::new(Semaphore::new(runs)),
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
             vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),
             compiled: Mutex::new(HashMap::new()),

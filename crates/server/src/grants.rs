@@ -57,8 +57,6 @@ pub(crate) struct Grants {
     changing: tokio::sync::Mutex<()>,
     /// Held for reading while a release is recorded, for writing while a change takes effect.
     standing: tokio::sync::RwLock<()>,
-    /// Held while a quota is looked at and charged.
-    charging: tokio::sync::Mutex<()>,
     /// Counts changes that took effect; runs under way look again when it moves.
     changed: watch::Sender<u64>,
     /// Organisation and id of the runs under way.
@@ -70,7 +68,6 @@ impl Grants {
         Self {
             changing: tokio::sync::Mutex::new(()),
             standing: tokio::sync::RwLock::new(()),
-            charging: tokio::sync::Mutex::new(()),
             changed: watch::Sender::new(0),
             running: Mutex::new(Vec::new()),
         }

@@ -12,9 +12,11 @@ use weir_vault::Vault;
 
 use crate::authority::{self, Authority, Subject, VALID_DAYS_DEFAULT, file_fault, write_new};
 use crate::config::Config;
+use crate::fair::FairUseConfig;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::log_settings::LogConfig;
+use crate::usage::UsageConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
 
@@ -77,6 +79,8 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         client_authorities: Vec::new(),
         vault: options.vault.clone(),
         log: LogConfig::default(),
+        fair_use: FairUseConfig::default(),
+        usage: UsageConfig::default(),
     };
     write_new(&folder.config(), &config.to_toml()?)?;
     write_new(&folder.policy(), weir_policy::DEFAULT_TOML)?;

@@ -9,10 +9,10 @@ use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
 use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
-    ColumnRights, Declared, Depth, Limits, ModelSource, Plan, Query, Reading, RelationSource,
-    Sources, Table, UnitSource,
+    ColumnRights, Declared, Depth, ModelSource, Plan, Query, Reading, RelationSource, Sources,
+    Table, UnitSource,
 };
-use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
+use weir_registry::{Charge, DatasetRecord, ModelRecord, RunRecord};
 
 use crate::access::Caller;
 use crate::domain::Domain;
@@ -20,6 +20,7 @@ use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 use crate::grants::{self, Lease, Need};
 use crate::policies;
 use crate::snapshots;
+use crate::usage;
 
 /// What a caller asks.
 pub(crate) struct Request {
@@ -29,6 +30,8 @@ pub(crate) struct Request {
     pub(crate) snapshots: Vec<String>,
     /// The grant to read under; empty for the only one that covers the query.
     pub(crate) grant: String,
+    /// The product that it is part of; empty for none.
+    pub(crate) product: String,
 }
 
 impl Request {
@@ -73,6 +76,7 @@ async fn release(
     let id = (request.run.as_str(), request.digest());
     let need = read.need();
     let mut lease = grants::lease(domain, caller, id, &request.grant, need).await?;
+    let basis = usage::basis(domain, &found).await?;
     let sources = open_all(domain, found).await?;
 
     // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is taken once, here: what is
@@ -88,31 +92,34 @@ async fn release(
         .policy()
         .clone();
     let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
-    lease.covers_columns(&plan.columns_read()?)?;
+    let columns = plan.columns_read()?;
+    lease.covers_columns(&columns)?;
 
-    // 4. Computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work has threads of its
-    //    own, and ends at its next pause where it is no longer waited for.
-    lease.begin().await?;
+    // 4. Charged, for what is public of what it reads. Then computed inside, while the lease holds. Slots bound how many runs
+    //    hold memory at once; the work has threads of its own, and ends at its next pause where it is no longer waited for.
+    lease
+        .begin(&basis.cost(&sources, &columns, &request.product))
+        .await?;
     let work = async {
         stage("waiting for a free slot");
-        let slot = Arc::clone(&domain.run_slots)
-            .acquire_owned()
-            .await
-            .map_err(|_| stopping())?;
+        let slot = domain.fair.slot(&caller.organisation).await;
+        let slot = slot.ok_or_else(stopping)?;
         stage("computing inside the domain");
+        let limits = domain.config.fair_use.limits();
+        let turns = domain.fair.turns(&caller.organisation);
         let computation = async move {
-            let unreleased = plan.compute(Limits::default()).await;
-            drop(slot);
-            (plan, unreleased)
+            let unreleased = plan.compute_in_turn(limits, Some(turns)).await;
+            (plan, unreleased, slot)
         };
         domain.computing.run(computation).await
     };
-    let (plan, unreleased) = lease.while_it_holds(work).await?;
+    let (plan, unreleased, slot) = lease.while_it_holds(work).await?;
     let unreleased = unreleased?;
 
     // 5. Judged. The verdict can be read by nobody yet.
     stage("judging each cell at the gate");
     let judged = weir_gate::judge(unreleased, &policy)?.without_review()?;
+    drop(slot);
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
@@ -385,10 +392,14 @@ impl Recorder for ReleaseRecorder {
             cells_withheld_at_most: decision.cells_withheld_at_most,
             table_digest: decision.table_digest.parse()?,
         };
+        let spent = Charge {
+            cells: count(decision.cells_released)?,
+            ..Charge::default()
+        };
         Ok(Recorded {
             // Appended after a last look at the lease, while nobody can take it back.
             receipt: self.domain.record.wait_for_witnesses(
-                self.lease.record_blocking(decision.cells_released, || {
+                self.lease.record_blocking(&spent, || {
                     self.domain.record.append(self.caller.actor(), event)
                 })?,
             )?,

@@ -20,6 +20,7 @@ use weir_api::v1::model_service_server::ModelServiceServer;
 use weir_api::v1::policy_service_server::PolicyServiceServer;
 use weir_api::v1::release_service_server::ReleaseServiceServer;
 use weir_api::v1::run_service_server::RunServiceServer;
+use weir_api::v1::usage_service_server::UsageServiceServer;
 
 use crate::authority::file_fault;
 use crate::domain::Domain;
@@ -27,7 +28,7 @@ use crate::fault::Fault;
 use crate::http::HttpServing;
 use crate::log_http::serve_log;
 use crate::services::{
-    Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases, Runs,
+    Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases, Runs, Usages,
 };
 use crate::witnesses::Following;
 
@@ -165,7 +166,8 @@ async fn router(
         .add_service(
             ReleaseServiceServer::new(Releases(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
-        .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(UsageServiceServer::new(Usages(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
     Ok(server)
 }
 

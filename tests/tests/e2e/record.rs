@@ -54,6 +54,7 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::RunAuthorised { .. } => "run_authorised",
             Event::IdentityRenewed { .. } => "identity_renewed",
             Event::IdentityRevoked { .. } => "identity_revoked",
+            Event::RunCharged { .. } => "run_charged",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.
@@ -74,6 +75,7 @@ vetted_model_approved
 model_submitted
 model_vetted
 vetted_model_approved
+run_charged
 run_authorised
 release_decided
 run_refused

@@ -11,6 +11,7 @@ mod model;
 mod policy;
 mod release;
 mod run;
+mod usage;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -37,6 +38,7 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Grant(command) => grant::run(identity, command).await,
         Command::Freeze(command) => grant::freeze(identity, command).await,
         Command::Run(run) => run::run(identity, &run).await,
+        Command::Usage(args) => usage::run(identity, &args).await,
         Command::Policy(command) => policy::run(identity, command).await,
         Command::Release(command) => release::run(identity, command).await,
         Command::Audit(command) => audit::run(identity, command).await,

@@ -9,6 +9,7 @@ mod model;
 mod policy;
 mod release;
 mod run;
+mod usage;
 
 pub(crate) use audit::Audit;
 pub(crate) use catalogue::Catalogue;
@@ -19,6 +20,7 @@ pub(crate) use model::Models;
 pub(crate) use policy::Policies;
 pub(crate) use release::Releases;
 pub(crate) use run::Runs;
+pub(crate) use usage::Usages;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -51,6 +51,7 @@ impl RunService for Runs {
                     sql,
                     snapshots,
                     grant,
+                    product: String::new(),
                 };
                 release::run(&domain, &caller, request, stage).await
             });
