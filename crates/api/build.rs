@@ -13,6 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "identity",
         "model",
         "policy",
+        "product",
         "release",
         "run",
         "usage",

@@ -358,4 +358,15 @@ pub enum Event {
         /// Each dataset, in the order of their names.
         reads: Vec<ReadCharge>,
     },
+    /// A product was registered, approved, rejected or retired.
+    ProductChanged {
+        /// The product's name.
+        product: String,
+        /// Digest of its terms.
+        digest: Digest,
+        /// The state it is in now.
+        state: String,
+        /// Why; empty for one that was registered.
+        reason: String,
+    },
 }

@@ -19,7 +19,7 @@ use crate::verify::{Heard, LogReport, verify_dir};
 pub const TRACE_ENTRIES_MAX: usize = 100_000;
 
 /// Fields whose text names something.
-const NAMING: [&str; 20] = [
+const NAMING: [&str; 21] = [
     "certificate",
     "change",
     "dataset",
@@ -34,6 +34,7 @@ const NAMING: [&str; 20] = [
     "person",
     "policy_digest",
     "population",
+    "product",
     "replaces",
     "report_digest",
     "run",

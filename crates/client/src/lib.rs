@@ -17,6 +17,7 @@ mod error;
 mod grant;
 mod identity;
 mod policy;
+mod product;
 mod run;
 mod usage;
 

@@ -19,6 +19,7 @@ mod error;
 mod feedback;
 mod grants;
 mod policies;
+mod products;
 mod records;
 mod snapshots;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use grants::{
     RequestRecord,
 };
 pub use policies::{ChangeState, EvidenceRecord, PolicyChangeRecord, PolicyRecord};
+pub use products::{ProductRecord, ProductRunRecord};
 pub use records::{
     Approval, DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, ModelVetting, Role,
     RunRecord, SnapshotEnd, SnapshotRecord,

@@ -45,6 +45,11 @@ pub(crate) enum Call {
     Freeze,
     ReadFreezes,
     ReadUsage,
+    RegisterProduct,
+    DecideProduct,
+    RetireProduct,
+    ReadProducts,
+    RunProduct,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
@@ -56,7 +61,10 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         | Call::RegisterDataset
         | Call::DestroySnapshot
         | Call::ApproveModel => &[Bureau],
-        Call::SampleDataset | Call::ReadUsage => &Role::ALL,
+        Call::SampleDataset | Call::ReadUsage | Call::ReadProducts => &Role::ALL,
+        Call::RegisterProduct | Call::RunProduct => &[Operator],
+        Call::DecideProduct => &[Bureau],
+        Call::RetireProduct => &[Bureau, Operator],
         Call::AssessRisk | Call::AnswerFeedback => &[Bureau],
         Call::FileFeedback => &[Operator],
         Call::ReadFeedback => &[Bureau, Operator, Auditor],
@@ -194,6 +202,13 @@ mod tests {
                     "{role} {call:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn nobody_who_registers_a_product_decides_on_one() {
+        for role in allowed(Call::RegisterProduct) {
+            assert!(!allowed(Call::DecideProduct).contains(role), "{role}");
         }
     }
 

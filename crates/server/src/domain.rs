@@ -18,6 +18,7 @@ use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::grants::Grants;
 use crate::policies::Policies;
+use crate::products::Products;
 use crate::record::Record;
 use crate::snapshots;
 use crate::witnesses::Witnesses;
@@ -46,6 +47,7 @@ pub struct Domain {
     pub(crate) log_verifier: VerifierKey,
     pub(crate) statement_key: LogKey,
     pub(crate) grants: Grants,
+    pub(crate) products: Products,
     /// Held by whoever renews or revokes a certificate.
     pub(crate) identities: tokio::sync::Mutex<()>,
     pub(crate) runtime: Runtime,
@@ -90,6 +92,7 @@ impl Domain {
             log_verifier,
             statement_key,
             grants: Grants::new(),
+            products: Products::default(),
             identities: tokio::sync::Mutex::new(()),
             runtime: Runtime::with_cache(
                 &weir_model::Limits::default(),

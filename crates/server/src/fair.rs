@@ -90,7 +90,8 @@ impl FairUse {
         self.slots.take(organisation).await
     }
 
-    /// Counts a run of this organisation as computing, as long as what is given back is there.
+    /// Counts a run of this organisation as at work, as long as what is given back is there: others that had more of late
+    /// give way.
     pub(crate) fn turns(&self, organisation: &str) -> Arc<dyn weir_inside::Turns> {
         self.turns.enter(organisation)
     }

@@ -34,7 +34,7 @@ pub(crate) use change::{Asked, change, settle};
 pub(crate) use form::Form;
 pub(crate) use freeze::{freeze, unfreeze};
 pub(crate) use issue::{Narrowed, delegate, issue};
-pub(crate) use lease::{Lease, Need, lease, usable};
+pub(crate) use lease::{Lease, Need, covers, lease, usable};
 pub(crate) use review::{decide, outstanding, review};
 pub(crate) use terms::{Quotas, Terms};
 
@@ -146,7 +146,8 @@ pub(crate) fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-fn parse_moment(text: &str) -> Result<DateTime<Utc>, Fault> {
+/// A moment as callers write it.
+pub(crate) fn parse_moment(text: &str) -> Result<DateTime<Utc>, Fault> {
     DateTime::parse_from_rfc3339(text)
         .map(DateTime::<Utc>::from)
         .map_err(|_| {
@@ -218,7 +219,7 @@ impl Request<'_> {
 }
 
 /// Refuses somebody who would decide on the work of their own organisation.
-fn not_own(caller: &Caller, organisation: &str, what: &str) -> Result<(), Fault> {
+pub(crate) fn not_own(caller: &Caller, organisation: &str, what: &str) -> Result<(), Fault> {
     if caller.organisation != organisation {
         return Ok(());
     }

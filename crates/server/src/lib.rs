@@ -29,6 +29,7 @@ mod init;
 mod log_http;
 mod log_settings;
 mod policies;
+mod products;
 mod record;
 mod release;
 mod serve;

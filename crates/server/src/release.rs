@@ -19,6 +19,7 @@ use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 use crate::grants::{self, Lease, Need};
 use crate::policies;
+use crate::products::Pin;
 use crate::snapshots;
 use crate::usage;
 
@@ -31,12 +32,17 @@ pub(crate) struct Request {
     /// The grant to read under; empty for the only one that covers the query.
     pub(crate) grant: String,
     /// The product that it is part of; empty for none.
-    pub(crate) product: String,
+    pub(crate) product: Option<Pin>,
 }
 
 impl Request {
     fn digest(&self) -> Digest {
         weir_audit::request_digest(&self.sql, &self.snapshots)
+    }
+
+    /// The product's name; empty for none.
+    fn product(&self) -> &str {
+        self.product.as_ref().map_or("", |pin| &pin.product)
     }
 }
 
@@ -66,6 +72,9 @@ async fn release(
     request: &Request,
     stage: impl Fn(&'static str),
 ) -> Result<RunResult, Fault> {
+    // At work until it waits for a slot: the computations of whoever had more of late give way.
+    let at_work = domain.fair.turns(&caller.organisation);
+
     // 1. The query is checked before anything is looked up: what it may not ask needs no catalogue to be refused.
     stage("checking the query");
     let query = Query::parse(&request.sql)?;
@@ -75,6 +84,9 @@ async fn release(
     let (found, read) = find_all(domain, &query, &request.snapshots).await?;
     let id = (request.run.as_str(), request.digest());
     let need = read.need();
+    if let Some(pin) = &request.product {
+        pin.check(&need)?;
+    }
     let mut lease = grants::lease(domain, caller, id, &request.grant, need).await?;
     let basis = usage::basis(domain, &found).await?;
     let sources = open_all(domain, found).await?;
@@ -85,6 +97,7 @@ async fn release(
     let policy = lease
         .layers()?
         .into_iter()
+        .chain(request.product.as_ref().map(Pin::layer))
         .fold(
             policies::layers_in_force(domain, &read.datasets()).await?,
             |all, (layer, own)| all.with(layer, own),
@@ -98,8 +111,9 @@ async fn release(
     // 4. Charged, for what is public of what it reads. Then computed inside, while the lease holds. Slots bound how many runs
     //    hold memory at once; the work has threads of its own, and ends at its next pause where it is no longer waited for.
     lease
-        .begin(&basis.cost(&sources, &columns, &request.product))
+        .begin(&basis.cost(&sources, &columns, request.product()))
         .await?;
+    drop(at_work);
     let work = async {
         stage("waiting for a free slot");
         let slot = domain.fair.slot(&caller.organisation).await;
@@ -108,8 +122,8 @@ async fn release(
         let limits = domain.config.fair_use.limits();
         let turns = domain.fair.turns(&caller.organisation);
         let computation = async move {
-            let unreleased = plan.compute_in_turn(limits, Some(turns)).await;
-            (plan, unreleased, slot)
+            let unreleased = plan.compute_in_turn(limits, Some(Arc::clone(&turns))).await;
+            (plan, unreleased, (slot, turns))
         };
         domain.computing.run(computation).await
     };
@@ -232,6 +246,12 @@ pub(crate) struct Found {
     pub(crate) dataset: DatasetRecord,
     pub(crate) snapshot: String,
     pub(crate) model: Option<ModelRecord>,
+}
+
+/// What a grant has to cover for a query.
+pub(crate) async fn need(domain: &Arc<Domain>, query: &Query) -> Result<Need, Fault> {
+    let (_, read) = find_all(domain, query, &[]).await?;
+    Ok(read.need())
 }
 
 /// The records behind every relation of a query. Nothing is opened.
@@ -436,7 +456,7 @@ async fn stored_answer(
         return Ok(None);
     };
     let same = stored.organisation == caller.organisation
-        && stored.person == caller.person
+        && (stored.person == caller.person || request.product.is_some())
         && stored.request_digest == request.digest().to_string();
     if !same {
         return Err(Fault::caller(

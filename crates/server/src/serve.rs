@@ -18,6 +18,7 @@ use weir_api::v1::grant_service_server::GrantServiceServer;
 use weir_api::v1::identity_service_server::IdentityServiceServer;
 use weir_api::v1::model_service_server::ModelServiceServer;
 use weir_api::v1::policy_service_server::PolicyServiceServer;
+use weir_api::v1::product_service_server::ProductServiceServer;
 use weir_api::v1::release_service_server::ReleaseServiceServer;
 use weir_api::v1::run_service_server::RunServiceServer;
 use weir_api::v1::usage_service_server::UsageServiceServer;
@@ -27,8 +28,10 @@ use crate::domain::Domain;
 use crate::fault::Fault;
 use crate::http::HttpServing;
 use crate::log_http::serve_log;
+use crate::products::Schedule;
 use crate::services::{
-    Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases, Runs, Usages,
+    Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Products, Releases, Runs,
+    Usages,
 };
 use crate::witnesses::Following;
 
@@ -55,6 +58,7 @@ pub struct Serving {
     domain: Arc<Domain>,
     log_http: Option<HttpServing>,
     following: Option<Following>,
+    schedule: Option<Schedule>,
 }
 
 /// Serves a domain on the address of its settings; port 0 picks a free one.
@@ -96,6 +100,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
             drop(stopped.await);
         },
     ));
+    let schedule = Some(Schedule::start(&domain));
     tracing::info!(%address, domain = domain.config.name, "serving");
     Ok(Serving {
         address,
@@ -104,6 +109,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         domain,
         log_http,
         following,
+        schedule,
     })
 }
 
@@ -164,6 +170,9 @@ async fn router(
             PolicyServiceServer::new(Policies(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(
+            ProductServiceServer::new(Products(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
             ReleaseServiceServer::new(Releases(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
@@ -191,6 +200,9 @@ impl Serving {
     pub async fn stop(mut self) -> Result<(), Fault> {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
+        }
+        if let Some(schedule) = self.schedule.take() {
+            schedule.stop().await;
         }
         let ended = (&mut self.task).await;
         if let Some(following) = self.following.take() {

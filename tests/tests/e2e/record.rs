@@ -55,6 +55,7 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::IdentityRenewed { .. } => "identity_renewed",
             Event::IdentityRevoked { .. } => "identity_revoked",
             Event::RunCharged { .. } => "run_charged",
+            Event::ProductChanged { .. } => "product_changed",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.

@@ -299,6 +299,17 @@ fn golden_of_authority() -> Vec<(Event, String)> {
             format!(r#"{{"type":"identity_revoked","fingerprint":"{EMPTY}","reason":"lost"}}"#),
         ),
         (
+            Event::ProductChanged {
+                product: text("delays"),
+                digest,
+                state: text("approved"),
+                reason: text("审计"),
+            },
+            format!(
+                r#"{{"type":"product_changed","product":"delays","digest":"{EMPTY}","state":"approved","reason":"审计"}}"#
+            ),
+        ),
+        (
             Event::RunCharged {
                 run: text("r1"),
                 request_digest: digest,

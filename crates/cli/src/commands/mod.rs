@@ -9,6 +9,7 @@ mod grant;
 mod identity;
 mod model;
 mod policy;
+mod product;
 mod release;
 mod run;
 mod usage;
@@ -38,6 +39,7 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Grant(command) => grant::run(identity, command).await,
         Command::Freeze(command) => grant::freeze(identity, command).await,
         Command::Run(run) => run::run(identity, &run).await,
+        Command::Product(command) => product::run(identity, command).await,
         Command::Usage(args) => usage::run(identity, &args).await,
         Command::Policy(command) => policy::run(identity, command).await,
         Command::Release(command) => release::run(identity, command).await,

@@ -48,20 +48,24 @@ impl Served {
     }
 }
 
-/// A run at work.
+/// A run at work. Its whole time counts as served, so that nobody has others give way for nothing: not with computations
+/// alone, and not with many small calls either.
 #[derive(Debug)]
 struct AtWork {
     turns: Arc<Turns>,
     organisation: String,
+    begun: Instant,
 }
 
 impl Turns {
     /// Counts a run as at work until what is given back is dropped.
     pub(crate) fn enter(self: &Arc<Self>, organisation: &str) -> Arc<dyn weir_inside::Turns> {
-        self.enter_at(organisation, Instant::now());
+        let begun = Instant::now();
+        self.enter_at(organisation, begun);
         Arc::new(AtWork {
             turns: Arc::clone(self),
             organisation: organisation.to_owned(),
+            begun,
         })
     }
 
@@ -123,6 +127,9 @@ impl weir_inside::Turns for AtWork {
 
 impl Drop for AtWork {
     fn drop(&mut self) {
+        let now = Instant::now();
+        let worked = now.saturating_duration_since(self.begun);
+        self.turns.serve(&self.organisation, worked, now);
         self.turns.leave(&self.organisation);
     }
 }

@@ -78,13 +78,7 @@ impl Lease {
 
     /// What the grant and those above it ask for beyond the policies in force.
     pub(crate) fn layers(&self) -> Result<Vec<(Layer, Policy)>, Fault> {
-        let mut layers = Vec::new();
-        for (grant, terms) in self.chain.iter().rev() {
-            if let Some(policy) = terms.layer()? {
-                layers.push((Layer::Grant(grant.id.clone()), policy));
-            }
-        }
-        Ok(layers)
+        layers(&self.chain)
     }
 
     /// Charges the run, and puts on record what it is charged and that it is about to read under this grant.
@@ -280,6 +274,30 @@ impl Drop for UnderWay {
             .running()
             .retain(|entry| *entry != self.entry);
     }
+}
+
+fn layers(chain: &[(GrantRecord, Terms)]) -> Result<Vec<(Layer, Policy)>, Fault> {
+    let mut layers = Vec::new();
+    for (grant, terms) in chain.iter().rev() {
+        if let Some(policy) = terms.layer()? {
+            layers.push((Layer::Grant(grant.id.clone()), policy));
+        }
+    }
+    Ok(layers)
+}
+
+/// The grant that covers this for the caller now, and what it and those above it ask for beyond the policies in force.
+pub(crate) async fn covers(
+    domain: &Domain,
+    caller: &Caller,
+    asked: &str,
+    (need, read): (&Need, &Columns),
+) -> Result<(String, Vec<(Layer, Policy)>), Fault> {
+    settle(domain).await?;
+    let chain = choose(domain, caller, asked, need).await?;
+    let (own, terms) = chain.first().ok_or_else(|| grant_unknown(asked))?;
+    terms.covers_columns(read)?;
+    Ok((own.id.clone(), layers(&chain)?))
 }
 
 /// The named grant of the caller's organisation, or the only one that covers what is read, with those above it.

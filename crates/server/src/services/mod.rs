@@ -7,6 +7,7 @@ mod grant;
 mod identity;
 mod model;
 mod policy;
+mod product;
 mod release;
 mod run;
 mod usage;
@@ -18,8 +19,9 @@ pub(crate) use grant::Grants;
 pub(crate) use identity::Identities;
 pub(crate) use model::Models;
 pub(crate) use policy::Policies;
+pub(crate) use product::Products;
 pub(crate) use release::Releases;
-pub(crate) use run::Runs;
+pub(crate) use run::{Runs, run_id_or_new};
 pub(crate) use usage::Usages;
 
 use std::pin::Pin;
