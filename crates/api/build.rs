@@ -16,10 +16,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "key",
         "model",
         "policy",
+        "product",
         "release",
         "replay",
         "run",
         "run_status",
+        "usage",
     ]
     .map(|name| root.join(format!("weir/v1/{name}.proto")));
     println!("cargo::rerun-if-changed=../../proto");

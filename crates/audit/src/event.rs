@@ -28,6 +28,22 @@ pub struct DatasetRef {
     pub snapshot: String,
 }
 
+/// What a run is charged for one dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadCharge {
+    /// The dataset's name.
+    pub dataset: String,
+    /// The organisation that provides it; empty where the manifest names none.
+    pub provider: String,
+    /// Rows, rounded up to two digits.
+    pub rows: u64,
+    /// Bytes of the columns read, in all these rows.
+    pub bytes: u64,
+    /// Millions of instructions that models may take over these rows.
+    pub fuel: u64,
+}
+
 /// The digest of a run's request as entries hold it: that of the SQL, or, where snapshots are pinned, that of the SQL
 /// followed, for each snapshot in the order of their ids, by one zero byte and the id. SQL holds no zero byte, so no two
 /// requests share their bytes.
@@ -439,5 +455,30 @@ pub enum Event {
         key: String,
         /// Its public half.
         public: String,
+    },
+    /// A run is about to read, and is charged for it. What it is charged follows from the request and from what is public of
+    /// the data, and from nothing else. Charged again under the same run and request, it counts once.
+    RunCharged {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the request as it was received.
+        request_digest: Digest,
+        /// The grant it reads under.
+        grant: String,
+        /// The product it is part of; empty for none.
+        product: String,
+        /// Each dataset, in the order of their names.
+        reads: Vec<ReadCharge>,
+    },
+    /// A product was registered, approved, rejected or retired.
+    ProductChanged {
+        /// The product's name.
+        product: String,
+        /// Digest of its terms.
+        digest: Digest,
+        /// The state it is in now.
+        state: String,
+        /// Why; empty for one that was registered.
+        reason: String,
     },
 }

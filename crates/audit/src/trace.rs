@@ -19,7 +19,7 @@ use crate::verify::{Heard, LogReport, verify_dir};
 pub const TRACE_ENTRIES_MAX: usize = 100_000;
 
 /// Fields whose text names something.
-const NAMING: [&str; 22] = [
+const NAMING: [&str; 23] = [
     "alert",
     "certificate",
     "change",
@@ -35,6 +35,7 @@ const NAMING: [&str; 22] = [
     "person",
     "policy_digest",
     "population",
+    "product",
     "replaces",
     "report_digest",
     "run",
@@ -170,7 +171,8 @@ impl<'a> Found<'a> {
 
     fn hear(&mut self, index: u64, entry: &Entry) {
         let (kept, is_wanted) = match &entry.event {
-            Event::RunRefused { .. } => return,
+            // What a run cost leads nowhere.
+            Event::RunRefused { .. } | Event::RunCharged { .. } => return,
             Event::ReleaseDecided { .. } => (&mut self.releases, false),
             // As many as there are runs; they say nothing of anything else.
             Event::BasisKept { .. } => (&mut self.changes, false),

@@ -8,7 +8,9 @@ mod grant;
 mod identity;
 mod keys;
 mod policy;
+mod product;
 mod report;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,7 +27,9 @@ pub(crate) use grant::{
 pub(crate) use identity::{IdentityCommand, IssueArgs, Role};
 pub(crate) use keys::{KeyName, KeysCommand};
 pub(crate) use policy::{CheckPolicyArgs, PolicyCommand};
+pub(crate) use product::{DecideProductArgs, ProductCommand};
 pub(crate) use report::{ReportArgs, ReportCommand, ReportFormat, ReportLanguage};
+pub(crate) use usage::{UsageArgs, UsageKeyArg};
 
 /// Public data, usable but not visible: run models and SQL inside a data domain; only releasable aggregates leave.
 #[derive(Debug, Parser)]
@@ -90,6 +94,14 @@ pub(crate) enum Command {
     /// Policies: check, change, look at what is in force, replay
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Products: queries that were reviewed, listed for everybody and run on a schedule
+    #[command(subcommand)]
+    Product(ProductCommand),
+    /// What was used by month, what it costs and who gets it
+    #[command(
+        after_help = "Examples:\n  weir usage\n  weir usage --from 2026-01 --to 2026-12 --by operator --format csv\n  weir usage --by provider --by dataset"
+    )]
+    Usage(UsageArgs),
     /// Releases: what left the domain (bureau and auditor only)
     #[command(subcommand)]
     Release(ReleaseCommand),

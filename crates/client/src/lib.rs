@@ -20,8 +20,10 @@ mod grant;
 mod identity;
 mod key;
 mod policy;
+mod product;
 mod replay;
 mod run;
+mod usage;
 
 pub use airlock::AirlockTable;
 pub use client::{ANSWER_BYTES_MAX, Client};

@@ -338,26 +338,6 @@ impl Registry {
                 .await?,
         )
     }
-
-    /// The cells that a run was charged to a grant with, if it was charged.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn charged(
-        &self,
-        grant: &str,
-        run: &str,
-        request_digest: &str,
-    ) -> Result<Option<i64>, RegistryError> {
-        Ok(sqlx::query_scalar(
-            "SELECT cells FROM grant_uses WHERE grant_id = ? AND run = ? AND request_digest = ?",
-        )
-        .bind(grant)
-        .bind(run)
-        .bind(request_digest)
-        .fetch_optional(self.pool())
-        .await?)
-    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,12 @@ pub(crate) enum Call {
     ReplayRelease,
     ListKeys,
     RotateKey,
+    ReadUsage,
+    RegisterProduct,
+    DecideProduct,
+    RetireProduct,
+    ReadProducts,
+    RunProduct,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
@@ -64,7 +70,10 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         | Call::RegisterDataset
         | Call::DestroySnapshot
         | Call::ApproveModel => &[Bureau],
-        Call::SampleDataset => &Role::ALL,
+        Call::SampleDataset | Call::ReadUsage | Call::ReadProducts => &Role::ALL,
+        Call::RegisterProduct | Call::RunProduct => &[Operator],
+        Call::DecideProduct => &[Bureau],
+        Call::RetireProduct => &[Bureau, Operator],
         Call::AssessRisk | Call::AnswerFeedback => &[Bureau],
         Call::FileFeedback => &[Operator],
         Call::ReadFeedback => &[Bureau, Operator, Auditor],
@@ -210,6 +219,13 @@ mod tests {
                     "{role} {call:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn nobody_who_registers_a_product_decides_on_one() {
+        for role in allowed(Call::RegisterProduct) {
+            assert!(!allowed(Call::DecideProduct).contains(role), "{role}");
         }
     }
 

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::alert_settings::AlertConfig;
+use crate::fair::FairUseConfig;
 use crate::fault::Fault;
 use crate::log_settings::LogConfig;
 use crate::observe_settings::{MetricsConfig, TracesConfig};
+use crate::usage::UsageConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
 
@@ -62,6 +64,12 @@ pub struct Config {
     /// Where traces are sent.
     #[serde(default, skip_serializing_if = "is_default")]
     pub traces: TracesConfig,
+    /// What one operator may have at once.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fair_use: FairUseConfig,
+    /// What usage costs, and who gets it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub usage: UsageConfig,
 }
 
 const fn one() -> u8 {

@@ -15,12 +15,14 @@ use crate::authority::Authority;
 use crate::backup;
 use crate::computing::Computing;
 use crate::config::Config;
+use crate::fair::FairUse;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::grants::Grants;
 use crate::keys;
 use crate::metrics::Metrics;
 use crate::policies::Policies;
+use crate::products::Products;
 use crate::record::Record;
 use crate::signing::Signing;
 use crate::snapshots;
@@ -60,11 +62,12 @@ pub struct Domain {
     /// Held by whoever approves a model.
     pub(crate) approvals: tokio::sync::Mutex<()>,
     pub(crate) attempts: Attempts,
+    pub(crate) products: Products,
     /// Held by whoever renews or revokes a certificate.
     pub(crate) identities: tokio::sync::Mutex<()>,
     pub(crate) runtime: Runtime,
     pub(crate) computing: Computing,
-    pub(crate) run_slots: Arc<Semaphore>,
+    pub(crate) fair: FairUse,
     pub(crate) registration_slots: Arc<Semaphore>,
     pub(crate) vetting_slots: Arc<Semaphore>,
     /// Where the secret shared with the webhook's receiver lies.
@@ -107,9 +110,10 @@ impl Domain {
         keys::complete(&vault, master.as_ref(), &record).await?;
         snapshots::complete(&vault, &registry, &record).await?;
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
-        let runs = std::thread::available_parallelism().map_or(1, usize::from);
+
         let slot = config.result_slot.duration();
         Ok(Self {
+            fair: FairUse::new(&config.fair_use),
             config,
             registry,
             vault: Arc::new(vault),
@@ -123,6 +127,7 @@ impl Domain {
             airlock: Arc::default(),
             approvals: tokio::sync::Mutex::new(()),
             attempts: Attempts::new(slot),
+            products: Products::default(),
             identities: tokio::sync::Mutex::new(()),
             runtime: Runtime::with_cache(
                 &weir_model::Limits::default(),
@@ -130,7 +135,6 @@ impl Domain {
                 &cache_key,
             )?,
             computing: Computing::start()?,
-            run_slots: Arc::new(Semaphore::new(runs)),
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
             vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),
             webhook_secret: folder.webhook_secret(),

@@ -34,7 +34,7 @@ pub(crate) use change::{Asked, change, settle};
 pub(crate) use form::Form;
 pub(crate) use freeze::{freeze, unfreeze};
 pub(crate) use issue::{Narrowed, delegate, issue};
-pub(crate) use lease::{Lease, Need, lease, usable};
+pub(crate) use lease::{Lease, Need, covers, lease, usable};
 pub(crate) use review::{decide, outstanding, review};
 pub(crate) use terms::{Quotas, Terms};
 
@@ -57,8 +57,6 @@ pub(crate) struct Grants {
     changing: tokio::sync::Mutex<()>,
     /// Held for reading while a release is recorded, for writing while a change takes effect.
     standing: tokio::sync::RwLock<()>,
-    /// Held while a quota is looked at and charged.
-    charging: tokio::sync::Mutex<()>,
     /// Counts changes that took effect; runs under way look again when it moves.
     changed: watch::Sender<u64>,
     /// Organisation and id of the runs under way.
@@ -70,7 +68,6 @@ impl Grants {
         Self {
             changing: tokio::sync::Mutex::new(()),
             standing: tokio::sync::RwLock::new(()),
-            charging: tokio::sync::Mutex::new(()),
             changed: watch::Sender::new(0),
             running: Mutex::new(Vec::new()),
         }
@@ -156,7 +153,7 @@ pub(crate) async fn left(domain: &Domain, id: &str) -> Result<[Option<u64>; 2], 
         let used = domain.registry.grant_use(&grant.id).await?;
         let of = [
             (terms.quotas.runs, used.runs),
-            (terms.quotas.cells, used.cells),
+            (terms.quotas.cells, used.charged.cells),
         ];
         for (left, (quota, used)) in left.iter_mut().zip(of) {
             let own = quota.map(|quota| quota.saturating_sub(used.unsigned_abs()));
@@ -169,7 +166,8 @@ pub(crate) async fn left(domain: &Domain, id: &str) -> Result<[Option<u64>; 2], 
     Ok(left)
 }
 
-fn parse_moment(text: &str) -> Result<DateTime<Utc>, Fault> {
+/// A moment as callers write it.
+pub(crate) fn parse_moment(text: &str) -> Result<DateTime<Utc>, Fault> {
     DateTime::parse_from_rfc3339(text)
         .map(DateTime::<Utc>::from)
         .map_err(|_| {

@@ -13,10 +13,12 @@ use weir_vault::Vault;
 use crate::alert_settings::AlertConfig;
 use crate::authority::{self, Authority, Subject, VALID_DAYS_DEFAULT, file_fault, write_new};
 use crate::config::Config;
+use crate::fair::FairUseConfig;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::log_settings::LogConfig;
 use crate::observe_settings::{MetricsConfig, TracesConfig};
+use crate::usage::UsageConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
 
@@ -85,6 +87,8 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         alerts: AlertConfig::default(),
         metrics: MetricsConfig::default(),
         traces: TracesConfig::default(),
+        fair_use: FairUseConfig::default(),
+        usage: UsageConfig::default(),
     };
     write_new(&folder.config(), &config.to_toml()?)?;
     write_new(&folder.policy(), weir_policy::DEFAULT_TOML)?;

@@ -81,7 +81,7 @@ async fn look(domain: &Domain) -> Result<Snapshot, Fault> {
         witnesses_required: witnesses.required(),
         witness_entries: witnesses.seen(),
         slots_free: [
-            ("run", domain.run_slots.available_permits()),
+            ("run", domain.fair.slots_free()),
             (
                 "registration",
                 domain.registration_slots.available_permits(),

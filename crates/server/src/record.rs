@@ -41,6 +41,15 @@ impl Record {
         Ok(receipt)
     }
 
+    /// Appends two entries of one actor, one right before the other, at the cost of one. Blocks on the disk.
+    pub(crate) fn append_both(&self, actor: Actor, events: [Event; 2]) -> Result<(), Fault> {
+        let now = Timestamp::from(Utc::now());
+        let [first, second] = events.map(|event| Entry::new(now, actor.clone(), event));
+        self.log.append_both(&first, &second)?;
+        self.witnesses.has_grown();
+        Ok(())
+    }
+
     /// Waits until as many witnesses as the settings require have seen an entry, which nobody may rely on before; the
     /// receipt given back has their cosignatures. Blocks on them.
     ///

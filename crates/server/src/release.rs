@@ -9,10 +9,10 @@ use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
 use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
-    ColumnRights, Declared, Depth, Limits, ModelSource, Plan, Query, Reading, RelationSource,
-    Sources, Table, UnitSource,
+    ColumnRights, Declared, Depth, ModelSource, Plan, Query, Reading, RelationSource, Sources,
+    Table, UnitSource,
 };
-use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
+use weir_registry::{Charge, DatasetRecord, ModelRecord, RunRecord};
 
 use crate::access::Caller;
 use crate::airlock::{self, Pins};
@@ -22,7 +22,9 @@ use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 use crate::grants::{self, Lease, Need};
 use crate::policies;
+use crate::products::Pin;
 use crate::snapshots;
+use crate::usage;
 
 /// What a caller asks.
 pub(crate) struct Request {
@@ -32,11 +34,18 @@ pub(crate) struct Request {
     pub(crate) snapshots: Vec<String>,
     /// The grant to read under; empty for the only one that covers the query.
     pub(crate) grant: String,
+    /// The product that it is part of; empty for none.
+    pub(crate) product: Option<Pin>,
 }
 
 impl Request {
     pub(crate) fn digest(&self) -> Digest {
         weir_audit::request_digest(&self.sql, &self.snapshots)
+    }
+
+    /// The product's name; empty for none.
+    fn product(&self) -> &str {
+        self.product.as_ref().map_or("", |pin| &pin.product)
     }
 }
 
@@ -85,7 +94,10 @@ async fn release(
     // 0. A table that waits for people is no more than that; one that they let go is computed again from what it was read
     //    from, under the same grant.
     let id = (request.run.as_str(), request.digest());
-    let waiting = airlock::look(domain, caller, id).await?;
+    let waiting = airlock::look(domain, caller, request).await?;
+
+    // At work until it waits for a slot: the computations of whoever had more of late give way.
+    let at_work = domain.fair.turns(&caller.organisation);
 
     // 1. The query is checked before anything is looked up: what it may not ask needs no catalogue to be refused.
     stage("checking the query");
@@ -95,9 +107,14 @@ async fn release(
     //    become data. From here on the lease watches: what is taken back stops the run where it stands.
     let pins = Pins::of(request, waiting.as_ref());
     let (found, read) = find_all(domain, &query, &pins).await?;
+    let need = read.need();
+    if let Some(pin) = &request.product {
+        pin.check(&need)?;
+    }
     let grant = waiting.as_ref().map_or(&request.grant, |at| &at.grant_id);
-    let mut lease = grants::lease(domain, caller, id, grant, read.need()).await?;
+    let mut lease = grants::lease(domain, caller, id, grant, need).await?;
     let basis = basis::Draft::of(&request.sql, &request.snapshots, &found)?;
+    let charged = usage::basis(domain, &found).await?;
     let sources = open_all(domain, found).await?;
 
     // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is taken once, here: what is
@@ -106,6 +123,7 @@ async fn release(
     let policy = lease
         .layers()?
         .into_iter()
+        .chain(request.product.as_ref().map(Pin::layer))
         .fold(
             policies::layers_in_force(domain, &read.datasets()).await?,
             |all, (layer, own)| all.with(layer, own),
@@ -113,29 +131,32 @@ async fn release(
         .policy()
         .clone();
     let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
-    lease.covers_columns(&plan.columns_read()?)?;
+    let columns = plan.columns_read()?;
+    lease.covers_columns(&columns)?;
 
-    // 4. Computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work has threads of its
-    //    own, and ends at its next pause where it is no longer waited for.
+    // 4. Charged, for what is public of what it reads, and what it computes from is on record: whatever comes of it can be made
+    //    again. Then computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work has
+    //    threads of its own, and ends at its next pause where it is no longer waited for.
     attempt.reads_under(lease.grant());
-    //    What it computes from is on record before: whatever comes of it can be made again.
-    lease.begin().await?;
+    lease
+        .begin(&charged.cost(&sources, &columns, request.product()))
+        .await?;
     basis.keep(domain, caller, &request.run, &policy).await?;
+    drop(at_work);
     let work = async {
         stage("waiting for a free slot");
-        let slot = Arc::clone(&domain.run_slots)
-            .acquire_owned()
-            .await
-            .map_err(|_| stopping())?;
+        let slot = domain.fair.slot(&caller.organisation).await;
+        let slot = slot.ok_or_else(stopping)?;
         stage("computing inside the domain");
+        let limits = domain.config.fair_use.limits();
+        let turns = domain.fair.turns(&caller.organisation);
         let computation = async move {
-            let unreleased = plan.compute(Limits::default()).await;
-            drop(slot);
-            (plan, unreleased)
+            let unreleased = plan.compute_in_turn(limits, Some(Arc::clone(&turns))).await;
+            (plan, unreleased, (slot, turns))
         };
         domain.computing.run(computation).await
     };
-    let (plan, unreleased) = lease.while_it_holds(work).await?;
+    let (plan, unreleased, slot) = lease.while_it_holds(work).await?;
     let unreleased = unreleased?;
 
     // 5. Judged. The verdict can be read by nobody yet. What people have to look at waits for them, and leaves only where
@@ -168,6 +189,7 @@ async fn release(
         }
     };
     let passage = ticket.passes(domain).await?;
+    drop(slot);
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
@@ -281,6 +303,12 @@ pub(crate) struct Found {
     pub(crate) snapshot: String,
     pub(crate) snapshot_digest: String,
     pub(crate) model: Option<ModelRecord>,
+}
+
+/// What a grant has to cover for a query.
+pub(crate) async fn need(domain: &Arc<Domain>, query: &Query) -> Result<Need, Fault> {
+    let (_, read) = find_all(domain, query, &Pins::default()).await?;
+    Ok(read.need())
 }
 
 /// The records behind every relation of a query. Nothing is opened.
@@ -441,10 +469,14 @@ impl Recorder for ReleaseRecorder {
             cells_withheld_at_most: decision.cells_withheld_at_most,
             table_digest: decision.table_digest.parse()?,
         };
+        let spent = Charge {
+            cells: count(decision.cells_released)?,
+            ..Charge::default()
+        };
         Ok(Recorded {
             // Appended after a last look at the lease, while nobody can take it back.
             receipt: self.domain.record.wait_for_witnesses(
-                self.lease.record_blocking(decision.cells_released, || {
+                self.lease.record_blocking(&spent, || {
                     self.domain.record.append(self.caller.actor(), event)
                 })?,
             )?,
@@ -490,7 +522,7 @@ async fn stored_answer(
         return Ok(None);
     };
     let same = stored.organisation == caller.organisation
-        && stored.person == caller.person
+        && (stored.person == caller.person || request.product.is_some())
         && stored.request_digest == request.digest().to_string();
     if !same {
         return Err(id_taken(&request.run));

@@ -34,7 +34,7 @@ struct Engine {
 }
 
 impl Engine {
-    fn of(request: &ReplayReleaseRequest) -> Result<Self, Fault> {
+    fn of(request: &ReplayReleaseRequest, mut limits: Limits) -> Result<Self, Fault> {
         let within = |asked: u32, max: u32, what: &str| match asked {
             0 => Ok(None),
             asked if asked <= max => Ok(usize::try_from(asked).ok()),
@@ -43,7 +43,6 @@ impl Engine {
                 format!("{asked} {what} are asked for; at most {max} are. Ask for fewer"),
             )),
         };
-        let mut limits = Limits::default();
         if let Some(rows) = within(request.batch_rows, BATCH_ROWS_MAX, "rows at once")? {
             limits.batch_rows = rows;
         }
@@ -61,10 +60,10 @@ pub(crate) async fn replay(
     request: &ReplayReleaseRequest,
     stage: impl Fn(&'static str),
 ) -> Result<ReleaseReplay, Fault> {
-    let engine = Engine::of(request)?;
+    let engine = Engine::of(request, domain.config.fair_use.limits())?;
     stage("looking the release up in the log");
     let decided = Decided::find(domain, &request.release).await?;
-    let again = again(domain, &decided, engine, stage).await;
+    let again = again(domain, &caller.organisation, &decided, engine, stage).await;
     let outcome = match &again {
         Ok(again) if again.same => "same",
         Ok(_) => "different",
@@ -82,6 +81,7 @@ pub(crate) async fn replay(
 /// The same steps as those of a run (`release.rs`), with everything that a run looks up taken from the basis.
 async fn again(
     domain: &Arc<Domain>,
+    organisation: &str,
     decided: &Decided,
     engine: Engine,
     stage: impl Fn(&'static str),
@@ -100,10 +100,8 @@ async fn again(
 
     // 3. Computed, with a slot like any run.
     stage("waiting for a free slot");
-    let slot = Arc::clone(&domain.run_slots)
-        .acquire_owned()
-        .await
-        .map_err(|_| stopping())?;
+    let slot = domain.fair.slot(organisation).await;
+    let slot = slot.ok_or_else(stopping)?;
     stage("computing inside the domain");
     let limits = engine.limits;
     let work = async move { plan.compute(limits).await };

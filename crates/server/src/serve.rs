@@ -21,10 +21,12 @@ use weir_api::v1::identity_service_server::IdentityServiceServer;
 use weir_api::v1::key_service_server::KeyServiceServer;
 use weir_api::v1::model_service_server::ModelServiceServer;
 use weir_api::v1::policy_service_server::PolicyServiceServer;
+use weir_api::v1::product_service_server::ProductServiceServer;
 use weir_api::v1::release_service_server::ReleaseServiceServer;
 use weir_api::v1::replay_service_server::ReplayServiceServer;
 use weir_api::v1::run_service_server::RunServiceServer;
 use weir_api::v1::run_status_service_server::RunStatusServiceServer;
+use weir_api::v1::usage_service_server::UsageServiceServer;
 
 use crate::authority::file_fault;
 use crate::domain::Domain;
@@ -32,9 +34,10 @@ use crate::fault::Fault;
 use crate::http::HttpServing;
 use crate::log_http::serve_log;
 use crate::metrics_http::serve_metrics;
+use crate::products::Schedule;
 use crate::services::{
     Airlock, Alerts, Audit, Catalogue, Datasets, Grants, Identities, Keys, Models, Policies,
-    Releases, Replays, RunStatuses, Runs,
+    Products, Releases, Replays, RunStatuses, Runs, Usages,
 };
 use crate::watching::{Watching, Webhook};
 use crate::witnesses::Following;
@@ -64,6 +67,7 @@ pub struct Serving {
     following: Option<Following>,
     watching: Option<Watching>,
     metrics_http: Option<HttpServing>,
+    schedule: Option<Schedule>,
 }
 
 /// Serves a domain on the address of its settings; port 0 picks a free one.
@@ -110,6 +114,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
             drop(stopped.await);
         },
     ));
+    let schedule = Some(Schedule::start(&domain));
     tracing::info!(%address, domain = domain.config.name, "serving");
     Ok(Serving {
         address,
@@ -120,6 +125,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         following,
         watching,
         metrics_http,
+        schedule,
     })
 }
 
@@ -198,10 +204,14 @@ async fn router(
             PolicyServiceServer::new(Policies(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(
+            ProductServiceServer::new(Products(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
             ReleaseServiceServer::new(Releases(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(ReplayServiceServer::new(Replays(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(UsageServiceServer::new(Usages(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
     Ok(server)
 }
 
@@ -231,6 +241,9 @@ impl Serving {
     pub async fn stop(mut self) -> Result<(), Fault> {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
+        }
+        if let Some(schedule) = self.schedule.take() {
+            schedule.stop().await;
         }
         let ended = (&mut self.task).await;
         if let Some(watching) = self.watching.take() {

@@ -65,6 +65,8 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::KeyRotated { .. } => "key_rotated",
             Event::KeyRetired { .. } => "key_retired",
             Event::ReleaseReplayed { .. } => "release_replayed",
+            Event::RunCharged { .. } => "run_charged",
+            Event::ProductChanged { .. } => "product_changed",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.
@@ -85,6 +87,7 @@ vetted_model_approved
 model_submitted
 model_vetted
 vetted_model_approved
+run_charged
 run_authorised
 basis_kept
 release_decided

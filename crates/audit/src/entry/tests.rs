@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::digest::Digest;
-use crate::event::{DatasetRef, ModelRef};
+use crate::event::{DatasetRef, ModelRef, ReadCharge};
 
 const HEAD: &str = r#"{"version":1,"time":"2026-01-31T09:30:00.000Z","actor":{"person":"wang.lei","organisation":"traffic-bureau","role":"bureau"},"event":"#;
 const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -406,6 +406,35 @@ fn golden_of_authority() -> Vec<(Event, String)> {
                 entries: 9,
             },
             text(r#"{"type":"domain_restored","made_at":"2027-01-31T00:00:00.000Z","entries":9}"#),
+        ),
+        (
+            Event::ProductChanged {
+                product: text("delays"),
+                digest,
+                state: text("approved"),
+                reason: text("审计"),
+            },
+            format!(
+                r#"{{"type":"product_changed","product":"delays","digest":"{EMPTY}","state":"approved","reason":"审计"}}"#
+            ),
+        ),
+        (
+            Event::RunCharged {
+                run: text("r1"),
+                request_digest: digest,
+                grant: text("g1"),
+                product: text(""),
+                reads: vec![ReadCharge {
+                    dataset: text("flights"),
+                    provider: text("审计"),
+                    rows: 340_000,
+                    bytes: 2_720_000,
+                    fuel: 17,
+                }],
+            },
+            format!(
+                r#"{{"type":"run_charged","run":"r1","request_digest":"{EMPTY}","grant":"g1","product":"","reads":[{{"dataset":"flights","provider":"审计","rows":340000,"bytes":2720000,"fuel":17}}]}}"#
+            ),
         ),
     ]
 }

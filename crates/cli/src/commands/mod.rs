@@ -13,10 +13,12 @@ mod identity;
 mod keys;
 mod model;
 mod policy;
+mod product;
 mod release;
 mod report;
 mod run;
 mod runs;
+mod usage;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -45,6 +47,8 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Run(run) => run::run(identity, &run).await,
         Command::Runs(command) => runs::run(identity, command).await,
         Command::Airlock(command) => airlock::run(identity, command).await,
+        Command::Product(command) => product::run(identity, command).await,
+        Command::Usage(args) => usage::run(identity, &args).await,
         Command::Policy(command) => policy::run(identity, command).await,
         Command::Release(command) => release::run(identity, command).await,
         Command::Alert(command) => alert::run(identity, command).await,

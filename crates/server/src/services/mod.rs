@@ -10,10 +10,12 @@ mod identity;
 mod key;
 mod model;
 mod policy;
+mod product;
 mod release;
 mod replay;
 mod run;
 mod run_status;
+mod usage;
 
 pub(crate) use airlock::Airlock;
 pub(crate) use alert::Alerts;
@@ -25,10 +27,12 @@ pub(crate) use identity::Identities;
 pub(crate) use key::Keys;
 pub(crate) use model::Models;
 pub(crate) use policy::Policies;
+pub(crate) use product::Products;
 pub(crate) use release::Releases;
 pub(crate) use replay::Replays;
-pub(crate) use run::Runs;
+pub(crate) use run::{Runs, run_id_or_new};
 pub(crate) use run_status::RunStatuses;
+pub(crate) use usage::Usages;
 
 use std::pin::Pin;
 use std::sync::Arc;

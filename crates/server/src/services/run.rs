@@ -54,6 +54,7 @@ impl RunService for Runs {
                     sql,
                     snapshots,
                     grant,
+                    product: None,
                 };
                 release::run(&domain, &caller, request, stage).await
             });
@@ -84,7 +85,8 @@ impl RunService for Runs {
     }
 }
 
-fn run_id_or_new(asked: &str) -> Result<String, Fault> {
+/// The caller's run id, or one of ours.
+pub(crate) fn run_id_or_new(asked: &str) -> Result<String, Fault> {
     if asked.is_empty() {
         return Ok(Uuid::now_v7().to_string());
     }
