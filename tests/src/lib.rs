@@ -52,6 +52,8 @@ negative_contributions = false
 [rounding]
 count_base = 1
 significant_digits = 17
+model_leave_one_out = false
+model_keyed = false
 [table]
 levels_max = 1000
 "#;

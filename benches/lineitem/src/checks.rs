@@ -1,7 +1,7 @@
 //! Aggregates with every check of the default policy, beside the plain engine and beside what one would write by hand.
 //!
-//! Weir's side is all of a run between the snapshot and the released table: planning, computing with evidence, judging,
-//! rounding. The plain engine's side is the same aggregate over the same sealed files, without a check, with as many
+//! Weir's side is all of a run between the snapshot and the released table: planning, computing with evidence and sets of
+//! units, judging, asking an empty ledger and recording in it, rounding. The plain engine's side is the same aggregate over the same sealed files, without a check, with as many
 //! partitions as the machine has threads. DuckDB's side is k-anonymity and dominance as a careful analyst would write them:
 //! `HAVING count(DISTINCT unit) >= 10` and the two largest units of each group, over plain Parquet.
 
@@ -14,10 +14,12 @@ use std::time::Instant;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::TableProvider;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use weir_gate::{GateError, Verdict};
+use weir_gate::{GateError, Past, Verdict};
 use weir_inside::{
     ColumnRights, Declared, Depth, Limits, Plan, Query, RelationSource, Sources, UnitSource,
 };
+use weir_ledger::rounding::CoinKey;
+use weir_ledger::{Ledger, LedgerKey};
 use weir_policy::Policy;
 use weir_vault::Source;
 
@@ -217,8 +219,18 @@ async fn checked(sql: &str, table: &Arc<dyn TableProvider>, unit: &str) -> Resul
     let start = Instant::now();
     let plan = planned(sql, table, unit)?;
     let unreleased = plan.compute(Limits::default()).await?;
-    let cells = match weir_gate::judge(unreleased, &Policy::built_in_default())? {
-        Verdict::Release(judged) => judged.record().cells_released,
+    let mut ledger = Ledger::in_memory([7; 16]);
+    let mut past = Past {
+        history: &mut ledger,
+        coins: &CoinKey::new(&LedgerKey::new([7; 32]))?,
+        snapshots: [7; 32],
+        release: "run".to_owned(),
+    };
+    let cells = match weir_gate::judge(unreleased, &Policy::built_in_default(), &mut past)? {
+        Verdict::Release(judged) => {
+            let recorded = judged.record_units(&mut ledger)?;
+            recorded.record().cells_released
+        }
         Verdict::Review(_) => return Err(GateError::Review.into()),
     };
     Ok((start.elapsed().as_secs_f64(), usize::try_from(cells)?))

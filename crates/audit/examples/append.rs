@@ -92,6 +92,7 @@ fn entry(thread: usize, number: u64) -> Entry {
         cells_released: 15,
         cells_withheld_at_most: 10,
         table_digest: digest,
+        ledger: None,
     };
     Entry::new(Timestamp::from(chrono::Utc::now()), actor, event)
 }

@@ -44,6 +44,16 @@ pub struct ReadCharge {
     pub fuel: u64,
 }
 
+/// Up to where the ledger of released sets goes. It says how many releases there were, and nothing of what they hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerState {
+    /// How many releases are recorded.
+    pub releases: u64,
+    /// A digest over all of them, each with the one before.
+    pub chain: Digest,
+}
+
 /// The digest of a run's request as entries hold it: that of the SQL, or, where snapshots are pinned, that of the SQL
 /// followed, for each snapshot in the order of their ids, by one zero byte and the id. SQL holds no zero byte, so no two
 /// requests share their bytes.
@@ -149,6 +159,10 @@ pub enum Event {
         cells_withheld_at_most: u64,
         /// Digest of the released table.
         table_digest: Digest,
+        /// Up to where the ledger of released sets went when the release was in it. Entries of before there was one
+        /// have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ledger: Option<LedgerState>,
     },
     /// A run was refused before anything could be released.
     RunRefused {

@@ -63,7 +63,9 @@ pub use cosignature::{Cosignature, WitnessKey, WitnessVerifierKey};
 pub use digest::Digest;
 pub use entry::{Actor, ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, PreparedEntry, Timestamp};
 pub use error::{AuditError, Family};
-pub use event::{DatasetRef, Event, ModelRef, ReadCharge, request_bytes, request_digest};
+pub use event::{
+    DatasetRef, Event, LedgerState, ModelRef, ReadCharge, request_bytes, request_digest,
+};
 pub use evidence::{EVIDENCE_BYTES_MAX, Evidence};
 pub use key::{
     KEY_FILE_BYTES_MAX, KEYS_MAX, LogKey, ORIGIN_BYTES_MAX, VERIFIER_KEY_BYTES_MAX, VerifierKey,

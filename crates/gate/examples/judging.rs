@@ -15,7 +15,8 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Schema};
 use weir_gate::{
-    Contributions, EvidenceColumns, FirstUnits, Key, Levels, Shape, Statistic, Unreleased, judge,
+    Contributions, EvidenceColumns, FirstUnits, Key, Levels, Shape, Statistic, Unreleased,
+    judge_without_history,
 };
 use weir_policy::Policy;
 
@@ -131,7 +132,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for form in &forms {
         let table = table(form)?;
         let start = Instant::now();
-        let outcome = judge(table, &Policy::built_in_default());
+        let outcome = judge_without_history(table, &Policy::built_in_default());
         let took = start.elapsed().as_secs_f64() * 1e3;
         let outcome = match outcome {
             Ok(verdict) => format!("{} released", verdict.record().cells_released),

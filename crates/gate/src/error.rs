@@ -1,5 +1,7 @@
 //! Why a table does not pass as a whole. Single cells never cause an error: they are withheld.
 
+use weir_ledger::LedgerError;
+
 /// Who is at fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Family {
@@ -7,6 +9,8 @@ pub enum Family {
     Caller,
     /// The policy in force refuses the table.
     Policy,
+    /// The machine, its disk, its keys.
+    Environment,
     /// Inside broke its promise to the gate, or the gate its own.
     Bug,
 }
@@ -158,6 +162,20 @@ pub enum GateError {
     /// The same keys twice. Two halves of a cell would be judged apart.
     #[error("the table handed to the gate has the same cell twice; report this as a defect")]
     CellTwice,
+    /// The ledger of what was released did not answer, or did not record.
+    #[error(
+        "what was released before could not be looked up or recorded ({code}); nothing was released. See the code's entry \
+         among the errors, and the server's own log"
+    )]
+    #[non_exhaustive]
+    Ledger {
+        /// The code of the ledger's error.
+        code: &'static str,
+        /// Who is at fault.
+        family: Family,
+        /// What the ledger says, for the server's own log.
+        detail: String,
+    },
     /// A step that cannot fail on a checked table failed.
     #[error("the gate could not {step} the table; report this as a defect")]
     #[non_exhaustive]
@@ -192,6 +210,7 @@ impl GateError {
             GateError::EvidenceNotKept { .. } => "GATE_EVIDENCE_NOT_KEPT",
             GateError::EvidenceClosed => "GATE_EVIDENCE_CLOSED",
             GateError::CellTwice => "GATE_CELL_TWICE",
+            GateError::Ledger { code, .. } => code,
             GateError::Step { .. } => "GATE_STEP",
         }
     }
@@ -212,6 +231,7 @@ impl GateError {
             | GateError::TooManyLevels { .. }
             | GateError::TooManyMargins
             | GateError::Review => Family::Policy,
+            GateError::Ledger { family, .. } => *family,
             GateError::NoColumn
             | GateError::Shape
             | GateError::ColumnTwice { .. }
@@ -221,6 +241,21 @@ impl GateError {
             | GateError::EvidenceClosed
             | GateError::CellTwice
             | GateError::Step { .. } => Family::Bug,
+        }
+    }
+}
+
+impl From<LedgerError> for GateError {
+    fn from(error: LedgerError) -> GateError {
+        GateError::Ledger {
+            code: error.code(),
+            family: match error.family() {
+                weir_ledger::Family::Caller => Family::Caller,
+                weir_ledger::Family::Policy => Family::Policy,
+                weir_ledger::Family::Environment => Family::Environment,
+                weir_ledger::Family::Bug => Family::Bug,
+            },
+            detail: error.to_string(),
         }
     }
 }

@@ -123,6 +123,16 @@ fn all() -> Vec<(GateError, &'static str, &'static str)> {
             "the table handed to the gate has the same cell twice; report this as a defect",
         ),
         (
+            GateError::Ledger {
+                code: "LEDGER_IO",
+                family: Family::Environment,
+                detail: "of the machine".to_owned(),
+            },
+            "LEDGER_IO",
+            "what was released before could not be looked up or recorded (LEDGER_IO); nothing was released. See the code's \
+             entry among the errors, and the server's own log",
+        ),
+        (
             GateError::Step { step: "build" },
             "GATE_STEP",
             "the gate could not build the table; report this as a defect",
@@ -154,7 +164,8 @@ fn number(error: &GateError) -> usize {
         GateError::EvidenceNotKept { .. } => 18,
         GateError::EvidenceClosed => 19,
         GateError::CellTwice => 20,
-        GateError::Step { .. } => 21,
+        GateError::Ledger { .. } => 21,
+        GateError::Step { .. } => 22,
     }
 }
 
@@ -166,7 +177,7 @@ fn every_message_is_on_the_list() {
         assert_eq!(error.code(), *code);
         assert_eq!(error.to_string(), *text);
     }
-    assert_eq!(all.len(), 22);
+    assert_eq!(all.len(), 23);
 }
 
 #[test]
@@ -177,7 +188,7 @@ fn a_bug_asks_for_a_report_and_a_refusal_says_what_to_do() {
         match error.family() {
             Family::Bug => assert!(asks || error == GateError::EvidenceClosed, "{text}"),
             Family::Policy => assert!(helps && !asks, "{text}"),
-            Family::Caller => assert!(!asks, "{text}"),
+            Family::Caller | Family::Environment => assert!(!asks, "{text}"),
         }
     }
 }

@@ -6,32 +6,107 @@ use crate::coarse::at_most;
 use crate::encode::{arrow_stream, sha256};
 use crate::error::GateError;
 use crate::ground::{Ground, Ruling};
+use crate::past::{self, Again, Past};
 use crate::record::{DecisionRecord, ReviewReason, WithheldBy};
 use crate::sealed;
-use crate::table::Rows;
+use crate::table::{Protection, Rows};
 use crate::unreleased::Unreleased;
 use crate::verdict::{Judged, Verdict};
 
-/// Judges each cell by the policy and builds the table of those that pass: rounded, with totals derived from the rounded
-/// cells, and completed where domains are closed.
+/// Judges each cell by the policy and by what was released before, and builds the table of those that pass: rounded, with
+/// totals derived from the rounded cells, and completed where domains are closed.
 ///
 /// # Errors
 /// Refusals of the whole table, whose text says nothing of the data: [`GateError::TooManyCells`],
 /// [`GateError::TooManyBytes`], [`GateError::TooManyLevels`], [`GateError::TooManyMargins`] and
 /// [`GateError::TooMuchText`]. Bugs of the inside: [`GateError::CellTwice`], [`GateError::Shape`],
 /// [`GateError::EvidenceMissing`].
-pub fn judge(unreleased: Unreleased, policy: &Policy) -> Result<Verdict, GateError> {
+pub fn judge(
+    unreleased: Unreleased,
+    policy: &Policy,
+    past: &mut Past<'_>,
+) -> Result<Verdict, GateError> {
+    judged(unreleased, policy, Some(past), Again::No)
+}
+
+/// Judges a table that left once more, to see whether it comes out the same: numbers that the ledger has for it are worked
+/// out anew. What comes of it is compared and not released.
+///
+/// # Errors
+/// As [`judge`].
+pub fn judge_again(
+    unreleased: Unreleased,
+    policy: &Policy,
+    past: &mut Past<'_>,
+) -> Result<DecisionRecord, GateError> {
+    let verdict = judged(unreleased, policy, Some(past), Again::Yes)?;
+    Ok(verdict.record().clone())
+}
+
+/// Judges a table by itself, as if nothing had ever been released. For measuring and for comparing with other tools; a
+/// table that leaves is judged by [`judge`].
+///
+/// # Errors
+/// As [`judge`].
+pub fn judge_without_history(
+    unreleased: Unreleased,
+    policy: &Policy,
+) -> Result<Verdict, GateError> {
+    judged(unreleased, policy, None, Again::No)
+}
+
+fn judged(
+    unreleased: Unreleased,
+    policy: &Policy,
+    past: Option<&mut Past<'_>>,
+    again: Again,
+) -> Result<Verdict, GateError> {
     let Unreleased {
         cells,
         shape,
         evidence,
+        provenance,
     } = unreleased;
     let ground = Ground::of(&cells, shape, evidence)?;
     ground.check_first_units(policy)?;
-    let ruling = ground.judge(policy)?;
+    let mut ruling = ground.judge(policy)?;
     ground.check_levels(&ruling, policy)?;
+    let compared = match past {
+        Some(past) => {
+            let provenance = provenance.ok_or(GateError::EvidenceMissing)?;
+            let compared = past::compare(
+                &ground,
+                &cells,
+                &mut ruling,
+                provenance,
+                policy,
+                (&mut *past, again),
+            )?;
+            Some((compared, past))
+        }
+        None => None,
+    };
+    let undecided = compared.as_ref().is_some_and(|(of, _)| of.undecided);
     let rows = Rows::of(&ground, &ruling, policy)?;
-    let batch = rows.build(&ground, &cells, policy)?;
+    let protection = compared.as_ref().map(|(compared, past)| Protection {
+        by_cell: compared.by_cell(&ruling),
+        provenance: &compared.provenance,
+        coins: past.coins,
+    });
+    let numbers = rows.numbers(&ground, &cells, policy, protection.as_ref())?;
+    let recordings = match compared {
+        Some((compared, past)) => {
+            let columns = cells.columns();
+            let column = |at: usize| columns[ground.shape.statistics_at() + at].data_type();
+            let number = |statistic: usize, cell: u32| {
+                let row = rows.of_cell(cell)?;
+                Some(numbers[statistic].to_bytes(row, column(statistic)))
+            };
+            compared.recording(&past.release, &number)
+        }
+        None => Vec::new(),
+    };
+    let batch = rows.build(&ground, &cells, numbers)?;
     let arrow_ipc = arrow_stream(&batch)?;
     if arrow_ipc.len() as u64 > policy.bytes_max() {
         return Err(GateError::TooManyBytes {
@@ -48,7 +123,7 @@ pub fn judge(unreleased: Unreleased, policy: &Policy) -> Result<Verdict, GateErr
         cells_withheld_at_most: at_most(cells_withheld),
         withheld_by,
         cells_negative,
-        review: review(cells_negative, policy),
+        review: review(cells_negative, undecided, policy),
         approved_by: Vec::new(),
         evidence_kept: ground.is_some(),
         policy_digest: policy.digest(),
@@ -59,6 +134,7 @@ pub fn judge(unreleased: Unreleased, policy: &Policy) -> Result<Verdict, GateErr
         arrow_ipc,
         record,
         ground,
+        recordings,
     }))
 }
 
@@ -73,10 +149,12 @@ fn withheld_by(ground: &Ground, ruling: &Ruling) -> WithheldBy {
     withheld_by
 }
 
-fn review(cells_negative: u64, policy: &Policy) -> Vec<ReviewReason> {
-    if cells_negative > 0 && policy.negatives_are_reviewed() {
-        vec![ReviewReason::NegativeContributions]
-    } else {
-        Vec::new()
-    }
+fn review(cells_negative: u64, undecided: bool, policy: &Policy) -> Vec<ReviewReason> {
+    let negative = cells_negative > 0 && policy.negatives_are_reviewed();
+    let reasons = [
+        (negative, ReviewReason::NegativeContributions),
+        (undecided, ReviewReason::History),
+    ];
+    let reasons = reasons.into_iter().filter(|(holds, _)| *holds);
+    reasons.map(|(_, reason)| reason).collect()
 }

@@ -1,7 +1,7 @@
 //! The keys of a table: in canonical form, as codes, and with the domains that are declared.
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::concat;
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::{concat, take};
 use arrow::datatypes::FieldRef;
 
 use crate::canonical::canonical;
@@ -28,6 +28,11 @@ struct Domain {
 }
 
 impl Keys {
+    /// A key's values in some cells.
+    pub(crate) fn taken(&self, key: usize, cells: &[u32]) -> Result<ArrayRef, GateError> {
+        take(&self.columns[key], &UInt32Array::from(cells.to_vec()), None).map_err(|_| STEP)
+    }
+
     pub(crate) fn of(cells: &RecordBatch, shape: &Shape) -> Result<Keys, GateError> {
         let fields = cells.schema_ref().fields()[..shape.keys.len()].to_vec();
         let mut columns = Vec::new();

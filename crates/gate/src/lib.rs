@@ -5,16 +5,18 @@
 //! a wrong order does not compile:
 //!
 //! ```text
-//! Unreleased ──judge(policy)──► Verdict ─┬─ Release ─► Judged ──release(recorder)──► Released + the recorder's proof
-//!  write-only                            └─ Review ──► Reviewed ──approved(two people)──► Judged
+//! Unreleased ──judge(policy, past)──► Verdict ─┬─ Release ─► Judged ──record_units──► Recorded ──release(recorder)──► Released
+//!  write-only                                  └─ Review ──► Reviewed ──approved(two people)──► Judged
 //! ```
 //!
-//! The judgement has four steps, in this order:
+//! The judgement has five steps, in this order:
 //! 1. **Check** (`ground`, `rules`): which rules does each cell break, for each kind of unit? Rules on the cell alone, then
 //!    rules on what surrounds it in the table.
-//! 2. **Suppress** (`table`): a cell that breaks a rule is withheld whole.
-//! 3. **Round** (`round`): counts to a base, other numbers to significant digits.
-//! 4. **Derive** (`table`, `numbers`): a total is the sum of the rounded cells that are there, so it tells of no other. Means
+//! 2. **Compare** (`past`): the ledger is asked about each cell that is left; what it lets go is answered afresh, answered as
+//!    before, or withheld.
+//! 3. **Suppress** (`table`): a cell that breaks a rule is withheld whole.
+//! 4. **Round** (`round`, `protection`): counts to a base, other numbers to significant digits.
+//! 5. **Derive** (`table`, `numbers`): a total is the sum of the rounded cells that are there, so it tells of no other. Means
 //!    and ratios are derived outside, from released numbers.
 //!
 //! | module | holds |
@@ -23,11 +25,12 @@
 //! | `keys`, `codes` | keys in one form, and as small numbers |
 //! | `ground`, `rules` | the check |
 //! | `table`, `numbers`, `round`, `canonical`, `order`, `encode` | the table that leaves |
+//! | `members`, `past`, `protection` | what was released before, and what it makes of a number |
 //! | `judge`, `verdict`, `record`, `released` | the way to it |
 //! | `sealed` | evidence that is kept for a later replay by another policy, and tables that people are looking at |
 //!
 //! What this crate does not do: it reads no file, opens no connection, runs no query, and keeps no state between two
-//! tables, so it knows nothing of earlier releases. It does not look into errors or values to explain a decision: whoever
+//! tables: of earlier releases it knows what the ledger says, which it is handed as a trait. It does not look into errors or values to explain a decision: whoever
 //! asks learns which cells are there.
 //!
 //! Invariants
@@ -59,8 +62,11 @@ mod first_units;
 mod ground;
 mod judge;
 mod keys;
+mod members;
 mod numbers;
 mod order;
+mod past;
+mod protection;
 mod record;
 mod released;
 mod round;
@@ -77,7 +83,9 @@ pub use error::{Family, GateError};
 pub use estimate::{ShareWithheld, share_withheld};
 pub use evidence::{ArgumentUnits, Contributions, Contributors, EvidenceColumns, TOP_UNITS};
 pub use first_units::FirstUnits;
-pub use judge::judge;
+pub use judge::{judge, judge_again, judge_without_history};
+pub use members::{Basis, Members, Most, Provenance};
+pub use past::Past;
 pub use record::{DecisionRecord, ReviewReason, Reviewer, WithheldBy};
 pub use released::{Recorder, Released};
 pub use round::significant;
@@ -85,4 +93,4 @@ pub use sealed::{EVIDENCE_BYTES_MAX, EvidenceKey, Preview, Rejudged, Summary, re
 pub use shape::{Fit, Key, Levels, Quantiles, SETS_MAX, Shape, Statistic};
 pub use text::TEXT_BYTES_MAX;
 pub use unreleased::{CELLS_JUDGED_MAX, Unreleased};
-pub use verdict::{Approval, Judged, Reviewed, Verdict};
+pub use verdict::{Approval, Judged, Recorded, Reviewed, Verdict};

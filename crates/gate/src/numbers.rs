@@ -8,6 +8,8 @@ use arrow::datatypes::{
     Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type, i256,
 };
 
+use weir_ledger::rounding::Coin;
+
 use crate::error::GateError;
 use crate::round::{self, Range, Rounding};
 
@@ -26,7 +28,8 @@ pub(crate) enum Numbers {
 impl Numbers {
     /// Reads a column.
     pub(crate) fn read(column: &ArrayRef) -> Result<Numbers, GateError> {
-        let whole = |values, min, max| Ok(Numbers::Whole(values, Range { min, max }));
+        let range = |min, max, scale| Range { min, max, scale };
+        let whole = |values, min, max| Ok(Numbers::Whole(values, range(min, max, 0)));
         match column.data_type() {
             DataType::Int8 => whole(
                 integers::<Int8Type>(column)?,
@@ -52,9 +55,10 @@ impl Numbers {
             DataType::UInt16 => whole(integers::<UInt16Type>(column)?, 0, u16::MAX.into()),
             DataType::UInt32 => whole(integers::<UInt32Type>(column)?, 0, u32::MAX.into()),
             DataType::UInt64 => whole(integers::<UInt64Type>(column)?, 0, u64::MAX.into()),
-            DataType::Decimal128(precision, _) => {
+            DataType::Decimal128(precision, scale) => {
                 let max = 10_i128.checked_pow(u32::from(*precision)).ok_or(STEP)? - 1;
-                whole(integers::<Decimal128Type>(column)?, -max, max)
+                let range = range(-max, max, i32::from(*scale));
+                Ok(Numbers::Whole(integers::<Decimal128Type>(column)?, range))
             }
             DataType::Decimal256(precision, _) => {
                 let power = i256::from_i128(10).checked_pow(u32::from(*precision));
@@ -87,6 +91,114 @@ impl Numbers {
             }
             // Counts are whole numbers; the shape is checked for it.
             (Numbers::Wide(..) | Numbers::Double(_) | Numbers::Single(_), Rounding::Base(_)) => {}
+        }
+    }
+
+    /// One value rounded.
+    pub(crate) fn round_one(&mut self, at: usize, rounding: Rounding) {
+        self.coarsen(at, 0.0, rounding, None);
+    }
+
+    /// One value to a multiple of whatever is coarser, `base` or what the rounding asks: the nearest, or the one that the
+    /// coin says.
+    pub(crate) fn coarsen(
+        &mut self,
+        at: usize,
+        base: f64,
+        rounding: Rounding,
+        coin: Option<&Coin>,
+    ) {
+        match self {
+            Numbers::Whole(values, range) => {
+                let scale = 10_f64.powi(range.scale);
+                values[at] = values[at]
+                    .map(|value| round::coarse_whole(value, base * scale, rounding, coin, *range));
+            }
+            Numbers::Double(values) => {
+                values[at] =
+                    values[at].map(|value| round::coarse_float(value, base, rounding, coin));
+            }
+            Numbers::Single(values) => {
+                let coarse =
+                    |value: f32| round::coarse_float(f64::from(value), base, rounding, coin) as f32;
+                values[at] = values[at].map(|value| match (base > 0.0, coin, rounding) {
+                    (false, None, Rounding::Digits(digits)) => {
+                        round::float_to_digits(value, digits)
+                    }
+                    _ => coarse(value),
+                });
+            }
+            Numbers::Wide(values, max) => match (base > 0.0, coin, rounding) {
+                (false, None, Rounding::Digits(digits)) => {
+                    values[at] = values[at].map(|value| round::wide_to_digits(value, digits, *max));
+                }
+                // No arithmetic for it: nothing is shown.
+                _ => values[at] = None,
+            },
+        }
+    }
+
+    /// Shows nothing.
+    pub(crate) fn clear(&mut self, at: usize) {
+        match self {
+            Numbers::Whole(values, _) => values[at] = None,
+            Numbers::Wide(values, _) => values[at] = None,
+            Numbers::Double(values) => values[at] = None,
+            Numbers::Single(values) => values[at] = None,
+        }
+    }
+
+    /// Sets a value to what another statistic has in the same row.
+    pub(crate) fn set_like(&mut self, at: usize, other: &Numbers) {
+        match (self, other) {
+            (Numbers::Whole(values, _), Numbers::Whole(others, _)) => values[at] = others[at],
+            (Numbers::Wide(values, _), Numbers::Wide(others, _)) => values[at] = others[at],
+            (Numbers::Double(values), Numbers::Double(others)) => values[at] = others[at],
+            (Numbers::Single(values), Numbers::Single(others)) => values[at] = others[at],
+            (this, _) => this.clear(at),
+        }
+    }
+
+    /// A value as the ledger keeps it: its type's name, a zero, and the number's bytes, or none where it is null.
+    pub(crate) fn to_bytes(&self, at: usize, data_type: &DataType) -> Vec<u8> {
+        let mut bytes = format!("{data_type}\0").into_bytes();
+        match self {
+            Numbers::Whole(values, _) => {
+                bytes.extend(values[at].iter().flat_map(|of| of.to_le_bytes()))
+            }
+            Numbers::Wide(values, _) => {
+                bytes.extend(values[at].iter().flat_map(|of| of.to_le_bytes()))
+            }
+            Numbers::Double(values) => {
+                bytes.extend(values[at].iter().flat_map(|of| of.to_le_bytes()))
+            }
+            Numbers::Single(values) => {
+                bytes.extend(values[at].iter().flat_map(|of| of.to_le_bytes()))
+            }
+        }
+        bytes
+    }
+
+    /// Whether bytes are a value of this type.
+    pub(crate) fn is_of(bytes: &[u8], data_type: &DataType) -> bool {
+        bytes.starts_with(format!("{data_type}\0").as_bytes())
+    }
+
+    /// Sets a value to what the ledger kept of one of the same type; null where that is not its form.
+    pub(crate) fn set_bytes(&mut self, at: usize, bytes: &[u8]) {
+        let number = bytes.iter().position(|byte| *byte == 0);
+        let number = number
+            .and_then(|end| bytes.get(end + 1..))
+            .unwrap_or_default();
+        match self {
+            Numbers::Whole(values, _) => {
+                values[at] = number.try_into().ok().map(i128::from_le_bytes)
+            }
+            Numbers::Wide(values, _) => {
+                values[at] = number.try_into().ok().map(i256::from_le_bytes)
+            }
+            Numbers::Double(values) => values[at] = number.try_into().ok().map(f64::from_le_bytes),
+            Numbers::Single(values) => values[at] = number.try_into().ok().map(f32::from_le_bytes),
         }
     }
 

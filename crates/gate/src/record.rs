@@ -36,6 +36,9 @@ pub struct DecisionRecord {
 pub enum ReviewReason {
     /// The sum of some unit in a released cell is negative, and `review.negative_contributions` is on. Source: ACRO.
     NegativeContributions,
+    /// Whether a cell may be released beside everything released before could not be decided within the bounds of work.
+    /// The cell is withheld in any case.
+    History,
 }
 
 impl ReviewReason {
@@ -43,6 +46,7 @@ impl ReviewReason {
     pub fn name(self) -> &'static str {
         match self {
             ReviewReason::NegativeContributions => "negative_contributions",
+            ReviewReason::History => "history",
         }
     }
 }
@@ -71,6 +75,7 @@ impl WithheldBy {
             off_domain,
             complement,
             class_disclosure,
+            history,
         } = *self;
         let all = [
             ("units", units),
@@ -84,6 +89,7 @@ impl WithheldBy {
             ("off_domain", off_domain),
             ("complement", complement),
             ("class_disclosure", class_disclosure),
+            ("history", history),
         ];
         all.into_iter().filter(|(_, cells)| *cells > 0).collect()
     }
@@ -117,4 +123,7 @@ pub struct WithheldBy {
     pub complement: u64,
     /// The cell is all of one of its margins (`cell.class_disclosure`). Asked of the same cells.
     pub class_disclosure: u64,
+    /// Fewer units than `history.units_min` between the cell and something that was released before, or is released
+    /// beside it. Asked of cells that break none of the rules above.
+    pub history: u64,
 }

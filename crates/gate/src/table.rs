@@ -1,6 +1,6 @@
 //! The table that leaves: kept cells, the totals derived from them, and the rows that complete closed domains.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array};
@@ -14,6 +14,7 @@ use crate::error::GateError;
 use crate::ground::{Ground, Ruling};
 use crate::numbers::Numbers;
 use crate::order::sorted_by_keys;
+pub(crate) use crate::protection::Protection;
 use crate::round::Rounding;
 use crate::shape::Statistic;
 
@@ -33,6 +34,8 @@ struct Row {
 /// The rows of the table that leaves, in no order yet.
 pub(crate) struct Rows {
     rows: Vec<Row>,
+    /// The row of each cell whose own numbers are shown.
+    row_of: HashMap<u32, usize>,
     /// Cells that are shown, or from whose parts a row is derived.
     pub(crate) cells_shown: u64,
 }
@@ -45,6 +48,7 @@ impl Rows {
     pub(crate) fn of(ground: &Ground, ruling: &Ruling, policy: &Policy) -> Result<Rows, GateError> {
         let mut rows = Rows {
             rows: Vec::new(),
+            row_of: HashMap::new(),
             cells_shown: 0,
         };
         let sets = 0..ground.shape.sets.len();
@@ -83,6 +87,9 @@ impl Rows {
 
     fn push(&mut self, ground: &Ground, set: usize, like: u32, cell: Option<u32>, parts: Vec<u32>) {
         let in_set = ground.shape.sets[set].iter();
+        if let Some(cell) = cell {
+            self.row_of.insert(cell, self.rows.len());
+        }
         self.rows.push(Row {
             set: set as u32,
             keys: in_set.map(|in_set| in_set.then_some(like)).collect(),
@@ -192,12 +199,53 @@ impl Rows {
         self.rows.iter().filter(shows).count() as u64
     }
 
+    /// The cells whose own numbers are shown.
+    pub(crate) fn cells_with_own_numbers(&self) -> HashSet<u32> {
+        self.rows.iter().filter_map(|row| row.cell).collect()
+    }
+
+    /// The row of a cell whose own numbers are shown.
+    pub(crate) fn of_cell(&self, cell: u32) -> Option<usize> {
+        self.row_of.get(&cell).copied()
+    }
+
+    /// The rounded numbers of each statistic, without totals, and as the ledger has them.
+    pub(crate) fn numbers(
+        &self,
+        ground: &Ground,
+        cells: &RecordBatch,
+        policy: &Policy,
+        protection: Option<&Protection<'_>>,
+    ) -> Result<Vec<Numbers>, GateError> {
+        let of_row = |row: &Row| row.cell.map(u64::from);
+        let positions: UInt64Array = self.rows.iter().map(of_row).collect();
+        let columns = &cells.columns()[ground.shape.statistics_at()..];
+        let mut all: Vec<Numbers> = Vec::new();
+        for (at, (statistic, column)) in ground.shape.statistics.iter().zip(columns).enumerate() {
+            let own = take(column, &positions, None).map_err(|_| STEP)?;
+            let mut numbers = Numbers::read(&own)?;
+            let rounding = rounding(*statistic, policy);
+            match protection {
+                None => numbers.round(rounding),
+                Some(protection) => {
+                    let own = self.rows.iter().map(|row| row.cell).enumerate();
+                    for (row, cell) in own.filter_map(|(row, cell)| Some((row, cell?))) {
+                        let of = (at, cell, row);
+                        protection.number(&mut numbers, of, rounding, ground, policy, &all)?;
+                    }
+                }
+            }
+            all.push(numbers);
+        }
+        Ok(all)
+    }
+
     /// The table, sorted, each column built anew.
     pub(crate) fn build(
         &self,
         ground: &Ground,
         cells: &RecordBatch,
-        policy: &Policy,
+        numbers: Vec<Numbers>,
     ) -> Result<RecordBatch, GateError> {
         let keys: Result<Vec<ArrayRef>, GateError> = (0..ground.shape.keys.len())
             .map(|key| self.key_column(ground, key))
@@ -215,8 +263,9 @@ impl Rows {
             columns.push(sets);
         }
         let at = ground.shape.statistics_at();
-        for (statistic, column) in ground.shape.statistics.iter().zip(&cells.columns()[at..]) {
-            columns.push(self.statistic(*statistic, column, policy)?);
+        let statistics = ground.shape.statistics.iter().zip(&cells.columns()[at..]);
+        for ((statistic, column), numbers) in statistics.zip(numbers) {
+            columns.push(self.statistic(*statistic, column, numbers)?);
         }
         let columns: Result<Vec<ArrayRef>, GateError> = columns
             .iter()
@@ -238,13 +287,8 @@ impl Rows {
         &self,
         statistic: Statistic,
         column: &ArrayRef,
-        policy: &Policy,
+        mut numbers: Numbers,
     ) -> Result<ArrayRef, GateError> {
-        let of_row = |row: &Row| row.cell.map(u64::from);
-        let positions: UInt64Array = self.rows.iter().map(of_row).collect();
-        let own = take(column, &positions, None).map_err(|_| STEP)?;
-        let mut numbers = Numbers::read(&own)?;
-        numbers.round(rounding(statistic, policy));
         if statistic.is_additive() {
             for (at, row) in self.rows.iter().enumerate() {
                 if !row.parts.is_empty() {

@@ -4,6 +4,7 @@ use arrow::array::RecordBatch;
 
 use crate::error::GateError;
 use crate::evidence::EvidenceColumns;
+use crate::members::Provenance;
 use crate::shape::Shape;
 
 /// Most cells handed to the gate in one table, released and withheld together: it bounds the memory of a judgement.
@@ -17,6 +18,7 @@ pub struct Unreleased {
     pub(crate) cells: RecordBatch,
     pub(crate) shape: Shape,
     pub(crate) evidence: Vec<EvidenceColumns>,
+    pub(crate) provenance: Option<Provenance>,
 }
 
 impl Unreleased {
@@ -53,6 +55,39 @@ impl Unreleased {
             cells,
             shape,
             evidence,
+            provenance: None,
         })
+    }
+
+    /// With the units behind each number, so that it can be compared with what was released before.
+    ///
+    /// # Errors
+    /// Members or bases that do not fit (a bug).
+    pub fn with_provenance(mut self, provenance: Provenance) -> Result<Unreleased, GateError> {
+        let Provenance {
+            members,
+            bases,
+            parts,
+            ..
+        } = &provenance;
+        let of_evidence = members.iter().zip(&self.evidence);
+        for (of_one_kind, _) in of_evidence {
+            of_one_kind.check(self.cells.num_rows())?;
+        }
+        let contributions = self.evidence.iter().map(|of| of.contributions.len()).min();
+        let contributions = contributions.unwrap_or_default();
+        let sound = members.len() == self.evidence.len()
+            && bases.len() == self.shape.statistics.len()
+            && bases
+                .iter()
+                .all(|basis| basis.is_in(members, contributions))
+            && parts
+                .iter()
+                .all(|part| members.iter().all(|of| *part < of.sets.len()));
+        if !sound {
+            return Err(GateError::Shape);
+        }
+        self.provenance = Some(provenance);
+        Ok(self)
     }
 }

@@ -1,9 +1,11 @@
 //! What comes of a judgement, and the one way from it to a released table.
 
 use arrow::array::RecordBatch;
+use weir_ledger::History;
 
 use crate::error::GateError;
 use crate::ground::Ground;
+use crate::past::{self, Recording};
 use crate::record::{DecisionRecord, ReviewReason, Reviewer};
 use crate::released::{Recorder, Released};
 
@@ -20,13 +22,21 @@ pub enum Verdict {
 }
 
 /// A table that was judged and not yet released. It shows its decision and nothing else.
-#[must_use = "a judged table is released by recording the decision"]
+#[must_use = "a judged table is released by recording its units and the decision"]
 pub struct Judged {
     pub(crate) batch: RecordBatch,
     pub(crate) arrow_ipc: Vec<u8>,
     pub(crate) record: DecisionRecord,
     /// What it was judged on, unless it is too large to be kept.
     pub(crate) ground: Option<Ground>,
+    /// What the ledger was asked, and what is answered.
+    pub(crate) recordings: Vec<Recording>,
+}
+
+/// A judged table whose units are in the ledger.
+#[must_use = "a judged table is released by recording the decision"]
+pub struct Recorded {
+    judged: Judged,
 }
 
 /// A judged table that leaves only with an [`Approval`]. It shows its decision and nothing else.
@@ -80,17 +90,39 @@ impl Judged {
         &self.record.review
     }
 
+    /// Records the units behind the table in the ledger that it was compared with. Nothing else may be recorded there
+    /// between the judgement and this.
+    ///
+    /// # Errors
+    /// [`GateError::Ledger`]. The table is gone then; to release it, judge again.
+    pub fn record_units(mut self, history: &mut dyn History) -> Result<Recorded, GateError> {
+        let recordings = std::mem::take(&mut self.recordings);
+        past::record(recordings, history)?;
+        // A crash from here on leaves sets of a release that nobody saw: later answers are stricter, and nothing else.
+        Ok(Recorded { judged: self })
+    }
+}
+
+impl Recorded {
+    /// What was decided.
+    pub fn record(&self) -> &DecisionRecord {
+        self.judged.record()
+    }
+
     /// Records the decision, and only then makes the table readable.
     ///
     /// # Errors
     /// The recorder's own. The table is gone then; to release it, judge again.
     pub fn release<R: Recorder>(self, recorder: &mut R) -> Result<(Released, R::Proof), R::Error> {
-        let proof = recorder.record(&self.record)?;
+        let Judged {
+            batch,
+            arrow_ipc,
+            record,
+            ..
+        } = self.judged;
+        let proof = recorder.record(&record)?;
         // A crash up to here leaves at most an entry for a release that nobody saw, never a release without an entry.
-        Ok((
-            Released::new(self.batch, self.arrow_ipc, &self.record),
-            proof,
-        ))
+        Ok((Released::new(batch, arrow_ipc, &record), proof))
     }
 }
 

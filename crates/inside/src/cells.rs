@@ -7,7 +7,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, UInt64Type};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use weir_gate::{COLUMN_NAME_BYTES_MAX, EvidenceColumns, Unreleased};
+use weir_gate::{COLUMN_NAME_BYTES_MAX, EvidenceColumns, Provenance, Unreleased};
 
 use crate::error::ComputeError;
 use crate::grouping::Grouping;
@@ -59,7 +59,25 @@ impl Plan {
         let schema = Arc::new(Schema::new(fields));
         let cells = RecordBatch::try_new_with_options(schema, columns, &options)
             .map_err(|_| ComputeError::Bug)?;
-        Ok(Unreleased::new(cells, self.shape().clone(), evidence)?)
+        let members = table.columns()[evidence_at..]
+            .iter()
+            .zip(&self.populations)
+            .map(|(column, population)| {
+                let column = column.as_struct_opt().ok_or(ComputeError::Bug)?;
+                self.evidence.members(column, population)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let bases = self.evidence.bases(&self.statistics)?;
+        let parts = self.evidence.parts(&self.statistics)?;
+        let unreleased = Unreleased::new(cells, self.shape().clone(), evidence)?;
+        Ok(unreleased.with_provenance(Provenance {
+            members,
+            bases,
+            parts,
+            by_model: self.by_model,
+            selection: self.selection.clone(),
+            is_plain: self.is_plain,
+        })?)
     }
 
     /// Positions of grouping sets, of the engine's numbers for them.

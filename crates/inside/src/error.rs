@@ -330,7 +330,8 @@ impl ComputeError {
             Self::Cells(error) => match error.family() {
                 weir_gate::Family::Caller => Family::Caller,
                 weir_gate::Family::Policy => Family::Policy,
-                weir_gate::Family::Bug => Family::Bug,
+                // Handing cells over touches nothing that could fail.
+                weir_gate::Family::Environment | weir_gate::Family::Bug => Family::Bug,
             },
             Self::Failed => Family::Caller,
             Self::Memory | Self::Groups { .. } | Self::Time { .. } => Family::Policy,

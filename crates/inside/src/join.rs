@@ -36,6 +36,8 @@ pub(crate) struct Joined {
     pub(crate) statement: ast::Query,
     /// One unit column for each kind of unit that a row is about.
     pub(crate) units: Vec<Expr>,
+    /// The population of each of them.
+    pub(crate) populations: Vec<String>,
     /// Whether the first kind is the one that the rows of the first relation are sorted by, each with one.
     pub(crate) first_leads: bool,
 }
@@ -95,6 +97,12 @@ pub(crate) fn join(query: &Query, sources: &Sources) -> Result<Joined, SqlError>
     Ok(Joined {
         statement,
         units: firsts().map(|first| column(query, *first)).collect(),
+        populations: firsts()
+            .map(|first| {
+                let units = &sources.relations[first.relation].units;
+                units[first.unit].population.clone()
+            })
+            .collect(),
         first_leads: firsts().next() == Some(&leading),
     })
 }

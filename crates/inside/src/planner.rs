@@ -89,6 +89,8 @@ pub(crate) struct Resolved {
     pub(crate) plan: LogicalPlan,
     /// The unit columns of a row, see `join.rs`.
     pub(crate) units: Vec<Expr>,
+    /// The population of each of them.
+    pub(crate) populations: Vec<String>,
     /// How rows come, as far as is known before they do.
     pub(crate) rows: Rows,
 }
@@ -99,6 +101,7 @@ pub(crate) fn resolve(query: &Query, sources: &Sources) -> Result<Resolved, SqlE
     let Joined {
         statement,
         units,
+        populations,
         first_leads,
     } = join::join(query, sources)?;
     let plan = SqlToRel::new(&context)
@@ -109,7 +112,12 @@ pub(crate) fn resolve(query: &Query, sources: &Sources) -> Result<Resolved, SqlE
     } else {
         Rows::InAnyOrder
     };
-    Ok(Resolved { plan, units, rows })
+    Ok(Resolved {
+        plan,
+        units,
+        populations,
+        rows,
+    })
 }
 
 /// What the planner may see: the query's own tables and the listed functions. Everything else does not exist for it.

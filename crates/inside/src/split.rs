@@ -22,7 +22,7 @@ use crate::names::fragment;
 use crate::planner::{Resolved, Sources, planning_error, resolve};
 use crate::query::Query;
 use crate::rights;
-use crate::statistics::{SET_COLUMN, StatisticColumn, Statistics, column_name, statistics};
+use crate::statistics::{Knows, SET_COLUMN, StatisticColumn, Statistics, column_name, statistics};
 use crate::total::total;
 
 /// A query split in two.
@@ -32,6 +32,14 @@ pub struct Plan {
     /// What `below` was made of, to make it once more where rows do not come in the order of units.
     input: Arc<LogicalPlan>,
     units: Vec<Expr>,
+    /// The population of each kind of unit.
+    pub(crate) populations: Vec<String>,
+    /// Whether a model computes something of the rows.
+    pub(crate) by_model: bool,
+    /// Relations, conditions and keys, in words that are the same for the same.
+    pub(crate) selection: String,
+    /// Whether every row is read and grouped by columns of the data alone.
+    pub(crate) is_plain: bool,
     depth: Depth,
     /// How to tell the evidence from the cells.
     pub(crate) evidence: EvidencePlan,
@@ -53,6 +61,7 @@ impl Plan {
         let Resolved {
             plan: whole,
             units,
+            populations,
             rows,
         } = resolve(query, sources)?;
         let aggregate = find_aggregate(&whole).ok_or_else(|| SqlError::NotAnAggregate {
@@ -61,8 +70,10 @@ impl Plan {
         check_below(&aggregate.input, sources)?;
         rights::check(&aggregate, query, sources)?;
         let meanings = Meanings { query, sources };
-        Self::split(whole, &aggregate, units, rows, depth, meanings)
-            .map_err(|error| planning_error(&error))
+        let mut plan = Self::split(whole, &aggregate, units, rows, depth, meanings)
+            .map_err(|error| planning_error(&error))?;
+        plan.populations = populations;
+        Ok(plan)
     }
 
     fn split(
@@ -75,13 +86,18 @@ impl Plan {
     ) -> Result<Self> {
         let input = Arc::clone(&aggregate.input);
         let grouping = Grouping::new(aggregate)?;
+        let relations = &meanings.sources.relations;
+        let by_model = relations.iter().any(|source| source.model.is_some());
         let statistics = statistics(
             &aggregate.aggr_expr,
             input.schema(),
             &units,
             &grouping,
             depth,
-            &|expression| meanings.is_sensitive(expression),
+            Knows {
+                is_sensitive: &|expression| meanings.is_sensitive(expression),
+                by_model,
+            },
         )?;
         let of = |column: &StatisticColumn| column.statistic;
         let shape = Shape {
@@ -100,8 +116,12 @@ impl Plan {
         Ok(Self {
             below: below(&input, &grouping, &statistics, &evidence)?,
             above: with_hole(whole, aggregate, &grouping, &statistics)?,
-            input,
             units,
+            populations: Vec::new(),
+            by_model,
+            selection: selection(&input, &grouping.keys),
+            is_plain: !by_model && is_plain(&input) && grouping.keys.iter().all(is_of_columns),
+            input,
             depth,
             evidence,
             grouping,
@@ -164,6 +184,48 @@ fn below(
         .aggregate(keys, values.collect::<Vec<_>>())?
         .build()?;
     total(below)
+}
+
+/// What rows are read and how they are grouped.
+fn selection(input: &LogicalPlan, keys: &[Expr]) -> String {
+    let keys = keys.iter().map(|key| key.human_display().to_string());
+    format!(
+        "{}\n{}",
+        keys.collect::<Vec<_>>().join("\n"),
+        input.display_indent()
+    )
+}
+
+/// Whether every row of every relation is read.
+fn is_plain(input: &LogicalPlan) -> bool {
+    match input {
+        LogicalPlan::TableScan(_) => true,
+        LogicalPlan::SubqueryAlias(_) | LogicalPlan::Join(_) => {
+            input.inputs().into_iter().all(is_plain)
+        }
+        LogicalPlan::Projection(projection) => {
+            projection.expr.iter().all(is_of_columns) && is_plain(&projection.input)
+        }
+        _ => false,
+    }
+}
+
+/// Whether an expression is a column, or a part of one such as its year: not a comparison of its values with any that are
+/// written down.
+fn is_of_columns(expression: &Expr) -> bool {
+    match expression {
+        Expr::Column(_) | Expr::Literal(..) => true,
+        Expr::Alias(alias) => is_of_columns(&alias.expr),
+        Expr::Cast(cast) => is_of_columns(&cast.expr),
+        Expr::TryCast(cast) => is_of_columns(&cast.expr),
+        Expr::ScalarFunction(call) => {
+            matches!(
+                call.func.name(),
+                "date_trunc" | "date_part" | "lower" | "upper"
+            ) && call.args.iter().all(is_of_columns)
+        }
+        _ => false,
+    }
 }
 
 /// The aggregate nearest to the top, reached only through nodes that work on whole tables of cells.

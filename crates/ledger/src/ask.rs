@@ -9,10 +9,10 @@ use crate::Result;
 use crate::closure::{Hits, New, Partition, is_tracker};
 use crate::history::Population;
 use crate::index::{Index, Work};
-use crate::near::{Found, InMemory, NewSet, Sets, Stop, Whole};
+use crate::near::{Counting, Found, InMemory, NewSet, Sets, Stop, Whole};
 use crate::partition::Labels;
-use crate::question::{Digest, Question, Verdict};
-use crate::sketch::{Mixer, Sketch};
+use crate::question::{Question, Verdict};
+use crate::sketch::Mixer;
 
 /// What there is to compare with, and the bounds of doing so.
 pub(crate) struct Against<'a> {
@@ -93,6 +93,8 @@ struct Released {
     sets: InMemory,
     /// The cell of each; none for a union.
     cells: Vec<Option<usize>>,
+    /// Whether it is a part of a cell.
+    is_part: Vec<bool>,
     taken_back: Vec<bool>,
     partitions: Vec<Partition>,
 }
@@ -105,15 +107,17 @@ impl Released {
             index,
             sets: InMemory::default(),
             cells: Vec::new(),
+            is_part: Vec::new(),
             taken_back: Vec::new(),
             partitions: Vec::new(),
         }
     }
 
-    fn add(&mut self, cell: Option<usize>, units: &Arc<RoaringBitmap>, sketch: &Sketch) {
-        self.index.add(sketch.clone());
-        self.sets.0.push(Arc::clone(units));
+    fn add(&mut self, cell: Option<usize>, set: &NewSet, is_part: bool) {
+        self.index.add(set.sketch.clone());
+        self.sets.0.push(Arc::clone(&set.units));
         self.cells.push(cell);
+        self.is_part.push(is_part);
         self.taken_back.push(false);
     }
 
@@ -123,9 +127,34 @@ impl Released {
         }
     }
 
-    fn isolate(&self, set: &NewSet, k: u64, work: &mut Work) -> std::result::Result<bool, Stop> {
-        let found = set.compare_live(&self.index, &self.sets, k, work, &self.taken_back)?;
-        Ok(found.isolates)
+    /// Whether something is too near to a set, and the cells that are near by their sets, with the number of other units.
+    fn found(
+        &self,
+        set: &NewSet,
+        k: u64,
+        is_known: bool,
+        by_number: &dyn Fn(usize) -> bool,
+        work: &mut Work,
+    ) -> std::result::Result<(bool, Vec<(usize, u64)>), Stop> {
+        let flag = |flags: &[bool], set: u32| flags.get(set as usize).copied().unwrap_or(false);
+        let counting = Counting {
+            taken_back: &|set| flag(&self.taken_back, set),
+            is_part: &|set| flag(&self.is_part, set),
+            by_number: &|set| {
+                let cell = self.cells.get(set as usize).copied().flatten();
+                !flag(&self.is_part, set) && cell.is_some_and(by_number)
+            },
+            is_known,
+        };
+        let found = set.compare(&self.index, &self.sets, k, work, counting)?;
+        let close = found.close.iter();
+        let cells = close.filter_map(|(set, distance)| {
+            let cell = self.cells.get(*set as usize)?;
+            Some(((*cell)?, *distance))
+        });
+        let mut cells: Vec<(usize, u64)> = cells.collect();
+        cells.sort_unstable();
+        Ok((found.isolates, cells))
     }
 }
 
@@ -135,28 +164,53 @@ impl Judging<'_> {
             // A cell of nobody looks like a cell of a few: withheld, and not answered by a neighbour either.
             return Ok(());
         }
-        let verdicts = match self.found(&self.cells[cell], work) {
-            Ok(found) => self.by_statistic(cell, &found),
+        if let Some(whole) = self.question.cells[cell].part_of {
+            if self.verdicts[whole].iter().any(Verdict::is_own) {
+                self.released.add(Some(cell), &self.cells[cell], true);
+            }
+            return Ok(());
+        }
+        let verdicts = match self.found(&self.cells[cell], Some(cell), work) {
+            Ok((found, near)) => self.by_statistic(cell, &found, &near),
             Err(Stop::Exhausted) => {
                 vec![Verdict::Review; self.question.cells[cell].statistics.len()]
             }
             Err(Stop::Failed(error)) => return Err(error),
         };
         if verdicts.iter().any(Verdict::is_own) {
-            let set = &self.cells[cell];
-            self.released.add(Some(cell), &set.units, &set.sketch);
+            self.released.add(Some(cell), &self.cells[cell], false);
         }
         self.verdicts[cell] = verdicts;
         Ok(())
     }
 
-    /// What is recorded near a set; it isolates too where something of this release or the set alone does.
-    fn found(&self, set: &NewSet, work: &mut Work) -> std::result::Result<Found, Stop> {
-        let against = self.against;
-        let mut found = set.compare(&against.population.index, against.sets, against.k, work)?;
+    /// What is recorded near a set, and the near cells of this release; it isolates too where something of this release or
+    /// the set alone does. The set is that of a cell, or a union.
+    fn found(
+        &self,
+        set: &NewSet,
+        cell: Option<usize>,
+        work: &mut Work,
+    ) -> std::result::Result<(Found, Vec<(usize, u64)>), Stop> {
+        let (against, question) = (self.against, self.question);
+        let (selection, snapshots) = (&question.selection, &question.snapshots);
+        let population = against.population;
+        let counting = Counting {
+            taken_back: &|_| false,
+            is_part: &|set| population.is_part(set),
+            by_number: &|set| cell.is_some() && population.by_number(set, selection, snapshots),
+            is_known: false,
+        };
+        let index = &population.index;
+        let mut found = set.compare(index, against.sets, against.k, work, counting)?;
+        let of = |cell: usize| question.cells[cell].partition;
+        let beside =
+            |other: usize| cell.is_some_and(|cell| selection.is_plain || of(cell) == of(other));
+        let known = found.is_known;
+        let (here, near) = self.released.found(set, against.k, known, &beside, work)?;
         found.isolates = found.isolates
+            || here
             || set.is_nearly_all(against.k)
-            || self.released.isolate(set, against.k, work)?
             || is_tracker(
                 set,
                 against.population.partitions(),
@@ -166,38 +220,68 @@ impl Judging<'_> {
                 against.k,
                 work,
             )?;
-        Ok(found)
+        Ok((found, near))
     }
 
-    fn by_statistic(&mut self, cell: usize, found: &Found) -> Vec<Verdict> {
-        let asked = self.question.cells[cell].statistics.iter();
+    fn by_statistic(&mut self, cell: usize, found: &Found, near: &[(usize, u64)]) -> Vec<Verdict> {
         let mut answered_by = Vec::new();
-        let verdicts = asked
-            .map(|statistic| self.verdict(statistic, found, &mut answered_by))
-            .collect();
+        let mut verdicts: Vec<Verdict> = Vec::new();
+        for at in 0..self.question.cells[cell].statistics.len() {
+            let verdict = self.verdict((cell, at), &verdicts, found, near, &mut answered_by);
+            verdicts.push(verdict);
+        }
         self.answered_by[cell] = answered_by;
         verdicts
     }
 
-    fn verdict(&self, statistic: &Digest, found: &Found, answered_by: &mut Vec<u32>) -> Verdict {
+    /// The verdict on one statistic, after those before it in its cell.
+    fn verdict(
+        &self,
+        (cell, at): (usize, usize),
+        before: &[Verdict],
+        found: &Found,
+        near: &[(usize, u64)],
+        answered_by: &mut Vec<u32>,
+    ) -> Verdict {
         let (question, population) = (self.question, self.against.population);
-        let equal = found.close.iter().find(|(_, distance)| *distance == 0);
-        let same = equal.and_then(|(set, _)| {
-            population.same(*set, statistic, &question.snapshots, &question.policy)
+        let (statistic, k) = (&question.cells[cell].statistics[at], self.against.k);
+        let mut close = found.close.iter();
+        let same = close.clone().find_map(|(set, distance)| {
+            let (snapshots, policy) = (&question.snapshots, &question.policy);
+            population
+                .same(*set, statistic, snapshots, policy)
+                .filter(|_| *distance == 0)
         });
         if let Some(answer) = same {
             return Verdict::Same(answer);
         }
-        if !found.isolates {
+        // In this release: the statistics before it in its cell, and those of near cells.
+        let answered = |verdict: &Verdict| !matches!(verdict, Verdict::Isolates | Verdict::Review);
+        let beside = near
+            .iter()
+            .map(|(other, distance)| (*other, *distance, self.verdicts[*other].as_slice()));
+        let here = std::iter::once((cell, 0, before)).chain(beside);
+        let mut like = here.flat_map(|(of, distance, verdicts)| {
+            let statistics = question.cells[of].statistics.iter().enumerate();
+            let near = statistics.filter(move |(_, of)| {
+                let differs = of.differs(statistic);
+                differs.is_some_and(|differ| differ < k && (differ > 0 || distance > 0))
+            });
+            near.filter_map(move |(at, _)| Some((of, at, verdicts.get(at)?)))
+        });
+        let like = like.find(|(_, _, verdict)| answered(verdict));
+        let differs = close.any(|near| population.nearly_same(*near, statistic, k));
+        if !found.isolates && !differs && like.is_none() {
             return Verdict::Fresh;
         }
         let close = found.close.iter().map(|(set, _)| *set);
-        match population.oldest(close, statistic) {
-            Some((set, answer)) => {
+        match (population.oldest(close, statistic, k), like) {
+            (Some((set, answer)), _) => {
                 answered_by.push(set);
                 Verdict::Near(answer)
             }
-            None => Verdict::Isolates,
+            (None, Some((of, at, _))) if !found.isolates => Verdict::Like(of, at),
+            _ => Verdict::Isolates,
         }
     }
 
@@ -216,7 +300,7 @@ impl Judging<'_> {
             };
             if !withheld {
                 // What is left is far from everything, or was released before.
-                self.released.add(None, &union.units, &union.sketch);
+                self.released.add(None, &union, false);
                 return Ok(Some(union));
             }
         }
@@ -235,7 +319,7 @@ impl Judging<'_> {
         if !too_near.is_empty() {
             return Ok(too_near);
         }
-        if hits.union || self.found(union, work)?.isolates {
+        if hits.union || self.found(union, None, work)?.0.isolates {
             return Ok(self.smallest(partition, |_| true));
         }
         for known in &hits.known {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::question::Digest;
+use crate::question::{Digest, Selection, Statistic};
 use crate::sketch::{BUCKETS, Sketch};
 
 /// What one release adds: sets that were not known, and answers.
@@ -13,10 +13,17 @@ pub(crate) struct Entry {
     pub(crate) population: String,
     pub(crate) snapshots: Digest,
     pub(crate) policy: Digest,
+    pub(crate) selection: Selection,
     /// Sets that were not known. Their places follow those of the population's sets so far.
     pub(crate) sketches: Vec<Sketch>,
     pub(crate) answers: Vec<Answered>,
     pub(crate) partitions: Vec<Partitioned>,
+    /// New sets that are parts of others.
+    pub(crate) parts: Vec<u32>,
+    /// Sets that were known as parts of others, and are more from here on.
+    pub(crate) chosen: Vec<u32>,
+    /// Sets that are unions of what the release showed.
+    pub(crate) unions: Vec<u32>,
 }
 
 /// Cells that share no unit and were released together.
@@ -31,7 +38,7 @@ pub(crate) struct Partitioned {
 pub(crate) struct Answered {
     /// The set's place in its population.
     pub(crate) set: u32,
-    pub(crate) statistic: Digest,
+    pub(crate) statistic: Statistic,
     pub(crate) answer: Arc<[u8]>,
 }
 
@@ -56,13 +63,16 @@ impl Entry {
         write_text(&mut bytes, &self.population);
         bytes.extend_from_slice(&self.snapshots);
         bytes.extend_from_slice(&self.policy);
+        bytes.extend_from_slice(&self.selection.digest);
+        bytes.push(u8::from(self.selection.is_plain));
         bytes.extend_from_slice(&(self.sketches.len() as u32).to_le_bytes());
         for (sketch, span) in self.sketches.iter().zip(spans) {
             write_sketch(&mut bytes, sketch);
             bytes.extend_from_slice(&span.offset.to_le_bytes());
             bytes.extend_from_slice(&span.bytes.to_le_bytes());
         }
-        let mut statistics: Vec<&Digest> = self.answers.iter().map(|of| &of.statistic).collect();
+        let kinds = self.answers.iter().map(|of| &of.statistic.kind);
+        let mut statistics: Vec<&Digest> = kinds.collect();
         statistics.sort_unstable();
         statistics.dedup();
         bytes.extend_from_slice(&(statistics.len() as u32).to_le_bytes());
@@ -71,18 +81,16 @@ impl Entry {
             .for_each(|of| bytes.extend_from_slice(*of));
         bytes.extend_from_slice(&(self.answers.len() as u32).to_le_bytes());
         for of in &self.answers {
-            let statistic = statistics.partition_point(|other| **other < of.statistic);
+            let statistic = statistics.partition_point(|other| **other < of.statistic.kind);
             bytes.extend_from_slice(&of.set.to_le_bytes());
             bytes.extend_from_slice(&(statistic as u32).to_le_bytes());
             bytes.extend_from_slice(&(of.answer.len() as u32).to_le_bytes());
             bytes.extend_from_slice(&of.answer);
+            write_places(&mut bytes, &of.statistic.print);
         }
         bytes.extend_from_slice(&(self.partitions.len() as u32).to_le_bytes());
         for of in &self.partitions {
-            bytes.extend_from_slice(&(of.cells.len() as u32).to_le_bytes());
-            of.cells
-                .iter()
-                .for_each(|cell| bytes.extend_from_slice(&cell.to_le_bytes()));
+            write_places(&mut bytes, &of.cells);
             bytes.extend_from_slice(&(of.labels.len() as u32).to_le_bytes());
             let mut after = 0;
             for (at, label) in &of.labels {
@@ -92,6 +100,9 @@ impl Entry {
                 bytes.extend_from_slice(&label.to_le_bytes());
             }
         }
+        write_places(&mut bytes, &self.parts);
+        write_places(&mut bytes, &self.chosen);
+        write_places(&mut bytes, &self.unions);
         bytes
     }
 
@@ -101,6 +112,14 @@ impl Entry {
         let release = input.text()?;
         let population = input.text()?;
         let (snapshots, policy) = (input.digest()?, input.digest()?);
+        let selection = Selection {
+            digest: input.digest()?,
+            is_plain: match input.take(1)? {
+                [0] => false,
+                [1] => true,
+                _ => return None,
+            },
+        };
         let mut sketches = Vec::new();
         let mut spans = Vec::new();
         for _ in 0..input.number()? {
@@ -116,15 +135,18 @@ impl Entry {
         }
         let mut answers = Vec::new();
         for _ in 0..input.number()? {
+            let (set, kind) = (input.number()?, *statistics.get(input.number()? as usize)?);
+            let answer = input.counted()?.into();
+            let print = input.numbers()?.into();
             answers.push(Answered {
-                set: input.number()?,
-                statistic: *statistics.get(input.number()? as usize)?,
-                answer: input.counted()?.into(),
+                set,
+                statistic: Statistic { kind, print },
+                answer,
             });
         }
         let mut partitions = Vec::new();
         for _ in 0..input.number()? {
-            let cells: Option<Vec<u32>> = (0..input.number()?).map(|_| input.number()).collect();
+            let cells = input.numbers()?;
             let mut labels = Vec::new();
             let mut after = 0_u32;
             for _ in 0..input.number()? {
@@ -132,12 +154,15 @@ impl Entry {
                 labels.push((at, input.label()?));
                 after = at.checked_add(1)?;
             }
-            partitions.push(Partitioned {
-                cells: cells?,
-                labels,
-            });
+            partitions.push(Partitioned { cells, labels });
         }
+        let (parts, chosen) = (input.numbers()?, input.numbers()?);
+        let unions = input.numbers()?;
         let entry = Entry {
+            selection,
+            parts,
+            chosen,
+            unions,
             release,
             population,
             snapshots,
@@ -147,6 +172,13 @@ impl Entry {
             partitions,
         };
         input.0.is_empty().then_some((entry, spans))
+    }
+}
+
+fn write_places(bytes: &mut Vec<u8>, numbers: &[u32]) {
+    bytes.extend_from_slice(&(numbers.len() as u32).to_le_bytes());
+    for number in numbers {
+        bytes.extend_from_slice(&number.to_le_bytes());
     }
 }
 
@@ -204,6 +236,10 @@ impl<'a> Input<'a> {
 
     fn number(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn numbers(&mut self) -> Option<Vec<u32>> {
+        (0..self.number()?).map(|_| self.number()).collect()
     }
 
     fn short(&mut self) -> Option<u32> {

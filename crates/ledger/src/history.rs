@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::closure::Partition;
 use crate::index::Index;
 use crate::near::Whole;
-use crate::question::Digest;
+use crate::question::{Digest, Selection, Statistic};
 use crate::sketch::Mixer;
 
 /// What was released on one population. The exact sets are elsewhere, by their places in the index.
@@ -20,13 +20,19 @@ pub(crate) struct Population {
     partitions: Vec<Partition>,
     /// The cells of all partitions, so that each is kept once.
     partitioned: HashSet<Vec<u32>>,
+    /// Sets that are known as parts of others alone.
+    parts: HashSet<u32>,
+    /// Sets that are unions of what a release showed.
+    unions: HashSet<u32>,
+    /// How the cells of each set were selected, from which snapshots.
+    selections: HashMap<u32, Vec<(Selection, Digest)>>,
 }
 
 /// An answer that was given.
 struct Given {
     /// How many were given before it on the population.
     order: u64,
-    statistic: u32,
+    statistic: Statistic,
     snapshots: u32,
     policy: u32,
     answer: Arc<[u8]>,
@@ -42,7 +48,48 @@ impl Population {
             whole: None,
             partitions: Vec::new(),
             partitioned: HashSet::new(),
+            parts: HashSet::new(),
+            unions: HashSet::new(),
+            selections: HashMap::new(),
         }
+    }
+
+    /// Notes that a set is the union of what a release showed.
+    pub(crate) fn add_union(&mut self, set: u32) {
+        self.unions.insert(set);
+    }
+
+    /// Whether a cell of this selection is compared with a set by its numbers: cells of one selection have no row in
+    /// common, and what nobody chose leaves nobody out. Sums over several cells have no numbers that could be compared.
+    pub(crate) fn by_number(&self, set: u32, selection: &Selection, snapshots: &Digest) -> bool {
+        let alike = |(other, of): &(Selection, Digest)| {
+            of == snapshots && (other == selection || (other.is_plain && selection.is_plain))
+        };
+        let selections = self.selections.get(&set).into_iter().flatten();
+        !self.unions.contains(&set) && selections.into_iter().any(alike)
+    }
+
+    /// Notes how a cell with these units was selected.
+    pub(crate) fn selected(&mut self, set: u32, selection: Selection, snapshots: &Digest) {
+        let of_set = self.selections.entry(set).or_default();
+        if !of_set.contains(&(selection, *snapshots)) {
+            of_set.push((selection, *snapshots));
+        }
+    }
+
+    /// Whether a set is known as a part of another alone.
+    pub(crate) fn is_part(&self, set: u32) -> bool {
+        self.parts.contains(&set)
+    }
+
+    /// Notes that a new set is a part of another.
+    pub(crate) fn add_part(&mut self, set: u32) {
+        self.parts.insert(set);
+    }
+
+    /// Notes that a set is more than a part.
+    pub(crate) fn chosen(&mut self, set: u32) {
+        self.parts.remove(&set);
     }
 
     /// The partitions that were released, oldest first.
@@ -79,28 +126,45 @@ impl Population {
     pub(crate) fn same(
         &self,
         set: u32,
-        statistic: &Digest,
+        statistic: &Statistic,
         snapshots: &Digest,
         policy: &Digest,
     ) -> Option<Arc<[u8]>> {
         let name = |digest| self.names.get(digest).copied();
-        let (statistic, snapshots, policy) = (name(statistic)?, name(snapshots)?, name(policy)?);
+        let (snapshots, policy) = (name(snapshots)?, name(policy)?);
         let given = self.answers.get(&set)?.iter().find(|given| {
-            given.statistic == statistic && given.snapshots == snapshots && given.policy == policy
+            given.statistic.differs(statistic) == Some(0)
+                && given.snapshots == snapshots
+                && given.policy == policy
         });
         given.map(|given| Arc::clone(&given.answer))
     }
 
-    /// The oldest answer that was given for this statistic of one of these sets, with its age and set.
+    /// Whether an answer was given for this set, that has so many other units, to a statistic that may differ from this one
+    /// in the contributions of 1 to k − 1 units.
+    pub(crate) fn nearly_same(
+        &self,
+        (set, distance): (u32, u64),
+        statistic: &Statistic,
+        k: u64,
+    ) -> bool {
+        let given = self.answers.get(&set).into_iter().flatten();
+        let mut differ = given.filter_map(|given| given.statistic.differs(statistic));
+        differ.any(|differ| differ < k && (differ > 0 || distance > 0))
+    }
+
+    /// The oldest answer that was given to this statistic, but for the contributions of fewer than k units, of one of
+    /// these sets, with its set.
     pub(crate) fn oldest(
         &self,
         sets: impl Iterator<Item = u32>,
-        statistic: &Digest,
+        statistic: &Statistic,
+        k: u64,
     ) -> Option<(u32, Arc<[u8]>)> {
-        let statistic = *self.names.get(statistic)?;
         let of_set = |set: u32| {
             let given = self.answers.get(&set)?;
-            let given = given.iter().find(|given| given.statistic == statistic)?;
+            let near = |given: &&Given| given.statistic.differs(statistic).is_some_and(|of| of < k);
+            let given = given.iter().find(near)?;
             Some((given.order, set, Arc::clone(&given.answer)))
         };
         sets.filter_map(of_set)
@@ -112,14 +176,14 @@ impl Population {
     pub(crate) fn give(
         &mut self,
         set: u32,
-        statistic: &Digest,
+        statistic: Statistic,
         snapshots: &Digest,
         policy: &Digest,
         answer: Arc<[u8]>,
     ) {
         let given = Given {
             order: self.answers_given,
-            statistic: self.name(statistic),
+            statistic,
             snapshots: self.name(snapshots),
             policy: self.name(policy),
             answer,

@@ -1,6 +1,6 @@
 //! The sets of a population: their index, and where they are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
@@ -11,7 +11,7 @@ use crate::history::Population;
 use crate::ledger::Asked;
 use crate::near::{NewSet, Sets};
 use crate::partition::{FINE, Labels};
-use crate::question::Release;
+use crate::question::{Release, Verdict};
 use crate::sketch::BUCKETS;
 use crate::store::{Place, Store};
 use crate::{LedgerError, Result};
@@ -98,22 +98,34 @@ impl Known {
             by_buckets: HashMap::new(),
         };
         let mut answered = Vec::new();
+        let mut chosen = HashSet::new();
+        let mut unions = Vec::new();
         let cells = question.cells.iter().zip(&asked.cells);
         for ((cell, set), answers) in cells.zip(release.answers) {
             if answers.iter().all(Option::is_none) {
                 continue;
             }
             let place = adding.place(set)?;
+            chosen.insert(place);
             for (statistic, answer) in cell.statistics.iter().zip(answers) {
                 answered.extend(answer.map(|answer| Answered {
                     set: place,
-                    statistic: *statistic,
+                    statistic: statistic.clone(),
                     answer: answer.into(),
                 }));
             }
         }
         for union in &asked.judgement.unions {
-            adding.place(union)?;
+            let place = adding.place(union)?;
+            chosen.insert(place);
+            unions.push(place);
+        }
+        let mut parts = HashSet::new();
+        for (cell, set) in question.cells.iter().zip(&asked.cells) {
+            let whole = cell.part_of.and_then(|whole| asked.verdicts().get(whole));
+            if whole.is_some_and(|of| of.iter().any(Verdict::is_own)) {
+                parts.insert(adding.place(set)?);
+            }
         }
         let mut partitions = Vec::new();
         for (cells, labels) in &asked.judgement.partitions {
@@ -127,7 +139,19 @@ impl Known {
                 partitions.push(Partitioned { cells, labels });
             }
         }
+        chosen.extend(partitions.iter().flat_map(|of| of.cells.iter().copied()));
+        let known = self.sets.places.len();
+        let is_new = |set: &&u32| **set as usize >= known;
+        let mut new_parts: Vec<u32> = parts.difference(&chosen).filter(is_new).copied().collect();
+        new_parts.sort_unstable();
+        chosen.retain(|set| self.population.is_part(*set));
+        let mut chosen: Vec<u32> = chosen.into_iter().collect();
+        chosen.sort_unstable();
         let entry = Entry {
+            selection: question.selection,
+            parts: new_parts,
+            chosen,
+            unions,
             release: release.id,
             population: question.population.clone(),
             snapshots: question.snapshots,
@@ -175,10 +199,27 @@ impl Known {
             let partition = Partition::new(of.cells, sketches, labels);
             population.add_partition(partition);
         }
+        entry.parts.iter().for_each(|set| population.add_part(*set));
+        entry.chosen.iter().for_each(|set| population.chosen(*set));
+        // Of a single cell the union is the cell.
+        if entry
+            .answers
+            .iter()
+            .map(|of| of.set)
+            .collect::<HashSet<_>>()
+            .len()
+            > 1
+        {
+            entry
+                .unions
+                .iter()
+                .for_each(|set| population.add_union(*set));
+        }
         for of in entry.answers {
+            population.selected(of.set, entry.selection, &entry.snapshots);
             population.give(
                 of.set,
-                &of.statistic,
+                of.statistic,
                 &entry.snapshots,
                 &entry.policy,
                 of.answer,

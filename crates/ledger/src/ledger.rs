@@ -34,7 +34,15 @@ pub trait History {
     /// # Errors
     /// [`LedgerError::Moved`] where something was recorded since the question; [`LedgerError::Answers`]; whatever kept
     /// the record from being durable.
-    fn record(&mut self, asked: Asked, release: Release) -> Result<()>;
+    fn record(&mut self, asked: Asked, release: Release) -> Result<()> {
+        self.record_all(vec![(asked, release)])
+    }
+
+    /// Records a release on several populations.
+    ///
+    /// # Errors
+    /// As [`History::record`]; what of it has landed then makes later answers stricter, and nothing else.
+    fn record_all(&mut self, releases: Vec<(Asked, Release)>) -> Result<()>;
 }
 
 /// A question with the ledger's verdicts.
@@ -253,17 +261,26 @@ impl History for Ledger {
         self.judge(asked.question, Some(asked.cells), asked.withheld)
     }
 
-    fn record(&mut self, asked: Asked, release: Release) -> Result<()> {
-        if asked.changed {
-            return Err(LedgerError::Answers {
-                problem: "cells were withheld, and the ledger not asked again",
-            });
+    fn record_all(&mut self, releases: Vec<(Asked, Release)>) -> Result<()> {
+        for (asked, release) in &releases {
+            if asked.changed {
+                return Err(LedgerError::Answers {
+                    problem: "cells were withheld, and the ledger not asked again",
+                });
+            }
+            check_answers(asked.verdicts(), &release.answers)?;
         }
-        check_answers(asked.verdicts(), &release.answers)?;
         self.settle()?;
-        if asked.at != self.releases {
+        if releases.iter().any(|(asked, _)| asked.at != self.releases) {
             return Err(LedgerError::Moved);
         }
+        let mut releases = releases.into_iter();
+        releases.try_for_each(|(asked, release)| self.add(asked, release))
+    }
+}
+
+impl Ledger {
+    fn add(&mut self, asked: Asked, release: Release) -> Result<()> {
         let known = known(&mut self.populations, &asked.question.population);
         let new = known.entry(&asked, release, self.store.as_ref())?;
         if let Some(store) = &mut self.store {

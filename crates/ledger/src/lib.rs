@@ -23,7 +23,9 @@
 //!
 //! Invariants
 //! - Across all operators, snapshots and datasets of a population: a cell is `Fresh` only if its set, its complement and
-//!   the union of the cells it is released with lie 0 or at least k units away from every set ever recorded.
+//!   the union of the cells it is released with lie 0 or at least k units away from every set ever recorded. The one
+//!   exception are cells of one grouping, which have no row in common ([`Selection`]): between them it is the numbers that
+//!   are 0 or at least k units apart.
 //! - What is recorded is never forgotten: there is no way to remove an entry, and destroying a snapshot removes none.
 //! - Nothing is recorded against a state of the ledger other than the one that was asked.
 //! - The verdicts depend on the exact sets. Hashes only find what has to be compared; a bad hash costs time.
@@ -50,10 +52,10 @@ mod store;
 pub use error::{Family, LedgerError};
 pub use ledger::{Asked, History, Ledger, State};
 pub use limits::{
-    ANSWER_BYTES_MAX, CELLS_MAX, COMPARISONS_MAX, FRAME_BYTES_MAX, STATISTICS_MAX, UNITS_MIN_FLOOR,
-    VISITS_MAX,
+    ANSWER_BYTES_MAX, BUCKETS_MAX, CELLS_MAX, COMPARISONS_MAX, FRAME_BYTES_MAX, STATISTICS_MAX,
+    UNITS_MIN_FLOOR, VISITS_MAX,
 };
-pub use question::{Answers, Cell, Digest, Question, Release, Verdict};
+pub use question::{Answers, Cell, Digest, Question, Release, Selection, Statistic, Verdict};
 pub use roaring::RoaringBitmap;
 pub use store::LedgerKey;
 

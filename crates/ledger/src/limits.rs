@@ -7,6 +7,8 @@ pub const UNITS_MIN_FLOOR: u32 = 3;
 pub const CELLS_MAX: usize = 65_000;
 /// Most statistics of one cell: the columns a released table can have.
 pub const STATISTICS_MAX: usize = 256;
+/// Most buckets of a print: with fewer than half as many, k units that differ are told from fewer.
+pub const BUCKETS_MAX: usize = 1024;
 /// Longest answer to one statistic, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 1024;
 /// Most candidates and labels of units that one question looks at; what is left then goes to review. A few seconds.

@@ -64,6 +64,19 @@ impl From<LedgerError> for Stop {
     }
 }
 
+/// Which sets of an index count.
+#[derive(Clone, Copy)]
+pub(crate) struct Counting<'a> {
+    /// Whether a set was taken back.
+    pub(crate) taken_back: &'a dyn Fn(u32) -> bool,
+    /// Whether a set is a part that nobody chose.
+    pub(crate) is_part: &'a dyn Fn(u32) -> bool,
+    /// Whether numbers decide about a set that is near, and not the set.
+    pub(crate) by_number: &'a dyn Fn(u32) -> bool,
+    /// Whether the set that is compared is known from elsewhere.
+    pub(crate) is_known: bool,
+}
+
 /// What was found near a set.
 #[derive(Default)]
 pub(crate) struct Found {
@@ -71,6 +84,8 @@ pub(crate) struct Found {
     pub(crate) isolates: bool,
     /// The known sets that differ by fewer than k units, with the number of units, in no order.
     pub(crate) close: Vec<(u32, u64)>,
+    /// Whether exactly this set is known, and not as a part alone.
+    pub(crate) is_known: bool,
 }
 
 impl NewSet {
@@ -90,27 +105,16 @@ impl NewSet {
         rest.is_some_and(|rest| (1..k).contains(&rest))
     }
 
-    /// Compares with all sets of an index. The set has at least k units: the index finds no others.
+    /// Compares with all sets of an index that count. The set has at least k units: the index finds no others.
     pub(crate) fn compare(
         &self,
         index: &Index,
         sets: &dyn Sets,
         k: u64,
         work: &mut Work,
+        counting: Counting<'_>,
     ) -> std::result::Result<Found, Stop> {
-        self.compare_live(index, sets, k, work, &[])
-    }
-
-    /// Compares with all sets of an index but those that were taken back.
-    pub(crate) fn compare_live(
-        &self,
-        index: &Index,
-        sets: &dyn Sets,
-        k: u64,
-        work: &mut Work,
-        taken_back: &[bool],
-    ) -> std::result::Result<Found, Stop> {
-        let is_live = |set: &u32| !taken_back.get(*set as usize).copied().unwrap_or(false);
+        let is_live = |set: &u32| !(counting.taken_back)(*set);
         let mut found = Found::default();
         for set in candidates(index, &self.sketch, k, work)?
             .into_iter()
@@ -119,17 +123,26 @@ impl NewSet {
             work.compare()?;
             let distance = self.units.symmetric_difference_len(&*sets.units(set)?);
             if distance < k {
-                found.isolates |= distance > 0;
                 found.close.push((set, distance));
             }
         }
+        let same = |(set, distance): &(u32, u64)| *distance == 0 && !(counting.is_part)(*set);
+        found.is_known = counting.is_known || found.close.iter().any(same);
+        // What a known set and its parts tell together was told when it became known.
+        let is_known = found.is_known;
+        let counts = |set: u32| !(is_known && (counting.is_part)(set));
+        found
+            .close
+            .retain(|(set, distance)| *distance == 0 || counts(*set));
+        let isolates = |(set, distance): &(u32, u64)| *distance > 0 && !(counting.by_number)(*set);
+        found.isolates = found.close.iter().any(isolates);
         let rest = self.rest.as_ref();
         let Some(rest) = rest.filter(|rest| rest.sketch.cardinality >= k) else {
             return Ok(found);
         };
         for set in candidates(index, &rest.sketch, k, work)?
             .into_iter()
-            .filter(is_live)
+            .filter(|set| is_live(set) && counts(*set))
         {
             work.compare()?;
             let other = sets.units(set)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::limits::{ANSWER_BYTES_MAX, CELLS_MAX, STATISTICS_MAX, UNITS_MIN_FLOOR};
+use crate::limits::{ANSWER_BYTES_MAX, BUCKETS_MAX, CELLS_MAX, STATISTICS_MAX, UNITS_MIN_FLOOR};
 use crate::{LedgerError, Result};
 
 /// Stands for something that the caller names: SHA-256 over its canonical form.
@@ -27,22 +27,89 @@ pub struct Question {
     pub policy: Digest,
     /// k: two sets are as good as one, or differ by at least this many units. At least [`UNITS_MIN_FLOOR`] counts.
     pub units_min: u32,
+    /// Which rows are read and how they are grouped.
+    pub selection: Selection,
     /// The cells, in an order that does not depend on the data, such as sorted by their keys. Where two of them are too
     /// near to each other, the earlier one is released.
     pub cells: Vec<Cell>,
 }
 
+/// Which rows a release reads and how it groups them.
+///
+/// Cells of one grouping have no row in common. That two of them have nearly the same units, as the months of a year
+/// have, tells of nobody, unless what they show is nearly the same for each of these units. So between cells of one
+/// grouping numbers are compared and not sets: within a release, between releases of one selection, and between releases
+/// whose selections nobody chose.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Selection {
+    /// Stands for relations, conditions and keys, as the query says them.
+    pub digest: Digest,
+    /// Whether every row is read and grouped by columns of the data alone, so that nobody is left out by choice.
+    pub is_plain: bool,
+}
+
 /// One set of units that a release speaks of: a cell, or the contributors to one argument in it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Cell {
     /// The units.
     pub units: Arc<RoaringBitmap>,
     /// Which cells it is added up with: the grouping set, and the argument where contributors differ. Finer partitions
     /// have lower numbers: they are judged first, and of a total too near to its parts it is the total that is withheld.
     pub partition: u32,
-    /// What is asked of the units, each a digest over aggregate, argument expression and model digest: the same for the
-    /// same number over the same rows, whatever the query text.
-    pub statistics: Vec<Digest>,
+    /// What is asked of the units.
+    pub statistics: Vec<Statistic>,
+    /// Where the set is only there for others to be compared with, the position of the cell that it is a part of: the
+    /// units of that cell for which a column of the data itself has a value. Nobody chose it, so it is not compared with
+    /// its cell; and a cell that is known already is not compared with it either. It is recorded where its cell is
+    /// answered, its partition is a later one, and it has no statistics.
+    pub part_of: Option<usize>,
+}
+
+/// A number over the units of a cell.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Statistic {
+    /// What kind of number: those of one kind can be subtracted, such as sums and counts.
+    pub kind: Digest,
+    /// How much of it each unit is: sums of hashes of units with their contributions, by buckets of units. Two numbers
+    /// over the same units that differ in fewer than k buckets may differ in the contributions of fewer than k units;
+    /// where they differ in k buckets, at least k units contribute something else. Empty where nothing but the set
+    /// matters.
+    pub print: Arc<[u32]>,
+}
+
+impl From<Digest> for Statistic {
+    /// A number of which nothing but the set matters.
+    fn from(kind: Digest) -> Statistic {
+        Statistic {
+            kind,
+            print: Arc::default(),
+        }
+    }
+}
+
+impl Statistic {
+    /// In how many buckets two numbers of one kind differ; none where they are not of one kind. A print of more buckets
+    /// is folded to as many as the other has.
+    pub(crate) fn differs(&self, other: &Statistic) -> Option<u64> {
+        if self.kind != other.kind {
+            return None;
+        }
+        let buckets = self.print.len().min(other.print.len());
+        let (one, other) = (folded(&self.print, buckets), folded(&other.print, buckets));
+        let differ = one.iter().zip(&other).filter(|(one, other)| one != other);
+        Some(differ.count() as u64)
+    }
+}
+
+/// A print in fewer buckets: the lower bits of the place decide.
+fn folded(print: &[u32], buckets: usize) -> Vec<u32> {
+    let mut sums = vec![0_u32; buckets];
+    for (at, sum) in print.iter().enumerate() {
+        if let Some(folded) = sums.get_mut(at % buckets.max(1)) {
+            *folded = folded.wrapping_add(*sum);
+        }
+    }
+    sums
 }
 
 /// What may become of one statistic of one cell.
@@ -54,6 +121,9 @@ pub enum Verdict {
     Same(Arc<[u8]>),
     /// A cell fewer than k units away was asked the same, and this was its answer: answer this.
     Near(Arc<[u8]>),
+    /// Another statistic of this release differs from it in the contributions of fewer than k units: answer as that one
+    /// is answered, by the positions of cell and statistic, which come before.
+    Like(usize, usize),
     /// It is withheld, and looks like any suppressed cell.
     Isolates,
     /// It could not be decided within the bounds of work. Withheld, unless people let it go.
@@ -95,6 +165,24 @@ impl Question {
             return problem("a cell has too many statistics");
         }
         let beyond = |cell: &Cell| Some(cell.units.max()? >= self.population_units?);
+        let prints = |cell: &Cell| cell.statistics.iter().map(|of| of.print.len()).max();
+        if self
+            .cells
+            .iter()
+            .any(|cell| prints(cell) > Some(BUCKETS_MAX))
+        {
+            return problem("a print has too many buckets");
+        }
+        let is_part = |cell: &Cell| cell.part_of.is_some();
+        let parts = self.cells.iter().filter(|cell| is_part(cell));
+        let misplaced = |part: &Cell| {
+            let whole = part.part_of.and_then(|whole| self.cells.get(whole));
+            !part.statistics.is_empty()
+                || whole.is_none_or(|whole| is_part(whole) || whole.partition >= part.partition)
+        };
+        if parts.into_iter().any(misplaced) {
+            return problem("a part is of no cell before it");
+        }
         if self.cells.iter().any(|cell| beyond(cell) == Some(true)) {
             return problem("a unit is beyond the population");
         }
@@ -122,7 +210,10 @@ pub(crate) fn check_answers(verdicts: &[Vec<Verdict>], answers: &Answers) -> Res
         for (verdict, answer) in verdicts.iter().zip(answers) {
             match (verdict, answer) {
                 (Verdict::Fresh, None) => return problem("a fresh cell has none"),
-                (Verdict::Same(_) | Verdict::Near(_) | Verdict::Isolates, Some(_)) => {
+                (
+                    Verdict::Same(_) | Verdict::Near(_) | Verdict::Like(..) | Verdict::Isolates,
+                    Some(_),
+                ) => {
                     return problem("a cell that is not fresh has one");
                 }
                 (_, Some(answer)) if answer.len() > ANSWER_BYTES_MAX => {

@@ -60,7 +60,28 @@ impl CoinKey {
     }
 }
 
+impl CoinKey {
+    /// The coin of whatever these bytes stand for.
+    pub fn coin_of(&self, name: &[u8]) -> Coin {
+        let tag = hmac::sign(&self.0, name);
+        let first = tag.as_ref().iter().take(8);
+        let drawn = first.fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+        Coin { drawn: drawn >> 11 }
+    }
+}
+
 impl Coin {
+    /// A whole number rounded down or up to a multiple of `base`, with the number as expectation. A base below 1 is as
+    /// good as 1; where the multiple does not fit, the number stays.
+    pub fn round_whole(&self, number: i128, base: i128) -> i128 {
+        let base = base.max(1);
+        let over = number.rem_euclid(base);
+        let up = self.falls(over as f64 / base as f64);
+        (number - over)
+            .checked_add(if up { base } else { 0 })
+            .unwrap_or(number)
+    }
+
     /// Whether something of this probability happens. `share` from 0 to 1.
     fn falls(&self, share: f64) -> bool {
         // Exact: both sides are integers below 2⁵³.

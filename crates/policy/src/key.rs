@@ -3,7 +3,7 @@
 use crate::spec::{self, OFF, Spec};
 
 /// How many limits a policy holds.
-pub(crate) const KEYS: usize = 19;
+pub(crate) const KEYS: usize = 24;
 
 /// One limit of a policy. The discriminant is its place in the policy's array of values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -24,9 +24,14 @@ pub(crate) enum Key {
     NegativeContributions = 13,
     CountBase = 14,
     SignificantDigits = 15,
-    CellsMax = 16,
-    BytesMax = 17,
-    LevelsMax = 18,
+    LeaveOneOut = 16,
+    Keyed = 17,
+    ModelLeaveOneOut = 18,
+    ModelKeyed = 19,
+    HistoryUnitsMin = 20,
+    CellsMax = 21,
+    BytesMax = 22,
+    LevelsMax = 23,
 }
 
 impl Key {
@@ -48,6 +53,11 @@ impl Key {
         Key::NegativeContributions,
         Key::CountBase,
         Key::SignificantDigits,
+        Key::LeaveOneOut,
+        Key::Keyed,
+        Key::ModelLeaveOneOut,
+        Key::ModelKeyed,
+        Key::HistoryUnitsMin,
         Key::CellsMax,
         Key::BytesMax,
         Key::LevelsMax,
@@ -71,6 +81,11 @@ impl Key {
             Key::NegativeContributions => &spec::NEGATIVE_CONTRIBUTIONS,
             Key::CountBase => &spec::COUNT_BASE,
             Key::SignificantDigits => &spec::SIGNIFICANT_DIGITS,
+            Key::LeaveOneOut => &spec::LEAVE_ONE_OUT,
+            Key::Keyed => &spec::KEYED,
+            Key::ModelLeaveOneOut => &spec::MODEL_LEAVE_ONE_OUT,
+            Key::ModelKeyed => &spec::MODEL_KEYED,
+            Key::HistoryUnitsMin => &spec::HISTORY_UNITS_MIN,
             Key::CellsMax => &spec::CELLS_MAX,
             Key::BytesMax => &spec::BYTES_MAX,
             Key::LevelsMax => &spec::LEVELS_MAX,

@@ -15,7 +15,7 @@ use crate::spec::{OFF, TOP_UNITS_MAX};
 pub const DEFAULT_TOML: &str = include_str!("../../../policies/default.toml");
 
 /// First line of the canonical form. A change of that form changes the number, so that old digests stay checkable.
-const CANONICAL_HEADER: &str = "# weir policy, canonical form 3";
+const CANONICAL_HEADER: &str = "# weir policy, canonical form 4";
 
 /// The limits a release is judged by. Every value lies between its compiled-in floor and ceiling, or is not set.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -173,6 +173,22 @@ impl Policy {
     /// How many significant digits sums and other real numbers keep: 1 to 17; 17 is no rounding.
     pub fn significant_digits(&self) -> u64 {
         self.get(Key::SignificantDigits)
+    }
+
+    /// Whether sums and counts are rounded to a base no smaller than what a single unit contributes, in a table that a
+    /// model computed something of, or in any.
+    pub fn leaves_one_out(&self, by_model: bool) -> bool {
+        self.get(Key::LeaveOneOut) != 0 || (by_model && self.get(Key::ModelLeaveOneOut) != 0)
+    }
+
+    /// Whether sums and counts are rounded by a coin under a key, likewise.
+    pub fn is_keyed(&self, by_model: bool) -> bool {
+        self.get(Key::Keyed) != 0 || (by_model && self.get(Key::ModelKeyed) != 0)
+    }
+
+    /// Fewest units by which a cell differs from everything released before, unless it is the same.
+    pub fn history_units_min(&self) -> u64 {
+        self.get(Key::HistoryUnitsMin)
     }
 
     /// Most cells of one released table.

@@ -2,6 +2,7 @@
 
 mod cell;
 mod contributions;
+mod history;
 mod model;
 mod rounding;
 mod table;
@@ -13,8 +14,11 @@ pub(crate) use contributions::{
     NEGATIVE_CONTRIBUTIONS, RATIO_MIN, TOP1_SHARE_MAX, TOP2_SHARE_MAX, TOP3_SHARE_MAX,
     ZEROS_ARE_DISCLOSIVE,
 };
+pub(crate) use history::HISTORY_UNITS_MIN;
 pub(crate) use model::{PARAMETERS_SHARE_MAX, QUANTILE_UNITS_MIN, RESIDUAL_DOF_MIN};
-pub(crate) use rounding::{COUNT_BASE, SIGNIFICANT_DIGITS};
+pub(crate) use rounding::{
+    COUNT_BASE, KEYED, LEAVE_ONE_OUT, MODEL_KEYED, MODEL_LEAVE_ONE_OUT, SIGNIFICANT_DIGITS,
+};
 pub(crate) use table::{BYTES_MAX, CELLS_MAX, LEVELS_MAX};
 
 use crate::form::{Form, PARTS};
@@ -54,6 +58,11 @@ pub const PARAMETERS_SHARE_MAX_FLOOR_PARTS: u64 = 100;
 pub const PARAMETERS_SHARE_MAX_CEILING_PARTS: u64 = 5_000;
 /// Fewest units for each quantile a policy may name. Set equal to [`UNITS_MIN_FLOOR`]; more than this many are needed.
 pub const QUANTILE_UNITS_MIN_FLOOR: u64 = 3;
+/// Fewest units by which a cell may differ from an earlier one. Source: the same reason as [`UNITS_MIN_FLOOR`], because two
+/// cells subtract to their difference.
+pub const HISTORY_UNITS_MIN_FLOOR: u64 = 3;
+/// Most units that a policy may ask two cells to differ by: prints of contributions tell no more apart.
+pub const HISTORY_UNITS_MIN_CEILING: u64 = 256;
 /// The multiples counts may be rounded to.
 pub const COUNT_BASES: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 /// Fewest significant digits a policy may leave to sums and other real numbers.

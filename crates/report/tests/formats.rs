@@ -46,6 +46,7 @@ fn released(dataset: &str, cells: u64) -> Event {
         cells_released: cells,
         cells_withheld_at_most: 10,
         table_digest: digest,
+        ledger: None,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::grants::Grants;
 use crate::keys;
+use crate::ledger::Released;
 use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::products::Products;
@@ -51,6 +52,7 @@ pub struct Domain {
     pub(crate) master: Option<FileKeeper>,
     pub(crate) record: Record,
     pub(crate) policies: Policies,
+    pub(crate) released: Arc<Released>,
     pub(crate) authority: Authority,
     pub(crate) folder: Folder,
     pub(crate) signing: Signing,
@@ -109,17 +111,24 @@ impl Domain {
         backup::note_restored(&folder, &record).await?;
         keys::complete(&vault, master.as_ref(), &record).await?;
         snapshots::complete(&vault, &registry, &record).await?;
+        let vault = Arc::new(vault);
+        let released = {
+            let (folder, vault, record) = (folder.clone(), Arc::clone(&vault), record.clone());
+            tokio::task::spawn_blocking(move || Released::open(&folder, &vault, &record))
+                .await
+                .map_err(|_| panicked())??
+        };
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
-
         let slot = config.result_slot.duration();
         Ok(Self {
             fair: FairUse::new(&config.fair_use),
             config,
             registry,
-            vault: Arc::new(vault),
+            vault,
             master,
             record,
             policies,
+            released: Arc::new(released),
             authority,
             signing,
             rotating: tokio::sync::Mutex::new(()),
@@ -146,6 +155,17 @@ impl Domain {
             compiled: Mutex::new(HashMap::new()),
             folder,
         })
+    }
+
+    /// The domain as it would be without a ledger: each run is judged as if it were the first. It is there to show what
+    /// thresholds alone let through, and no setting leads here.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn forgetting(mut self) -> Self {
+        if let Some(released) = Arc::get_mut(&mut self.released) {
+            released.forget();
+        }
+        self
     }
 
     /// The domain's settings.

@@ -196,6 +196,7 @@ from_error!(
     weir_gate::Family {
         Caller,
         Policy,
+        Environment,
         Bug
     }
 );
@@ -217,6 +218,15 @@ from_error!(
     weir_vault::VaultError,
     weir_vault::Family {
         Caller,
+        Environment,
+        Bug
+    }
+);
+from_error!(
+    weir_ledger::LedgerError,
+    weir_ledger::Family {
+        Caller,
+        Policy,
         Environment,
         Bug
     }

@@ -49,6 +49,12 @@ impl Folder {
         self.0.join("log.vkey")
     }
 
+    /// The ledger of what was released: sets of units, sealed.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.0.join("ledger")
+    }
+
     /// Sealed snapshots.
     #[must_use]
     pub fn vault(&self) -> PathBuf {

@@ -34,6 +34,7 @@ mod grants;
 mod http;
 mod init;
 mod keys;
+mod ledger;
 mod log_http;
 mod log_settings;
 mod metrics;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{SecondsFormat, Utc};
 use prost::Message;
 use weir_api::v1::RunResult;
-use weir_audit::{DatasetRef, Digest, Event, ModelRef, Receipt};
+use weir_audit::{DatasetRef, Digest, Event, LedgerState, ModelRef, Receipt};
 use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
@@ -21,6 +21,7 @@ use crate::basis;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 use crate::grants::{self, Lease, Need};
+use crate::ledger::RunRead;
 use crate::policies;
 use crate::products::Pin;
 use crate::snapshots;
@@ -159,37 +160,56 @@ async fn release(
     let (plan, unreleased, slot) = lease.while_it_holds(work).await?;
     let unreleased = unreleased?;
 
-    // 5. Judged. The verdict can be read by nobody yet. What people have to look at waits for them, and leaves only where
-    //    two of them let these very bytes go. On its slot the run has an outcome.
+    // 5. Judged, beside everything that was released before, and recorded there. The verdict can be read by nobody yet. What
+    //    people have to look at waits for them, and leaves only where two of them let these very bytes go. A crash from here on
+    //    leaves sets in the ledger of a release that nobody saw: later answers are stricter for it. On its slot the run has an
+    //    outcome.
     stage("judging each cell at the gate");
-    let verdict = weir_gate::judge(unreleased, &policy)?;
     let snapshots = read.snapshots();
     let mut ticket = airlock::ticket(domain, waiting).await?;
-    let (opened, read_from, run) = (Arc::clone(domain), snapshots.clone(), request.run.clone());
-    let (ticket, met) = tokio::task::spawn_blocking(move || {
-        let key = airlock::table_key(&opened, &read_from)?;
-        let met = ticket.meets(verdict, &key, &run);
-        Ok::<_, Fault>((ticket, met))
+    let (opened, read_from, under) = (Arc::clone(domain), snapshots.clone(), policy.clone());
+    let run = request.run.clone();
+    let (ticket, kept, met) = tokio::task::spawn_blocking(move || {
+        let table_key = airlock::table_key(&opened, &read_from)?;
+        let key = policies::evidence_key(&opened, &read_from)?;
+        let reading = RunRead {
+            run: &run,
+            snapshots: &read_from,
+        };
+        let mut kept = None;
+        let met = opened
+            .released
+            .judge(unreleased, &under, &reading, |verdict| {
+                match ticket.meets(verdict, &table_key, &run) {
+                    Ok(judged) => {
+                        let sealed = judged.sealed_evidence(&key);
+                        Ok((judged, sealed))
+                    }
+                    Err(waits) => {
+                        kept = Some(waits);
+                        Err(airlock::in_review(&run))
+                    }
+                }
+            });
+        Ok::<_, Fault>((ticket, kept, met))
     })
     .await
     .map_err(|_| panicked())??;
-    attempt.decides().await?;
-    let judged = match met {
-        Ok(judged) => judged,
-        Err(kept) => {
-            let asked = airlock::Asked {
-                caller,
-                request,
-                need: read.need(),
-                snapshots: &snapshots,
-                grant: lease.grant(),
-                policy: &policy,
-            };
-            return Err(ticket.keep(domain, asked, kept).await?);
-        }
-    };
-    let passage = ticket.passes(domain).await?;
     drop(slot);
+    attempt.decides().await?;
+    if let Some(kept) = kept {
+        let asked = airlock::Asked {
+            caller,
+            request,
+            need: read.need(),
+            snapshots: &snapshots,
+            grant: lease.grant(),
+            policy: &policy,
+        };
+        return Err(ticket.keep(domain, asked, kept).await?);
+    }
+    let (recorded, ledger, sealed) = met?;
+    let passage = ticket.passes(domain).await?;
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
@@ -202,15 +222,11 @@ async fn release(
         request_digest: request.digest(),
         read,
         lease,
+        ledger,
     };
-    let (opened, read_from) = (Arc::clone(domain), snapshots.clone());
-    let (sealed, released) = tokio::task::spawn_blocking(move || {
-        let key = policies::evidence_key(&opened, &read_from)?;
-        let sealed = judged.sealed_evidence(&key);
-        Ok::<_, Fault>((sealed, judged.release(&mut recorder)?))
-    })
-    .await
-    .map_err(|_| panicked())??;
+    let released = tokio::task::spawn_blocking(move || recorded.release(&mut recorder))
+        .await
+        .map_err(|_| panicked())??;
     let (released, recorded) = released;
 
     // 7. Only the released table is left in reach; the rest of the query runs on it.
@@ -444,6 +460,8 @@ struct ReleaseRecorder {
     request_digest: Digest,
     read: Read,
     lease: Lease,
+    /// Up to where the ledger went when the release was in it.
+    ledger: LedgerState,
 }
 
 /// A decision that is in the log.
@@ -468,6 +486,7 @@ impl Recorder for ReleaseRecorder {
             cells_released: decision.cells_released,
             cells_withheld_at_most: decision.cells_withheld_at_most,
             table_digest: decision.table_digest.parse()?,
+            ledger: Some(self.ledger),
         };
         let spent = Charge {
             cells: count(decision.cells_released)?,

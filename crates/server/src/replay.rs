@@ -17,6 +17,7 @@ use crate::basis::{Basis, BasisDataset, WEIR, altered, kept};
 use crate::computing::Computing;
 use crate::domain::Domain;
 use crate::fault::{Fault, dataset_unknown, panicked, stopping};
+use crate::ledger::RunRead;
 use crate::release::{Found, relation};
 use decided::Decided;
 
@@ -111,11 +112,23 @@ async fn again(
     };
     drop(slot);
 
-    // 4. Judged as it was then: by the policy of the entry, and by nothing that came later. A judge that also asks what was
-    //    released before has to be handed that history as it was before entry `decided.index`, here and nowhere else.
+    // 4. Judged as it was then: by the policy of the entry, and beside what was released before. The ledger has no earlier
+    //    states: it is asked as it is now, and the release is part of it. A cell that came too near to something before came
+    //    too near to it still; what a later release changes shows as a difference.
     stage("judging each cell at the gate");
-    let verdict = weir_gate::judge(unreleased??, &policy)?;
-    let replayed: Digest = verdict.record().table_digest.parse()?;
+    let (opened, unreleased, run) = (Arc::clone(domain), unreleased??, decided.run.clone());
+    let datasets = basis.datasets.iter();
+    let snapshots: Vec<String> = datasets.map(|one| one.snapshot.clone()).collect();
+    let record = tokio::task::spawn_blocking(move || {
+        let read = RunRead {
+            run: &run,
+            snapshots: &snapshots,
+        };
+        opened.released.judge_again(unreleased, &policy, &read)
+    })
+    .await
+    .map_err(|_| panicked())??;
+    let replayed: Digest = record.table_digest.parse()?;
     let models = basis.models.iter();
     Ok(ReleaseReplay {
         same: replayed == decided.table_digest,

@@ -105,6 +105,7 @@ fn golden() -> Vec<(Event, String)> {
                 cells_released: 12,
                 cells_withheld_at_most: 10,
                 table_digest: digest,
+                ledger: None,
             },
             format!(
                 r#"{{"type":"release_decided","run":"r1","request_digest":"{EMPTY}","datasets":[{{"name":"flights","snapshot":"s1"}}],"models":[{{"name":"disruption","digest":"{EMPTY}"}}],"policy_digest":"{EMPTY}","cells_released":12,"cells_withheld_at_most":10,"table_digest":"{EMPTY}"}}"#

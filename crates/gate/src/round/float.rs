@@ -3,6 +3,10 @@
 use std::fmt::{Display, LowerExp};
 use std::str::FromStr;
 
+use weir_ledger::rounding::Coin;
+
+use super::Rounding;
+
 /// A float of 32 or 64 bits.
 pub(crate) trait Float: Copy + Display + LowerExp + FromStr + PartialEq {
     /// Neither infinite nor NaN.
@@ -136,6 +140,31 @@ fn decimal_sum<F: Float>(numbers: &[F]) -> Option<F> {
         sum = sum.checked_add(if decimal.negative { -size } else { size })?;
     }
     format!("{sum}e{exponent}").parse().ok()
+}
+
+/// To a multiple of `base` or of what the rounding asks, whichever is larger. What is no number, or has no multiple, is NaN.
+pub(crate) fn coarse_float(number: f64, base: f64, rounding: Rounding, coin: Option<&Coin>) -> f64 {
+    let digits = match rounding {
+        Rounding::Digits(digits) => digits,
+        Rounding::Base(_) => super::DIGITS_ALL,
+    };
+    let asked = match number.abs() {
+        size if size > 0.0 && digits < super::DIGITS_ALL => {
+            // The unit of the last kept digit, as a decimal literal reads.
+            let exponent = size.log10().floor() as i64 + 1 - digits as i64;
+            format!("1e{exponent}").parse().unwrap_or(f64::INFINITY)
+        }
+        _ => 0.0,
+    };
+    let unit = if base > asked { base } else { asked };
+    let multiple = match coin {
+        _ if unit == 0.0 => return number + 0.0,
+        Some(coin) => coin.round_sum(number, unit),
+        None if base > asked => (number / unit).round_ties_even() * unit,
+        None => return to_digits(number, digits),
+    };
+    // A multiple of a decimal is a decimal.
+    to_digits(multiple, 15) + 0.0
 }
 
 #[cfg(test)]

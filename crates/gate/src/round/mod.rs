@@ -13,8 +13,8 @@ mod tests;
 mod whole;
 mod wide;
 
-pub(crate) use float::{exact_sum, to_digits as float_to_digits};
-pub(crate) use whole::{Range, to_base, to_digits};
+pub(crate) use float::{coarse_float, exact_sum, to_digits as float_to_digits};
+pub(crate) use whole::{Range, coarse_whole, to_base, to_digits};
 pub(crate) use wide::wide_to_digits;
 
 /// From so many significant digits on, a number stays as it is: what a 64-bit float can hold.

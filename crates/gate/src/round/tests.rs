@@ -8,6 +8,7 @@ use super::{Range, float_to_digits, to_base, to_digits, wide_to_digits};
 const I64: Range = Range {
     min: i64::MIN as i128,
     max: i64::MAX as i128,
+    scale: 0,
 };
 const BASES: [u64; 10] = weir_policy::COUNT_BASES;
 

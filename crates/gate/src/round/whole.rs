@@ -1,10 +1,16 @@
 //! Whole numbers, and decimals as the whole number of their last digit.
 
+use weir_ledger::rounding::Coin;
+
+use super::Rounding;
+
 /// The numbers that a column can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Range {
     pub(crate) min: i128,
     pub(crate) max: i128,
+    /// How many of the digits stand behind the point.
+    pub(crate) scale: i32,
 }
 
 /// The nearest multiple of `base`; of two, the even one. The error is at most half the base, but where that multiple is
@@ -15,19 +21,48 @@ pub(crate) fn to_base(number: i128, base: u64, range: Range) -> i128 {
 
 /// The nearest number of so many significant digits; of two, the one whose last digit is even.
 pub(crate) fn to_digits(number: i128, digits: u64, range: Range) -> i128 {
+    match unit_of(number, digits) {
+        Some(unit) => to_multiple(number, unit, range),
+        None => number,
+    }
+}
+
+/// To a multiple of `base`, in units of the last digit, or of what the rounding asks, whichever is larger.
+pub(crate) fn coarse_whole(
+    number: i128,
+    base: f64,
+    rounding: Rounding,
+    coin: Option<&Coin>,
+    range: Range,
+) -> i128 {
+    let asked = match rounding {
+        Rounding::Base(base) => i128::from(base.max(1)),
+        Rounding::Digits(digits) => unit_of(number, digits).unwrap_or(1),
+    };
+    // Saturates; a base below one is as good as one.
+    let unit = asked.max(base.round() as i128).max(1);
+    let Some(coin) = coin else {
+        return to_multiple(number, unit, range);
+    };
+    let rounded = coin.round_whole(number, unit);
+    if (range.min..=range.max).contains(&rounded) {
+        rounded
+    } else {
+        to_multiple(number, unit, range)
+    }
+}
+
+/// The unit of the last kept digit; none where all are kept.
+fn unit_of(number: i128, digits: u64) -> Option<i128> {
     let has = number
         .unsigned_abs()
         .checked_ilog10()
         .map_or(1, |log| u64::from(log) + 1);
     if digits >= super::DIGITS_ALL || has <= digits {
-        return number;
+        return None;
     }
     // At most 38: a 128-bit number has no more than 39 digits, and one of them stays.
-    let places = u32::try_from(has - digits).unwrap_or(u32::MAX);
-    match 10_i128.checked_pow(places) {
-        Some(unit) => to_multiple(number, unit, range),
-        None => number,
-    }
+    10_i128.checked_pow(u32::try_from(has - digits).unwrap_or(u32::MAX))
 }
 
 fn to_multiple(number: i128, unit: i128, range: Range) -> i128 {
@@ -51,6 +86,7 @@ mod tests {
     const I64: Range = Range {
         min: i64::MIN as i128,
         max: i64::MAX as i128,
+        scale: 0,
     };
 
     #[test]
@@ -95,18 +131,21 @@ mod tests {
         let small = Range {
             min: -128,
             max: 127,
+            scale: 0,
         };
         assert_eq!(to_digits(127, 2, small), 120);
         assert_eq!(to_digits(-128, 2, small), -120);
         let u64s = Range {
             min: 0,
             max: u64::MAX as i128,
+            scale: 0,
         };
         assert_eq!(to_digits(u64s.max, 4, u64s), 18_440_000_000_000_000_000);
         let nines = 10_i128.pow(38) - 1;
         let decimals = Range {
             min: -nines,
             max: nines,
+            scale: 0,
         };
         assert_eq!(to_digits(nines, 4, decimals), 9_999 * 10_i128.pow(34));
     }

@@ -37,6 +37,7 @@ pub(crate) struct Broken {
     pub(crate) off_domain: bool,
     pub(crate) complement: bool,
     pub(crate) class_disclosure: bool,
+    pub(crate) history: bool,
 }
 
 impl Broken {
@@ -107,6 +108,7 @@ impl Broken {
             (self.off_domain, "off_domain"),
             (self.complement, "complement"),
             (self.class_disclosure, "class_disclosure"),
+            (self.history, "history"),
         ];
         all.iter()
             .filter_map(|(broken, name)| broken.then_some(*name))
@@ -127,5 +129,6 @@ impl WithheldBy {
         self.off_domain += u64::from(broken.off_domain);
         self.complement += u64::from(broken.complement);
         self.class_disclosure += u64::from(broken.class_disclosure);
+        self.history += u64::from(broken.history);
     }
 }

@@ -10,12 +10,13 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::ipc::reader::StreamReader;
 use weir_gate::{
     CELLS_JUDGED_MAX, COLUMNS_MAX, DecisionRecord, Family, GateError, Recorder, TEXT_BYTES_MAX,
-    Unreleased, judge,
+    Unreleased, judge_without_history,
 };
 use weir_policy::Policy;
 
 use crate::table::{
-    Cell, Shape, Value, approved, by_region, fixed, of_counts, policy, region, release, rows,
+    Cell, Shape, Value, approved, by_region, fixed, of_counts, policy, recorded, region, release,
+    rows,
 };
 
 fn ids(count: usize) -> RecordBatch {
@@ -230,7 +231,7 @@ fn a_table_over_the_limits_is_refused_without_a_number_of_the_data() {
     let judged = |count, policy: &Policy| {
         let evidence = of_counts(same(count, 10), same(count, 10));
         let table = Unreleased::new(ids(count), fixed(1, 0), vec![evidence]);
-        judge(table.ok().unwrap(), policy).map(approved)
+        judge_without_history(table.ok().unwrap(), policy).map(approved)
     };
     assert!(judged(1_234, &limits(1_234, 65_536)).is_ok());
     let error = judged(1_235, &limits(1_234, 65_536)).err().unwrap();
@@ -283,7 +284,7 @@ fn a_dictionary_that_stands_for_too_much_text_is_refused_before_it_is_unpacked()
     let schema = Schema::new(vec![Field::new("x", column.data_type().clone(), false)]);
     let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(column)]).unwrap();
     let evidence = of_counts(same(count, 10), same(count, 10));
-    let error = judge(
+    let error = judge_without_history(
         Unreleased::new(batch, fixed(1, 0), vec![evidence])
             .ok()
             .unwrap(),
@@ -337,7 +338,7 @@ fn the_decision_is_recorded_as_a_stable_json_object() {
     let expected = format!(
         "{{\"cells_released\":1,\"cells_withheld\":1,\"cells_withheld_at_most\":10,\"withheld_by\":{{\"units\":1,\"rows\":1,\
          \"not_finite\":0,\"dominance\":0,\"p_ratio\":0,\"homogeneity\":0,\"fit\":0,\"quantile\":0,\"off_domain\":0,\
-         \"complement\":0,\"class_disclosure\":0}},\"cells_negative\":0,\"review\":[],\"approved_by\":[],\
+         \"complement\":0,\"class_disclosure\":0,\"history\":0}},\"cells_negative\":0,\"review\":[],\"approved_by\":[],\
          \"evidence_kept\":true,\"policy_digest\":\"{}\",\"table_digest\":\"{}\"}}",
         Policy::built_in_default().digest(),
         released.digest()
@@ -364,5 +365,8 @@ fn without_a_record_there_is_no_release() {
         .ok()
         .unwrap();
     assert_eq!(judged.record().cells_released, 1);
-    assert_eq!(judged.release(&mut Full).err(), Some("no space left"));
+    assert_eq!(
+        recorded(judged).release(&mut Full).err(),
+        Some("no space left")
+    );
 }

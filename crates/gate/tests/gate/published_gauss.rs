@@ -8,7 +8,9 @@ use arrow::array::{
 };
 use arrow::datatypes::{Field, Schema};
 use serde_json::Value as Json;
-use weir_gate::{EvidenceColumns, Key, Levels, Shape, Statistic, Unreleased, judge};
+use weir_gate::{
+    EvidenceColumns, Key, Levels, Shape, Statistic, Unreleased, judge_without_history,
+};
 use weir_policy::Policy;
 
 use crate::extract::{
@@ -258,7 +260,7 @@ fn through_the_gate(
     let evidence = EvidenceColumns::of_counts(counts.clone(), counts, first);
     let table = Unreleased::new(batch, shape, vec![evidence]).ok().unwrap();
     rows(
-        release(approved(judge(table, policy).ok().unwrap()))
+        release(approved(judge_without_history(table, policy).ok().unwrap()))
             .0
             .batch(),
     )

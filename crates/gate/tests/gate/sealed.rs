@@ -1,7 +1,9 @@
 //! Evidence that is kept: sealed, opened by its key alone, and judged again as the table was.
 
 use proptest::prelude::*;
-use weir_gate::{EVIDENCE_BYTES_MAX, EvidenceKey, GateError, Judged, judge, rejudge};
+use weir_gate::{
+    EVIDENCE_BYTES_MAX, EvidenceKey, GateError, Judged, judge_without_history, rejudge,
+};
 use weir_policy::Policy;
 
 use crate::second::{handed_over, limits, named, world};
@@ -117,7 +119,7 @@ proptest! {
     /// What is said of the evidence is what would have been said of the table.
     #[test]
     fn the_evidence_is_judged_as_the_table_was((query, rows) in world(), one in limits(), other in limits()) {
-        let table = |policy: &Policy| judge(handed_over(&query, &rows).ok().unwrap(), policy);
+        let table = |policy: &Policy| judge_without_history(handed_over(&query, &rows).ok().unwrap(), policy);
         let Ok(verdict) = table(&one.policy()) else { return Ok(()) };
         let judged = approved(verdict);
         let sealed = judged.sealed_evidence(&key()).unwrap();

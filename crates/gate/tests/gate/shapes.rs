@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, UInt32Type};
 use weir_gate::{
     EvidenceColumns, Family, FirstUnits, Fit, GateError, Key, Levels, Quantiles, Shape, Statistic,
-    Unreleased, Verdict, judge,
+    Unreleased, Verdict, judge_without_history,
 };
 use weir_policy::Policy;
 
@@ -54,7 +54,9 @@ fn refused(
 ) -> Option<GateError> {
     let policy = Policy::built_in_default();
     let table = Unreleased::new(batch(columns), shape, vec![evidence]);
-    table.and_then(|table| judge(table, &policy)).err()
+    table
+        .and_then(|table| judge_without_history(table, &policy))
+        .err()
 }
 
 #[test]
@@ -200,7 +202,7 @@ fn by_key(levels: Levels, cells: u64, policy: &str) -> Result<Verdict, GateError
         EvidenceColumns::of_counts(units.clone().into(), units.clone().into(), strangers(units));
     let shape = Shape::plain(vec![key], vec![Statistic::Sum]);
     let table = Unreleased::new(batch(&columns), shape, vec![evidence])?;
-    judge(
+    judge_without_history(
         table,
         &Policy::from_toml(&format!("name = \"x\"\n{policy}"), "x").unwrap(),
     )
@@ -284,12 +286,12 @@ fn a_table_with_negative_sums_goes_to_review_unless_the_policy_says_otherwise() 
     };
     let default = Policy::built_in_default();
     assert!(
-        judge(table(false), &default)
+        judge_without_history(table(false), &default)
             .unwrap()
             .without_review()
             .is_ok()
     );
-    let verdict = judge(table(true), &default).unwrap();
+    let verdict = judge_without_history(table(true), &default).unwrap();
     assert_eq!(verdict.record().cells_negative, 1);
     let error = verdict.without_review().err().unwrap();
     assert_eq!(
@@ -301,8 +303,13 @@ fn a_table_with_negative_sums_goes_to_review_unless_the_policy_says_otherwise() 
         "x",
     )
     .unwrap();
-    assert!(judge(table(true), &open).unwrap().without_review().is_ok());
-    let released = approved(judge(table(true), &default).unwrap());
+    assert!(
+        judge_without_history(table(true), &open)
+            .unwrap()
+            .without_review()
+            .is_ok()
+    );
+    let released = approved(judge_without_history(table(true), &default).unwrap());
     assert_eq!(released.record().approved_by.len(), 2);
 }
 
@@ -334,7 +341,10 @@ fn the_schema_follows_from_the_shape() {
     let table = Unreleased::new(batch(&columns()), public, vec![evidence()])
         .ok()
         .unwrap();
-    let released = release(approved(judge(table, &Policy::built_in_default()).unwrap())).0;
+    let released = release(approved(
+        judge_without_history(table, &Policy::built_in_default()).unwrap(),
+    ))
+    .0;
     let fields: Vec<(String, DataType, bool)> = released
         .batch()
         .schema()

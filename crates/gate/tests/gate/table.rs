@@ -10,8 +10,10 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, UInt32Type};
 use weir_gate::{
     Approval, Contributions, Contributors, DecisionRecord, EvidenceColumns, FirstUnits, GateError,
-    Judged, Key, Levels, Recorder, Released, Reviewer, Statistic, Unreleased, Verdict, judge,
+    Judged, Key, Levels, Recorded, Recorder, Released, Reviewer, Statistic, Unreleased, Verdict,
+    judge_without_history,
 };
+use weir_ledger::Ledger;
 use weir_policy::Policy;
 
 /// One value of a table.
@@ -122,7 +124,10 @@ impl Shape {
     }
 
     pub(crate) fn judge(&self, cells: &[Cell], policy: &Policy) -> Result<Judged, GateError> {
-        Ok(approved(judge(self.unreleased(cells)?, policy)?))
+        Ok(approved(judge_without_history(
+            self.unreleased(cells)?,
+            policy,
+        )?))
     }
 
     /// Through the gate to the outside.
@@ -295,9 +300,16 @@ impl Recorder for Notebook {
     }
 }
 
+/// A table that was compared with nothing has nothing to record.
+pub(crate) fn recorded(judged: Judged) -> Recorded {
+    judged
+        .record_units(&mut Ledger::in_memory([0; 16]))
+        .unwrap()
+}
+
 pub(crate) fn release(judged: Judged) -> (Released, DecisionRecord) {
     let mut notebook = Notebook::default();
-    let (released, entries) = judged.release(&mut notebook).unwrap();
+    let (released, entries) = recorded(judged).release(&mut notebook).unwrap();
     assert_eq!(entries, 1, "one decision, one entry");
     (released, notebook.0.pop().unwrap())
 }

@@ -8,7 +8,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 use crate::compute::GROUPS_MAX;
 
-use super::layout::{Arguments, Groups, Layout, Sum};
+use super::layout::{Arguments, Groups, Layout, Places};
 
 /// Rows of a group came in another order than that of units.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,23 @@ pub(super) struct Evidence {
     groups: Groups,
 }
 
+/// Where the first units, the sets and the prints of arguments are kept.
+struct Kept {
+    named: Places,
+    sets: Places,
+    prints: Places,
+}
+
+impl Kept {
+    fn new(layout: Layout) -> Self {
+        Self {
+            named: layout.named(),
+            sets: layout.sets(),
+            prints: layout.prints(),
+        }
+    }
+}
+
 impl Evidence {
     pub(super) fn new(layout: Layout, groups: usize) -> Self {
         Self {
@@ -56,17 +73,83 @@ impl Evidence {
             } else if *unit < cell.unit {
                 return Err(DataFusionError::External(Box::new(OutOfOrder)));
             }
-            if cell.row(*unit) {
+            if cell.begins(*unit) {
+                if let Some((ended, rows)) = cell.end() {
+                    self.groups.prints[0].add(*group, ended, rows as f64);
+                }
+                cell.begin(*unit);
                 self.groups.first_units.push(*group, *unit);
+                self.groups.sets[0].add(*group, *unit);
             }
+            cell.row();
         }
         Ok(())
+    }
+
+    /// Counts the rows in which a counted argument has a value.
+    fn update_counts(&mut self, arguments: &Arguments<'_>, places: &Kept, groups: &[usize]) {
+        let units = arguments.units.values();
+        let kept = &mut self.groups;
+        let counts = kept.counts.iter_mut().zip(arguments.counted());
+        for (at, (counts, has_value)) in counts.enumerate() {
+            let (name, set) = (places.named.counts[at], places.sets.counts[at]);
+            let print = places.prints.counts[at];
+            for (row, group) in groups.iter().enumerate() {
+                if !has_value.value(row) {
+                    continue;
+                }
+                let (count, unit) = (&mut counts[*group], units[row]);
+                if count.begins(unit) {
+                    if let (Some((ended, rows)), Some(print)) = (count.end(), print) {
+                        kept.prints[print].add(*group, ended, rows as f64);
+                    }
+                    count.begin(unit);
+                    if let Some(name) = name {
+                        kept.named[name].push(*group, unit);
+                    }
+                    if let Some(set) = set {
+                        kept.sets[set].add(*group, unit);
+                    }
+                }
+                count.row();
+            }
+        }
+    }
+
+    /// Adds up the values of the summed arguments.
+    fn update_sums(&mut self, arguments: &Arguments<'_>, places: &Kept, groups: &[usize]) {
+        let units = arguments.units.values();
+        let kept = &mut self.groups;
+        let sums = kept.sums.iter_mut().zip(arguments.summed());
+        for (at, (sums, column)) in sums.enumerate() {
+            let (name, set) = (places.named.sums[at], places.sets.sums[at]);
+            let print = places.prints.sums[at];
+            for (row, group) in groups.iter().enumerate() {
+                if column.is_null(row) {
+                    continue;
+                }
+                let (sum, unit) = (&mut sums[*group], units[row]);
+                if sum.count.begins(unit) {
+                    if let (Some((ended, of_unit)), Some(print)) = (sum.end(), print) {
+                        kept.prints[print].add(*group, ended, of_unit);
+                    }
+                    sum.count.begin(unit);
+                    if let Some(name) = name {
+                        kept.named[name].push(*group, unit);
+                    }
+                    if let Some(set) = set {
+                        kept.sets[set].add(*group, unit);
+                    }
+                }
+                sum.row(column.value(row));
+            }
+        }
     }
 
     /// The finished evidence of the first groups, or of all.
     fn finish(&mut self, emit_to: EmitTo) -> Groups {
         let mut finished = self.groups.take(emit_to);
-        finished.sums.iter_mut().flatten().for_each(Sum::fold);
+        finished.end(self.layout);
         finished
     }
 }
@@ -86,31 +169,9 @@ impl GroupsAccumulator for Evidence {
         bounded(total_num_groups, self.layout)?;
         self.groups.grow(total_num_groups);
         self.update_cells(arguments.units, group_indices)?;
-        let units = arguments.units.values();
-        let (named_counts, named_sums) = self.layout.named();
-        let named = &mut self.groups.named;
-        let counts = self.groups.counts.iter_mut().zip(arguments.counted());
-        for ((counts, has_value), name) in counts.zip(named_counts) {
-            for (row, group) in group_indices.iter().enumerate() {
-                if has_value.value(row)
-                    && counts[*group].row(units[row])
-                    && let Some(name) = name
-                {
-                    named[name].push(*group, units[row]);
-                }
-            }
-        }
-        let sums = self.groups.sums.iter_mut().zip(arguments.summed());
-        for ((sums, column), name) in sums.zip(named_sums) {
-            for (row, group) in group_indices.iter().enumerate() {
-                if column.is_valid(row)
-                    && sums[*group].row(units[row], column.value(row))
-                    && let Some(name) = name
-                {
-                    named[name].push(*group, units[row]);
-                }
-            }
-        }
+        let places = Kept::new(self.layout);
+        self.update_counts(&arguments, &places, group_indices);
+        self.update_sums(&arguments, &places, group_indices);
         for (values, tags) in self.groups.values.iter_mut().zip(arguments.tagged()) {
             for (tag, group) in tags.iter().zip(group_indices) {
                 if let Some(tag) = tag {

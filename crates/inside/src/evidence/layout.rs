@@ -11,6 +11,7 @@ use datafusion::logical_expr::EmitTo;
 use weir_gate::TOP_UNITS;
 
 use super::kept::{FirstUnits, Values};
+use super::members::{Prints, Sets};
 
 /// What is computed of each group: the cell itself, then each counted argument, each summed one, and each one whose
 /// distinct values are counted.
@@ -24,6 +25,14 @@ pub(crate) struct Layout {
     pub(crate) values: usize,
     /// Which of the counted and of the summed arguments have their own first units kept, a bit for each.
     pub(crate) named: (u64, u64),
+    /// Which of them have the set of their units kept, likewise. The cell always has.
+    pub(crate) with_set: (u64, u64),
+    /// Which of them have a print, likewise. The cell always has, of the rows of each unit.
+    pub(crate) with_print: (u64, u64),
+    /// How many buckets a print has, a power of two.
+    pub(crate) buckets: usize,
+    /// Sets of fewer units than this are not handed over at the end.
+    pub(crate) set_units_min: u64,
     /// How many of a group's first units are kept.
     pub(crate) units_kept: usize,
     /// How far distinct values are counted.
@@ -37,24 +46,51 @@ impl Layout {
     }
 
     /// For each counted argument, and for each summed one, where its first units are kept, if they are.
-    pub(super) fn named(self) -> (Vec<Option<usize>>, Vec<Option<usize>>) {
-        let mut next = 0;
+    pub(crate) fn named(self) -> Places {
+        self.places(self.named, 0)
+    }
+
+    /// Likewise where the set of its units is; at 0 is that of the cell.
+    pub(crate) fn sets(self) -> Places {
+        self.places(self.with_set, 1)
+    }
+
+    /// Likewise where its print is; at 0 is that of the cell.
+    pub(crate) fn prints(self) -> Places {
+        self.places(self.with_print, 1)
+    }
+
+    fn places(self, which: (u64, u64), from: usize) -> Places {
+        let mut next = from;
         let mut of = |set: u64, arguments: usize| {
             (0..arguments)
                 .map(|at| {
-                    let is_named = at < 64 && set >> at & 1 == 1;
-                    next += usize::from(is_named);
-                    is_named.then(|| next - 1)
+                    let is_in = at < 64 && set >> at & 1 == 1;
+                    next += usize::from(is_in);
+                    is_in.then(|| next - 1)
                 })
                 .collect()
         };
-        let counts = of(self.named.0, self.counts);
-        (counts, of(self.named.1, self.sums))
+        Places {
+            counts: of(which.0, self.counts),
+            sums: of(which.1, self.sums),
+        }
     }
 
-    /// Bytes that are kept of the units and values of one group.
+    /// How many sets a group has.
+    pub(crate) const fn sets_kept(self) -> usize {
+        1 + (self.with_set.0.count_ones() + self.with_set.1.count_ones()) as usize
+    }
+
+    /// How many prints a group has.
+    pub(crate) const fn prints_kept(self) -> usize {
+        1 + (self.with_print.0.count_ones() + self.with_print.1.count_ones()) as usize
+    }
+
+    /// Bytes that are kept of the units and values of one group, without the sets.
     pub(super) const fn kept_bytes(self) -> usize {
         (1 + self.names()) * self.units_kept * size_of::<u32>()
+            + self.prints_kept() * self.buckets * size_of::<u32>()
             + self.values * self.values_kept * size_of::<u64>()
     }
 
@@ -84,6 +120,17 @@ impl Layout {
             (0..self.names())
                 .map(|index| Field::new(format!("named_{index}"), FirstUnits::data_type(), false)),
         );
+        fields.extend(
+            (0..self.sets_kept())
+                .map(|index| Field::new(format!("set_{index}"), Sets::DATA_TYPE, false)),
+        );
+        let print = Prints::data_type(self.buckets);
+        fields.extend(
+            (0..self.prints_kept())
+                .map(|index| Field::new(format!("print_{index}"), print.clone(), false)),
+        );
+        fields.push(count("most".to_owned()));
+        fields.extend((0..self.counts).map(|index| count(format!("count_{index}_most"))));
         fields.extend((0..self.values).map(|index| count(format!("value_{index}"))));
         fields.into()
     }
@@ -102,6 +149,14 @@ impl Layout {
         fields.extend((0..self.values).map(|index| values(index).into()));
         fields.into()
     }
+}
+
+/// Where something is kept of an argument, if it is.
+pub(crate) struct Places {
+    /// Of each counted argument.
+    pub(crate) counts: Vec<Option<usize>>,
+    /// Of each summed argument.
+    pub(crate) sums: Vec<Option<usize>>,
 }
 
 /// The arguments of an evidence function over one batch.
@@ -160,6 +215,10 @@ impl<'a> Arguments<'a> {
 pub(super) struct Count {
     pub(super) rows: u64,
     pub(super) units: u64,
+    /// Rows of the unit that has most, without the one we are in.
+    pub(super) most: u64,
+    /// Rows of the unit we are in.
+    current: u32,
     pub(super) unit: u32,
 }
 
@@ -168,21 +227,38 @@ impl Count {
     pub(super) fn unit(&mut self, rows: u64) {
         self.rows += rows;
         self.units += u64::from(rows > 0);
+        self.most = self.most.max(rows);
     }
 
-    /// Counts a row; true where it begins another unit.
-    pub(super) fn row(&mut self, unit: u32) -> bool {
-        let begins = self.rows == 0 || self.unit != unit;
+    /// Whether a row of this unit begins another unit.
+    pub(super) const fn begins(&self, unit: u32) -> bool {
+        self.rows == 0 || self.unit != unit
+    }
+
+    /// Counts a row of the unit we are in.
+    pub(super) fn row(&mut self) {
         self.rows += 1;
-        self.units += u64::from(begins);
+        self.current = self.current.saturating_add(1);
+    }
+
+    /// Ends the unit we were in, if we were in one, and says which it was and how many rows it had.
+    pub(super) fn end(&mut self) -> Option<(u32, u64)> {
+        let rows = u64::from(std::mem::take(&mut self.current));
+        self.most = self.most.max(rows);
+        (rows > 0).then_some((self.unit, rows))
+    }
+
+    /// Begins a unit.
+    pub(super) fn begin(&mut self, unit: u32) {
+        self.units += 1;
         self.unit = unit;
-        begins
     }
 
     /// Adds what others counted of units that were not counted here.
-    pub(super) fn add(&mut self, rows: u64, units: u64) {
+    pub(super) fn add(&mut self, rows: u64, units: u64, most: u64) {
         self.rows += rows;
         self.units += units;
+        self.most = self.most.max(most);
     }
 }
 
@@ -198,14 +274,18 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// Adds a row; true where it begins another unit.
-    pub(super) fn row(&mut self, unit: u32, value: f64) -> bool {
-        let begins = self.count.row(unit);
-        if begins {
-            self.fold();
-        }
+    /// Adds a row of the unit we are in.
+    pub(super) fn row(&mut self, value: f64) {
+        self.count.row();
         self.current += value;
-        begins
+    }
+
+    /// Ends the unit we were in, if we were in one, and says which it was and what it summed up to.
+    pub(super) fn end(&mut self) -> Option<(u32, f64)> {
+        let (unit, _) = self.count.end()?;
+        let sum = self.current;
+        self.fold();
+        Some((unit, sum))
     }
 
     /// Counts all rows of a unit at once, with their sum.
@@ -215,8 +295,7 @@ impl Sum {
         self.fold();
     }
 
-    /// Ends the unit we were in.
-    pub(super) fn fold(&mut self) {
+    fn fold(&mut self) {
         self.negative |= self.current < 0.0;
         self.total += self.current.abs();
         self.rank(self.current.abs());
@@ -249,6 +328,10 @@ pub(super) struct Groups {
     pub(super) sums: Vec<Vec<Sum>>,
     /// One for each argument whose distinct values are counted.
     pub(super) values: Vec<Values>,
+    /// Of the cell, and of each argument that has its own.
+    pub(super) sets: Vec<Sets>,
+    /// Likewise.
+    pub(super) prints: Vec<Prints>,
 }
 
 impl Groups {
@@ -259,6 +342,10 @@ impl Groups {
         let named = vec![first_units.clone(); layout.names()];
         let mut values = vec![Values::new(layout.values_kept); layout.values];
         values.iter_mut().for_each(|values| values.grow(groups));
+        let mut sets = vec![Sets::default(); layout.sets_kept()];
+        sets.iter_mut().for_each(|sets| sets.grow(groups));
+        let mut prints = vec![Prints::new(layout.buckets); layout.prints_kept()];
+        prints.iter_mut().for_each(|prints| prints.grow(groups));
         Self {
             cells: vec![Count::default(); groups],
             firsts: vec![0; groups],
@@ -267,6 +354,8 @@ impl Groups {
             counts: vec![vec![Count::default(); groups]; layout.counts],
             sums: vec![vec![Sum::default(); groups]; layout.sums],
             values,
+            sets,
+            prints,
         }
     }
 
@@ -287,6 +376,12 @@ impl Groups {
         for values in &mut self.values {
             values.grow(groups);
         }
+        for sets in &mut self.sets {
+            sets.grow(groups);
+        }
+        for prints in &mut self.prints {
+            prints.grow(groups);
+        }
     }
 
     /// Takes the first groups, or all; the others become the first.
@@ -295,6 +390,8 @@ impl Groups {
         let sums = self.sums.iter_mut();
         let values = self.values.iter_mut();
         let named = self.named.iter_mut();
+        let sets = self.sets.iter_mut();
+        let prints = self.prints.iter_mut();
         Self {
             cells: emit_to.take_needed(&mut self.cells),
             firsts: emit_to.take_needed(&mut self.firsts),
@@ -303,6 +400,31 @@ impl Groups {
             counts: counts.map(|counts| emit_to.take_needed(counts)).collect(),
             sums: sums.map(|sums| emit_to.take_needed(sums)).collect(),
             values: values.map(|values| values.take(emit_to)).collect(),
+            sets: sets.map(|sets| sets.take(emit_to)).collect(),
+            prints: prints.map(|prints| prints.take(emit_to)).collect(),
+        }
+    }
+
+    /// Ends the unit that each group and argument is in.
+    pub(super) fn end(&mut self, layout: Layout) {
+        let prints = layout.prints();
+        let mut end = |counts: &mut Vec<Count>, print: Option<usize>| {
+            for (group, count) in counts.iter_mut().enumerate() {
+                if let (Some((unit, rows)), Some(print)) = (count.end(), print) {
+                    self.prints[print].add(group, unit, rows as f64);
+                }
+            }
+        };
+        end(&mut self.cells, Some(0));
+        for (counts, print) in self.counts.iter_mut().zip(prints.counts) {
+            end(counts, print);
+        }
+        for (sums, print) in self.sums.iter_mut().zip(prints.sums) {
+            for (group, sum) in sums.iter_mut().enumerate() {
+                if let (Some((unit, sum)), Some(print)) = (sum.end(), print) {
+                    self.prints[print].add(group, unit, sum);
+                }
+            }
         }
     }
 
@@ -316,11 +438,16 @@ impl Groups {
             + self.first_units.size()
             + self.named.iter().map(FirstUnits::size).sum::<usize>()
             + self.values.iter().map(Values::size).sum::<usize>()
+            + self.sets.iter().map(Sets::size).sum::<usize>()
+            + self.prints.iter().map(Prints::size).sum::<usize>()
     }
 
     /// What the groups are handed over as.
     pub(super) fn state(&self, layout: Layout) -> Result<Vec<ArrayRef>> {
-        let ended = self.columns(layout)?;
+        let ended = self.columns(Layout {
+            set_units_min: 0,
+            ..layout
+        })?;
         let mut columns = ended.columns().to_vec();
         columns.truncate(columns.len() - layout.values);
         columns.push(Arc::new(UInt32Array::from(self.firsts.clone())));
@@ -340,6 +467,14 @@ impl Groups {
         for named in &self.named {
             columns.push(named.column()?);
         }
+        for sets in &self.sets {
+            columns.push(sets.column(layout.set_units_min)?);
+        }
+        for prints in &self.prints {
+            columns.push(prints.column()?);
+        }
+        columns.push(most(&self.cells));
+        columns.extend(self.counts.iter().map(|counts| most(counts)));
         columns.extend(self.values.iter().map(Values::column));
         Ok(StructArray::try_new(layout.fields(), columns, None)?)
     }
@@ -351,6 +486,11 @@ fn count_columns(counts: &[Count]) -> [ArrayRef; 2] {
         Arc::new(column(|count| count.rows)),
         Arc::new(column(|count| count.units)),
     ]
+}
+
+fn most(counts: &[Count]) -> ArrayRef {
+    let most = counts.iter().map(|count| count.most);
+    Arc::new(most.collect::<UInt64Array>())
 }
 
 fn sum_columns(sums: &[Sum]) -> Vec<ArrayRef> {

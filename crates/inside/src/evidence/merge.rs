@@ -10,6 +10,7 @@ use weir_gate::TOP_UNITS;
 
 use super::accumulator::OutOfOrder;
 use super::layout::{Groups, Layout, Sum};
+use super::members::bytes_of;
 
 impl Groups {
     /// Adds groups that another part has counted.
@@ -47,6 +48,16 @@ impl Groups {
         let of_arguments = (0..layout.names())
             .map(|_| Ok(column()?.as_list::<i32>()))
             .collect::<Result<Vec<_>>>()?;
+        let sets = (0..layout.sets_kept())
+            .map(|_| column())
+            .collect::<Result<Vec<_>>>()?;
+        let prints = (0..layout.prints_kept())
+            .map(|_| column())
+            .collect::<Result<Vec<_>>>()?;
+        let most = numbers(column()?);
+        let counts_most = (0..layout.counts)
+            .map(|_| Ok(numbers(column()?)))
+            .collect::<Result<Vec<_>>>()?;
         let (first, last) = (column()?, column()?);
         let (first, last) = (
             first.as_primitive::<UInt32Type>(),
@@ -62,7 +73,7 @@ impl Groups {
             } else if first.value(row) <= cell.unit {
                 return Err(DataFusionError::External(Box::new(OutOfOrder)));
             }
-            cell.add(rows.value(row), units.value(row));
+            cell.add(rows.value(row), units.value(row), most.value(row));
             cell.unit = last.value(row);
             let named = first_units.as_list::<i32>().value(row);
             for unit in named.as_primitive::<UInt32Type>().values() {
@@ -74,8 +85,15 @@ impl Groups {
                     names.push(*group, *unit);
                 }
             }
-            for (count, (rows, units)) in self.counts.iter_mut().zip(&counts) {
-                count[*group].add(rows.value(row), units.value(row));
+            let counted = self.counts.iter_mut().zip(&counts).zip(&counts_most);
+            for ((count, (rows, units)), most) in counted {
+                count[*group].add(rows.value(row), units.value(row), most.value(row));
+            }
+            for (sets, of_part) in self.sets.iter_mut().zip(&sets) {
+                sets.merge(*group, bytes_of(of_part, row))?;
+            }
+            for (prints, of_part) in self.prints.iter_mut().zip(&prints) {
+                prints.merge(*group, bytes_of(of_part, row));
             }
             for (sum, state) in self.sums.iter_mut().zip(&sums) {
                 state.add_to(row, &mut sum[*group]);
@@ -106,7 +124,8 @@ struct SumState<'a> {
 
 impl SumState<'_> {
     fn add_to(&self, row: usize, sum: &mut Sum) {
-        sum.count.add(self.rows.value(row), self.units.value(row));
+        let (rows, units) = (self.rows.value(row), self.units.value(row));
+        sum.count.add(rows, units, 0);
         sum.total += self.total.value(row);
         for top in &self.top {
             sum.rank(top.value(row));

@@ -18,6 +18,7 @@ mod accumulator;
 mod function;
 mod kept;
 mod layout;
+mod members;
 mod merge;
 mod tag;
 mod unordered;
@@ -28,12 +29,13 @@ use datafusion::arrow::datatypes::{Float64Type, UInt64Type};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::AggregateFunction;
 use weir_gate::{
-    ArgumentUnits, Contributions, Contributors, EvidenceColumns, FirstUnits, TOP_UNITS,
+    ArgumentUnits, Basis, Contributions, Contributors, EvidenceColumns, FirstUnits, Members, Most,
+    Statistic, TOP_UNITS,
 };
 use weir_policy::Policy;
 
 use crate::error::ComputeError;
-use crate::statistics::Arguments;
+use crate::statistics::{Argument, Arguments, Print, StatisticColumn, Statistics};
 use function::evidence_of;
 
 pub(crate) use accumulator::{OutOfOrder, TooManyGroups};
@@ -55,7 +57,13 @@ pub struct Depth {
     neighbours: u64,
     /// To how many digits means are given.
     digits: u64,
+    /// How many buckets a print has.
+    buckets: usize,
 }
+
+/// Fewest and most buckets of a print, and how many there are for each unit by which two cells have to differ: with twice
+/// as many, units that differ are mostly in a bucket each.
+const BUCKETS: (usize, usize, usize) = (32, 512, 2);
 
 impl Depth {
     /// What a policy asks for.
@@ -67,6 +75,11 @@ impl Depth {
             values: kept(policy.sensitive_values_min()),
             neighbours: policy.units_min(),
             digits: policy.significant_digits(),
+            buckets: {
+                let (least, most, each) = BUCKETS;
+                let asked = kept(policy.history_units_min()) * each;
+                asked.next_power_of_two().clamp(least, most)
+            },
         }
     }
 
@@ -96,6 +109,10 @@ impl EvidencePlan {
             sums: arguments.sums.len(),
             values: arguments.values.len(),
             named: arguments.named,
+            with_set: arguments.with_set,
+            with_print: arguments.with_print,
+            buckets: depth.buckets,
+            set_units_min: depth.neighbours,
             units_kept: depth.units,
             values_kept: depth.values,
         };
@@ -120,6 +137,82 @@ impl EvidencePlan {
         }
     }
 
+    /// The units behind each number, of one kind's column of the computed table.
+    pub(crate) fn members(
+        &self,
+        evidence: &StructArray,
+        population: &str,
+    ) -> Result<Members, ComputeError> {
+        let column = |name: String| evidence.column_by_name(&name).ok_or(ComputeError::Bug);
+        let set = |at: usize| {
+            let set = column(format!("set_{at}"))?.as_binary_opt::<i32>();
+            set.cloned().ok_or(ComputeError::Bug)
+        };
+        let print = |at: usize| {
+            let print = column(format!("print_{at}"))?.as_fixed_size_binary_opt();
+            print.cloned().ok_or(ComputeError::Bug)
+        };
+        let most = (0..self.layout.counts).map(|at| format!("count_{at}_most"));
+        let most = std::iter::once("most".to_owned()).chain(most);
+        Ok(Members {
+            population: population.to_owned(),
+            sets: (0..self.layout.sets_kept())
+                .map(set)
+                .collect::<Result<_, _>>()?,
+            prints: (0..self.layout.prints_kept())
+                .map(print)
+                .collect::<Result<_, _>>()?,
+            rows_most: most
+                .map(|name| counts(evidence, &name))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Where the members have what each statistic is of.
+    pub(crate) fn bases(&self, statistics: &Statistics) -> Result<Vec<Basis>, ComputeError> {
+        let prints = self.layout.prints();
+        let print = |of: &Print| match of {
+            Print::Rows => Some(0),
+            Print::Of(Argument::Counted(at)) => prints.counts.get(*at).copied().flatten(),
+            Print::Of(Argument::Summed(at)) => prints.sums.get(*at).copied().flatten(),
+        };
+        let basis = |column: &StatisticColumn| {
+            let of = &column.of;
+            let set = of.set.map_or(Some(0), |argument| self.set(argument));
+            let prints: Option<Vec<usize>> = of.prints.iter().map(print).collect();
+            let most = match (column.statistic, of.prints.as_slice()) {
+                (Statistic::Units { .. }, _) => Most::One,
+                (Statistic::Rows { .. }, [Print::Of(Argument::Counted(at))]) => Most::Rows(1 + at),
+                (Statistic::Rows { .. }, _) => Most::Rows(0),
+                (Statistic::Sum, [Print::Of(Argument::Summed(at))]) => Most::Contribution(*at),
+                _ => Most::NotASum,
+            };
+            Ok(Basis {
+                kind: of.kind.clone(),
+                set: set.ok_or(ComputeError::Bug)?,
+                prints: prints.ok_or(ComputeError::Bug)?,
+                most,
+            })
+        };
+        statistics.columns.iter().map(basis).collect()
+    }
+
+    /// Where the members have the sets that nobody chose.
+    pub(crate) fn parts(&self, statistics: &Statistics) -> Result<Vec<usize>, ComputeError> {
+        let parts = statistics.arguments.parts.iter();
+        parts
+            .map(|part| self.set(*part).ok_or(ComputeError::Bug))
+            .collect()
+    }
+
+    fn set(&self, argument: Argument) -> Option<usize> {
+        let sets = self.layout.sets();
+        match argument {
+            Argument::Counted(at) => sets.counts.get(at).copied().flatten(),
+            Argument::Summed(at) => sets.sums.get(at).copied().flatten(),
+        }
+    }
+
     /// What one kind's column of the computed table says.
     pub(crate) fn columns(&self, evidence: &StructArray) -> Result<EvidenceColumns, ComputeError> {
         let counted: Vec<Contributors> = (0..self.layout.counts)
@@ -137,7 +230,7 @@ impl EvidencePlan {
                 ids: ids.cloned().ok_or(ComputeError::Bug)?,
             })
         };
-        let (named_counts, named_sums) = self.layout.named();
+        let names = self.layout.named();
         let named = |of: &str, names: Vec<Option<usize>>| {
             let named = names.into_iter().enumerate();
             let named = named.filter_map(|(at, name)| Some((at, name?)));
@@ -150,8 +243,8 @@ impl EvidencePlan {
                 })
                 .collect::<Result<Vec<_>, ComputeError>>()
         };
-        let mut arguments = named("count", named_counts)?;
-        arguments.extend(named("sum", named_sums)?);
+        let mut arguments = named("count", names.counts)?;
+        arguments.extend(named("sum", names.sums)?);
         Ok(EvidenceColumns {
             units: counts(evidence, "units")?,
             rows: counts(evidence, "rows")?,

@@ -121,23 +121,43 @@ impl Unordered {
 
     fn fold(&self, position: usize, group: usize, into: &mut Groups) {
         let unit = self.members[position].1;
-        let (named_counts, named_sums) = self.layout.named();
-        into.cells[group].unit(self.rows[position]);
-        let mut name = |name: Option<usize>, rows: u64| {
-            if let (Some(name), true) = (name, rows > 0) {
+        let (named, sets, prints) = (
+            self.layout.named(),
+            self.layout.sets(),
+            self.layout.prints(),
+        );
+        let rows = self.rows[position];
+        into.cells[group].unit(rows);
+        into.sets[0].add(group, unit);
+        into.prints[0].add(group, unit, rows as f64);
+        let mut keep = |name: Option<usize>, set: Option<usize>, print: Option<usize>, of: f64| {
+            if let Some(name) = name {
                 into.named[name].push(group, unit);
+            }
+            if let Some(set) = set {
+                into.sets[set].add(group, unit);
+            }
+            if let Some(print) = print {
+                into.prints[print].add(group, unit, of);
             }
         };
         let counts = into.counts.iter_mut().zip(&self.counts);
-        for ((count, by_unit), named) in counts.zip(named_counts) {
-            count[group].unit(by_unit[position]);
-            name(named, by_unit[position]);
+        for (at, (count, by_unit)) in counts.enumerate() {
+            let rows = by_unit[position];
+            count[group].unit(rows);
+            if rows > 0 {
+                let (set, print) = (sets.counts[at], prints.counts[at]);
+                keep(named.counts[at], set, print, rows as f64);
+            }
         }
         let sums = into.sums.iter_mut().zip(&self.sums);
-        for ((sum, by_unit), named) in sums.zip(named_sums) {
+        for (at, (sum, by_unit)) in sums.enumerate() {
             let Partial { rows, sum: of_unit } = by_unit[position];
             sum[group].unit(rows, of_unit);
-            name(named, rows);
+            if rows > 0 {
+                let (set, print) = (sets.sums[at], prints.sums[at]);
+                keep(named.sums[at], set, print, of_unit);
+            }
         }
     }
 }

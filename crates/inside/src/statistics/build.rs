@@ -13,8 +13,8 @@ use weir_gate::{Fit, Quantiles, Statistic};
 use super::significant::significant;
 use super::sum::sum;
 use super::{
-    Arguments, Kind, LINEAR, LOGISTIC, REGRESSORS_MAX, ROWS, Source, StatisticColumn, Statistics,
-    column_name, computed_name, literal, mark, position, quantile,
+    Argument, Arguments, Kind, LINEAR, LOGISTIC, Of, Print, REGRESSORS_MAX, ROWS, Source,
+    StatisticColumn, Statistics, column_name, computed_name, literal, mark, position, quantile,
 };
 use crate::evidence::Depth;
 use crate::grouping::Grouping;
@@ -22,22 +22,21 @@ use crate::units;
 
 /// Takes the aggregates of a table apart.
 ///
-/// `units` are the unit columns of a row, `grouping` is how rows are grouped, and `is_sensitive` tells whether an argument
-/// says what must not become known about a unit.
+/// `units` are the unit columns of a row, `grouping` is how rows are grouped.
 pub(crate) fn statistics(
     aggregates: &[Expr],
     input: &DFSchema,
     units: &[Expr],
     grouping: &Grouping,
     depth: Depth,
-    is_sensitive: &dyn Fn(&Expr) -> bool,
+    knows: Knows<'_>,
 ) -> Result<Statistics> {
     let mut builder = Builder {
         input,
         units,
         grouping,
         depth,
-        is_sensitive,
+        knows,
         quantiles_of: Vec::new(),
         made: Statistics {
             computed: Vec::new(),
@@ -63,12 +62,36 @@ pub(crate) fn statistics(
     Ok(builder.made)
 }
 
+/// What is known of an argument.
+#[derive(Clone, Copy)]
+pub(crate) struct Knows<'a> {
+    /// Whether it says what must not become known about a unit.
+    pub(crate) is_sensitive: &'a dyn Fn(&Expr) -> bool,
+    /// Whether a model computed something of the rows.
+    pub(crate) by_model: bool,
+}
+
+impl Knows<'_> {
+    /// Whether an argument is a column of the data itself, so that nobody chose where it is null.
+    fn is_of_the_data(self, of: &Expr) -> bool {
+        match of {
+            Expr::Column(_) => !self.by_model,
+            Expr::Cast(cast) => self.is_of_the_data(&cast.expr),
+            Expr::TryCast(cast) => self.is_of_the_data(&cast.expr),
+            _ => false,
+        }
+    }
+}
+
+/// Sums and counts are one kind: a count is a sum of ones.
+const SUM: &str = "sum";
+
 struct Builder<'a> {
     input: &'a DFSchema,
     units: &'a [Expr],
     grouping: &'a Grouping,
     depth: Depth,
-    is_sensitive: &'a dyn Fn(&Expr) -> bool,
+    knows: Knows<'a>,
     /// The quantiles asked of each argument, by its position among contributions.
     quantiles_of: Vec<(usize, Vec<u64>)>,
     made: Statistics,
@@ -116,7 +139,40 @@ impl Builder<'_> {
         ident(column_name(at))
     }
 
-    fn computed(&mut self, expression: Expr, statistic: Statistic, label: String) -> Result<Expr> {
+    /// What a statistic is of: of the contributors to an argument, where it may be null, and of these contributions.
+    fn of(
+        &mut self,
+        kind: &str,
+        argument: Option<(Argument, &Expr)>,
+        prints: Vec<Print>,
+    ) -> Result<Of> {
+        let arguments = &mut self.made.arguments;
+        for print in &prints {
+            arguments.keep_print(*print)?;
+        }
+        let mut set = None;
+        if let Some((argument, of)) = argument {
+            arguments.keep_set(argument)?;
+            if !self.knows.is_of_the_data(of) {
+                set = Some(argument);
+            } else if !arguments.parts.contains(&argument) {
+                arguments.parts.push(argument);
+            }
+        }
+        Ok(Of {
+            kind: kind.to_owned(),
+            set,
+            prints,
+        })
+    }
+
+    fn computed(
+        &mut self,
+        expression: Expr,
+        statistic: Statistic,
+        label: String,
+        of: Of,
+    ) -> Result<Expr> {
         let data_type = expression.get_type(self.input)?;
         let at = position(&mut self.made.computed, expression);
         Ok(self.column(StatisticColumn {
@@ -124,6 +180,7 @@ impl Builder<'_> {
             statistic,
             data_type,
             label,
+            of,
         }))
     }
 
@@ -132,11 +189,16 @@ impl Builder<'_> {
             let label = format!("count({})", of.human_display());
             let evidence = position(&mut self.made.arguments.counts, of.clone().is_not_null());
             mark(&mut self.made.arguments.named.0, evidence)?;
-            let evidence = Some(evidence);
-            self.computed(count(of.clone()), Statistic::Rows { evidence }, label)
+            let counted = Argument::Counted(evidence);
+            let behind = self.of(SUM, Some((counted, of)), vec![Print::Of(counted)])?;
+            let statistic = Statistic::Rows {
+                evidence: Some(evidence),
+            };
+            self.computed(count(of.clone()), statistic, label, behind)
         } else {
             let every = Statistic::Rows { evidence: None };
-            self.computed(count(lit(1_i64)), every, "count(*)".to_owned())
+            let behind = self.of(SUM, None, vec![Print::Rows])?;
+            self.computed(count(lit(1_i64)), every, "count(*)".to_owned(), behind)
         }
     }
 
@@ -144,8 +206,10 @@ impl Builder<'_> {
         let Some(kind) = self.units.iter().position(|known| known == unit) else {
             return plan_err!("{unit} identifies no unit");
         };
+        let of = self.of(&format!("units {kind}"), None, Vec::new())?;
         Ok(self.column(StatisticColumn {
             source: Source::Units(kind),
+            of,
             statistic: Statistic::Units { kind },
             data_type: DataType::Int64,
             label: format!("units({kind})"),
@@ -154,7 +218,7 @@ impl Builder<'_> {
 
     /// Keeps the contributions of units to the sum of a number, and how many distinct values it has where it is sensitive.
     fn contributions(&mut self, of: &Expr) -> usize {
-        if (self.is_sensitive)(of) {
+        if (self.knows.is_sensitive)(of) {
             position(&mut self.made.arguments.values, of.clone());
         }
         let number = try_cast(of.clone(), DataType::Float64);
@@ -163,11 +227,15 @@ impl Builder<'_> {
 
     fn sum(&mut self, of: &Expr) -> Result<Expr> {
         let summed = self.contributions(of);
+        let argument = Argument::Summed(summed);
+        let mut contributors = None;
         if of.nullable(self.input)? {
             mark(&mut self.made.arguments.named.1, summed)?;
+            contributors = Some((argument, of));
         }
+        let behind = self.of(SUM, contributors, vec![Print::Of(argument)])?;
         let label = format!("sum({})", of.human_display());
-        self.computed(sum(of.clone()), Statistic::Sum, label)
+        self.computed(sum(of.clone()), Statistic::Sum, label, behind)
     }
 
     /// A released sum divided by a released count.
@@ -178,9 +246,10 @@ impl Builder<'_> {
     }
 
     fn spread(&mut self, call: &AggregateFunction, of: &Expr) -> Result<Expr> {
-        self.contributions(of);
+        let argument = Argument::Summed(self.contributions(of));
         self.squares(of);
-        self.itself(call, &[of])
+        let contributors = of.nullable(self.input)?.then_some((argument, of));
+        self.itself(call, &[of], contributors, vec![Print::Of(argument)])
     }
 
     /// One unit far from the rest may be nearly all of a sum of squares and little of the sum.
@@ -189,10 +258,17 @@ impl Builder<'_> {
         position(&mut self.made.arguments.sums, number.clone() * number);
     }
 
-    fn itself(&mut self, call: &AggregateFunction, arguments: &[&Expr]) -> Result<Expr> {
+    fn itself(
+        &mut self,
+        call: &AggregateFunction,
+        arguments: &[&Expr],
+        contributors: Option<(Argument, &Expr)>,
+        prints: Vec<Print>,
+    ) -> Result<Expr> {
         let label = label(call.func.name(), arguments);
+        let of = self.of(&label, contributors, prints)?;
         let call = Expr::AggregateFunction(call.clone());
-        self.computed(call, Statistic::Real, label)
+        self.computed(call, Statistic::Real, label, of)
     }
 
     /// Statistics over the rows in which two numbers have a value.
@@ -213,9 +289,15 @@ impl Builder<'_> {
             self.squares(of);
         }
         let entered = y.clone().is_not_null().and(x.clone().is_not_null());
+        let prints = contributions
+            .iter()
+            .map(|of| Print::Of(Argument::Summed(*of)));
+        let prints = prints.collect();
         // A covariance fits nothing, but is as close to the data as the slope that follows from it.
-        self.fitted(entered, contributions, 2);
-        self.itself(call, &[y, x])
+        let counted = self.fitted(entered.clone(), contributions, 2);
+        let some = y.nullable(self.input)? || x.nullable(self.input)?;
+        let contributors = some.then_some((Argument::Counted(counted), &entered));
+        self.itself(call, &[y, x], contributors, prints)
     }
 
     /// A number where another has a value too.
@@ -227,7 +309,8 @@ impl Builder<'_> {
         }
     }
 
-    fn fitted(&mut self, entered: Expr, contributions: Vec<usize>, parameters: u64) {
+    /// The position of the rows that enter, among what is counted.
+    fn fitted(&mut self, entered: Expr, contributions: Vec<usize>, parameters: u64) -> usize {
         let counted = position(&mut self.made.arguments.counts, entered);
         let fits = &mut self.made.arguments.fits;
         let fitted = fits.iter().position(|known| *known == counted);
@@ -240,6 +323,7 @@ impl Builder<'_> {
             fitted,
             parameters,
         });
+        counted
     }
 
     fn quantile(&mut self, of: &Expr, at: &Expr) -> Result<Expr> {
@@ -270,7 +354,10 @@ impl Builder<'_> {
         };
         let label = format!("quantile({}, {share})", of.human_display());
         let averaged = quantile::averaged(of.clone(), unit.clone(), share, self.depth.neighbours());
-        self.computed(averaged, Statistic::Real, label)
+        let argument = Argument::Summed(contributions);
+        let contributors = of.nullable(self.input)?.then_some((argument, of));
+        let behind = self.of(&label, contributors, vec![Print::Of(argument)])?;
+        self.computed(averaged, Statistic::Real, label, behind)
     }
 
     fn fit(&mut self, kind: Kind, y: Expr, xs: &[Expr]) -> Result<Expr> {
@@ -284,14 +371,18 @@ impl Builder<'_> {
             .reduce(Expr::and)
             .unwrap_or_else(|| lit(true));
         let contributions = self.terms(&terms, &entered)?;
-        self.fitted(entered, contributions, xs.len() as u64 + 1);
-        let evidence = self.made.arguments.fits.last().copied();
+        // Of each term one side: the other one follows from it.
+        let prints = contributions.iter().step_by(2);
+        let prints: Vec<Print> = prints.map(|of| Print::Of(Argument::Summed(*of))).collect();
+        let counted = self.fitted(entered.clone(), contributions, xs.len() as u64 + 1);
+        let evidence = Some(counted);
 
         let expression = kind.of(&terms);
         let DataType::Struct(fields) = expression.get_type(self.input)? else {
             return plan_err!("a regression returns a record");
         };
         let label = label(kind.name(), &terms.iter().collect::<Vec<_>>());
+        let entering = (Argument::Counted(counted), &entered);
         let at = position(&mut self.made.computed, expression);
         let mut record = Vec::new();
         for field in &fields {
@@ -299,7 +390,16 @@ impl Builder<'_> {
                 ROWS => Statistic::Rows { evidence },
                 _ => Statistic::Real,
             };
-            let column = self.field(at, field, statistic, &label);
+            let of = match statistic {
+                Statistic::Rows { .. } => {
+                    self.of(SUM, Some(entering), vec![Print::Of(entering.0)])?
+                }
+                _ => {
+                    let kind = format!("{label}.{}", field.name());
+                    self.of(&kind, Some(entering), prints.clone())?
+                }
+            };
+            let column = self.field(at, field, statistic, &label, of);
             record.extend([lit(field.name().clone()), column]);
         }
         Ok(named_struct(record))
@@ -310,7 +410,7 @@ impl Builder<'_> {
     fn terms(&mut self, terms: &[Expr], entered: &Expr) -> Result<Vec<usize>> {
         let mut contributions = Vec::new();
         for term in terms {
-            if (self.is_sensitive)(term) {
+            if (self.knows.is_sensitive)(term) {
                 position(&mut self.made.arguments.values, term.clone());
             }
             let value = try_cast(term.clone(), DataType::Float64);
@@ -325,12 +425,20 @@ impl Builder<'_> {
         Ok(contributions)
     }
 
-    fn field(&mut self, at: usize, field: &Field, statistic: Statistic, label: &str) -> Expr {
+    fn field(
+        &mut self,
+        at: usize,
+        field: &Field,
+        statistic: Statistic,
+        label: &str,
+        of: Of,
+    ) -> Expr {
         self.column(StatisticColumn {
             source: Source::Field(at, field.name().clone()),
             statistic,
             data_type: field.data_type().clone(),
             label: format!("{label}.{}", field.name()),
+            of,
         })
     }
 }

@@ -30,7 +30,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::Expr;
 use weir_gate::{Fit, Quantiles, Statistic};
 
-pub(crate) use build::statistics;
+pub(crate) use build::{Knows, statistics};
 pub(crate) use fit::{Kind, LINEAR, LOGISTIC, ROWS, coefficient, standard_error};
 pub(crate) use quantile::{NAME as QUANTILE, quantile_udaf};
 
@@ -66,6 +66,35 @@ pub(crate) struct StatisticColumn {
     pub(crate) data_type: DataType,
     /// What it is, in the caller's words: the released table's header.
     pub(crate) label: String,
+    /// Which units and which contributions it is of.
+    pub(crate) of: Of,
+}
+
+/// Which units a statistic is of, and how much of it each is: what the ledger compares.
+#[derive(Clone)]
+pub(crate) struct Of {
+    /// Numbers of one kind can be subtracted.
+    pub(crate) kind: String,
+    /// The argument whose contributors its units are; none where they are all of the cell.
+    pub(crate) set: Option<Argument>,
+    /// The arguments whose contributions it is made of; none where every unit is as much of it as any other.
+    pub(crate) prints: Vec<Print>,
+}
+
+/// An argument, by its position among those that are counted or those that are summed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Argument {
+    Counted(usize),
+    Summed(usize),
+}
+
+/// What each unit contributes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Print {
+    /// Its rows.
+    Rows,
+    /// Its part of an argument.
+    Of(Argument),
 }
 
 /// Where a statistic comes from.
@@ -93,6 +122,29 @@ pub(crate) struct Arguments {
     /// Positions among `counts` and among `sums` of the nullable arguments of counts and sums: what a margin has beside a
     /// cell may be of few units there, though many have rows.
     pub(crate) named: (u64, u64),
+    /// Likewise those whose contributors are kept as a set.
+    pub(crate) with_set: (u64, u64),
+    /// Likewise those of which a print is kept.
+    pub(crate) with_print: (u64, u64),
+    /// Those with a set that nobody chose: columns of the data that are null in some rows.
+    pub(crate) parts: Vec<Argument>,
+}
+
+impl Arguments {
+    fn keep_set(&mut self, of: Argument) -> Result<()> {
+        match of {
+            Argument::Counted(at) => mark(&mut self.with_set.0, at),
+            Argument::Summed(at) => mark(&mut self.with_set.1, at),
+        }
+    }
+
+    fn keep_print(&mut self, of: Print) -> Result<()> {
+        match of {
+            Print::Rows => Ok(()),
+            Print::Of(Argument::Counted(at)) => mark(&mut self.with_print.0, at),
+            Print::Of(Argument::Summed(at)) => mark(&mut self.with_print.1, at),
+        }
+    }
 }
 
 /// The name of the computed aggregate at `position`.

@@ -239,10 +239,15 @@ fn question(number: u32) -> Question {
         snapshots: [1; 32],
         policy: [2; 32],
         units_min: 10,
+        selection: crate::Selection {
+            digest: [4; 32],
+            is_plain: false,
+        },
         cells: vec![Cell {
             units: Arc::new(units.collect()),
             partition: 0,
-            statistics: vec![[3; 32]],
+            statistics: vec![[3; 32].into()],
+            part_of: None,
         }],
     }
 }

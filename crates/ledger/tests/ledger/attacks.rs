@@ -1,6 +1,8 @@
 //! What an operator tries, alone or with others, and what comes of it.
 
-use weir_ledger::{History, Ledger, LedgerError, Release, Verdict};
+use std::sync::Arc;
+
+use weir_ledger::{Cell, History, Ledger, LedgerError, Release, Statistic, Verdict};
 
 use crate::support::{KEY, answers, cell, digest, question, record, release, release_one, set};
 
@@ -37,7 +39,7 @@ fn another_statistic_of_a_near_set_is_withheld() {
     let mut ledger = Ledger::in_memory(KEY);
     release(&mut ledger, question(vec![cell(0, 0..1000)]));
     let mut near = cell(0, 1..1000);
-    near.statistics = vec![digest(2), digest(1)];
+    near.statistics = vec![digest(2).into(), digest(1).into()];
     let verdicts = release(&mut ledger, question(vec![near]));
     assert_eq!(verdicts, [[Verdict::Isolates, first(0)]]);
 }
@@ -163,7 +165,7 @@ fn a_question_that_does_not_fit_is_refused() {
     assert!(matches!(refused, Err(LedgerError::Question { .. })));
     let mut many = cell(0, 0..100);
     many.units = set(0..100);
-    many.statistics = vec![digest(0); 257];
+    many.statistics = vec![digest(0).into(); 257];
     let refused = ledger.ask(question(vec![many]));
     assert!(matches!(refused, Err(LedgerError::Question { .. })));
 }
@@ -246,4 +248,74 @@ fn a_tracker_is_withheld() {
         release_one(&mut ledger, question(vec![cell(0, 0..60)])),
         [Verdict::Fresh]
     );
+}
+
+/// A sum over some units, each with a contribution; and its print, as whoever computes cells would make it.
+fn summed(contribution: impl Fn(u32) -> u32, units: std::ops::Range<u32>) -> Cell {
+    let mut print = vec![0_u32; 32];
+    for unit in units.clone() {
+        let sum = &mut print[unit as usize * 11 % 32];
+        *sum = sum.wrapping_add((unit ^ contribution(unit) << 12).wrapping_mul(0x9e37_79b9));
+    }
+    let kind = digest(1);
+    let print = print.into();
+    Cell {
+        statistics: vec![Statistic { kind, print }],
+        ..cell(0, units)
+    }
+}
+
+#[test]
+fn a_mask_over_the_same_units_gets_the_number_without_it() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let plain = summed(|unit| unit + 1, 0..500);
+    let verdicts = release_one(&mut ledger, question(vec![plain]));
+    assert_eq!(verdicts, [Verdict::Fresh]);
+    // One unit's contribution is left out, or made another: the difference would be that unit's.
+    for target in [0, 7, 499] {
+        let masked = summed(|unit| if unit == target { 0 } else { unit + 1 }, 0..500);
+        let verdicts = release_one(&mut ledger, question(vec![masked]));
+        assert_eq!(verdicts, [Verdict::Near(Arc::from(*b"0/0/0"))], "{target}");
+    }
+    // What all contribute otherwise is another number.
+    let other = summed(|unit| unit + 2, 0..500);
+    assert_eq!(
+        release_one(&mut ledger, question(vec![other])),
+        [Verdict::Fresh]
+    );
+}
+
+#[test]
+fn a_mask_in_one_table_gets_the_number_beside_it() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let mut both = summed(|unit| unit, 0..500);
+    let masked = summed(|unit| if unit == 7 { 0 } else { unit }, 0..500);
+    both.statistics.extend(masked.statistics);
+    let verdicts = release(&mut ledger, question(vec![both]));
+    assert_eq!(verdicts, [[Verdict::Fresh, Verdict::Like(0, 0)]]);
+}
+
+#[test]
+fn a_column_that_is_null_for_some_is_compared_with_what_is_chosen_and_not_with_its_cell() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let part = |units: std::ops::Range<u32>| Cell {
+        statistics: Vec::new(),
+        part_of: Some(0),
+        ..cell(1, units)
+    };
+    // A column has a value for all but five units, another one for half.
+    let cells = || vec![cell(0, 0..100), part(0..95), part(0..50)];
+    assert_eq!(release(&mut ledger, question(cells()))[0], [Verdict::Fresh]);
+    // The same cell again, for something else.
+    let mut again = cells();
+    again[0].statistics = vec![digest(2).into()];
+    assert_eq!(release(&mut ledger, question(again))[0], [Verdict::Fresh]);
+    // Those who have a value, but one: chosen, in whatever way.
+    for chosen in [1..50, 0..94] {
+        let verdicts = release_one(&mut ledger, question(vec![cell(0, chosen)]));
+        assert!(!verdicts[0].eq(&Verdict::Fresh));
+    }
+    // Exactly those, where that is no few units less than the cell.
+    let verdicts = release_one(&mut ledger, question(vec![cell(0, 0..50)]));
+    assert_eq!(verdicts, [Verdict::Fresh]);
 }

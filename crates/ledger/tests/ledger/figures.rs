@@ -31,7 +31,8 @@ fn table(random: &mut Random, count: u32, alike: bool) -> Question {
         cells.push(Cell {
             units: set(units.iter().copied()),
             partition: 0,
-            statistics: vec![digest(1)],
+            statistics: vec![digest(1).into()],
+            part_of: None,
         });
     }
     question(cells)

@@ -2,22 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use weir_ledger::{Answers, Digest, Question, Verdict};
+use weir_ledger::{Answers, Digest, Question, Selection, Statistic, Verdict};
 
 type Units = BTreeSet<u32>;
 
 struct Answered {
-    statistic: Digest,
+    statistic: Statistic,
     snapshots: Digest,
     policy: Digest,
+    selection: Selection,
     answer: Vec<u8>,
 }
 
-/// A recorded set; without an answer where it is a union.
+/// A recorded set; without an answer where it is a union, or a part of a cell.
 struct Entry {
     units: Units,
     answered: Option<Answered>,
+    is_part: bool,
+    /// Of several cells.
+    is_union: bool,
 }
+
+/// A set of the release that is asked about: its cell, whether it is a part of one, and its units.
+type Here = (Option<usize>, bool, Units);
 
 #[derive(Default)]
 pub(crate) struct Naive {
@@ -104,11 +111,36 @@ fn is_own(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Fresh | Verdict::Same(_))
 }
 
+/// In how many places the prints of two statistics of one kind differ.
+fn differ(one: &Statistic, other: &Statistic) -> Option<usize> {
+    assert_eq!(one.print.len(), other.print.len());
+    let pairs = one.print.iter().zip(other.print.iter());
+    (one.kind == other.kind).then(|| pairs.filter(|(one, other)| one != other).count())
+}
+
 impl Naive {
+    fn is_part(&self, units: &Units) -> bool {
+        let mut of = self.entries.iter().filter(|entry| entry.units == *units);
+        of.all(|entry| entry.is_part)
+    }
+
+    /// Whether a cell is compared with this set by its numbers.
+    fn by_number(&self, units: &Units, question: &Question) -> bool {
+        let of_set = || self.entries.iter().filter(|entry| entry.units == *units);
+        let (selection, snapshots) = (question.selection, question.snapshots);
+        let alike = |of: &Answered| {
+            of.snapshots == snapshots
+                && (of.selection == selection || (of.selection.is_plain && selection.is_plain))
+        };
+        !of_set().any(|entry| entry.is_union)
+            && of_set().any(|entry| entry.answered.as_ref().is_some_and(alike))
+    }
+
     fn isolates(
         &self,
         units: &Units,
-        released: &[(Option<usize>, Units)],
+        cell: Option<usize>,
+        released: &[Here],
         question: &Question,
     ) -> bool {
         let k = question.units_min.max(3) as usize;
@@ -120,12 +152,26 @@ impl Naive {
             return true;
         }
         let everything = everything.filter(|_| left >= k);
+        let recorded = |units: &Units| self.entries.iter().any(|entry| entry.units == *units);
+        let is_known = recorded(units) && !self.is_part(units);
+        let is_here = |(_, is_part, other): &Here| !is_part && other == units;
+        let is_known_here = is_known || released.iter().any(is_here);
         let known = self.entries.iter().map(|entry| &entry.units);
-        for other in known.chain(released.iter().map(|(_, units)| units)) {
+        let known = known.filter(|other| !is_known || !self.is_part(other));
+        let here = released.iter();
+        let here = here.filter(|(_, is_part, _)| !is_known_here || !is_part);
+        let beside = |other: usize| {
+            let of = |cell: usize| question.cells[cell].partition;
+            cell.is_some_and(|cell| question.selection.is_plain || of(cell) == of(other))
+        };
+        let known = known.map(|other| (other, cell.is_some() && self.by_number(other, question)));
+        let here = here.map(|(of, is_part, other)| (other, !is_part && of.is_some_and(beside)));
+        for (other, by_number) in known.chain(here) {
             let rest = everything
                 .as_ref()
                 .map(|all| all.difference(other).copied().collect());
-            for other in [Some(other), rest.as_ref()].into_iter().flatten() {
+            let whole = Some(other).filter(|_| !by_number);
+            for other in [whole, rest.as_ref()].into_iter().flatten() {
                 if (1..k).contains(&distance(units, other)) {
                     return true;
                 }
@@ -163,17 +209,18 @@ impl Naive {
 
     fn verdict(
         &self,
-        units: &Units,
-        statistic: &Digest,
+        (cell, place): (usize, usize),
+        cells: &[Units],
+        verdicts: &[Vec<Verdict>],
+        released: &[Here],
         isolates: bool,
         question: &Question,
     ) -> (Verdict, Option<Units>) {
         let k = question.units_min.max(3) as usize;
-        let of_statistic = |entry: &&Entry| {
-            entry
-                .answered
-                .as_ref()
-                .is_some_and(|of| of.statistic == *statistic)
+        let (units, statistic) = (&cells[cell], &question.cells[cell].statistics[place]);
+        let to = |entry: &Entry| {
+            let of = entry.answered.as_ref()?;
+            differ(&of.statistic, statistic)
         };
         let answer = |entry: &Entry| {
             entry
@@ -181,7 +228,8 @@ impl Naive {
                 .as_ref()
                 .map(|of| of.answer.as_slice().into())
         };
-        let same = self.entries.iter().filter(of_statistic).find(|entry| {
+        let same = self.entries.iter().filter(|entry| to(entry) == Some(0));
+        let same = same.into_iter().find(|entry| {
             let of = entry.answered.as_ref().unwrap();
             entry.units == *units
                 && of.snapshots == question.snapshots
@@ -190,19 +238,43 @@ impl Naive {
         if let Some(entry) = same {
             return (Verdict::Same(answer(entry).unwrap()), None);
         }
-        if !isolates {
+        let few = |of: Option<usize>| of.is_some_and(|of| (1..k).contains(&of));
+        let near = |differs: Option<usize>, distance: usize| {
+            differs.is_some_and(|of| of < k) && distance < k && (few(differs) || distance > 0)
+        };
+        let differs = |entry: &Entry| near(to(entry), distance(units, &entry.units));
+        let differs = self.entries.iter().any(differs);
+        let mut like = None;
+        let same_cell = std::iter::once(cell).chain((0..cells.len()).filter(|other| {
+            let is_it = |(of, _, _): &Here| *of == Some(*other);
+            *other != cell && released.iter().any(is_it)
+        }));
+        for of in same_cell {
+            for (at, other) in question.cells[of].statistics.iter().enumerate() {
+                let comes_before = of != cell || at < place;
+                let answered = || {
+                    let verdict = &verdicts[of][at];
+                    !matches!(verdict, Verdict::Isolates | Verdict::Review)
+                };
+                let is_near = near(differ(other, statistic), distance(units, &cells[of]));
+                if like.is_none() && comes_before && is_near && answered() {
+                    like = Some(Verdict::Like(of, at));
+                }
+            }
+        }
+        if !isolates && !differs && like.is_none() {
             return (Verdict::Fresh, None);
         }
-        let near = self.entries.iter().filter(of_statistic);
-        match near
-            .into_iter()
-            .find(|entry| distance(units, &entry.units) < k)
-        {
-            Some(entry) => (
+        let mut near = self.entries.iter();
+        let near = near
+            .find(|entry| distance(units, &entry.units) < k && to(entry).is_some_and(|of| of < k));
+        match (near, like) {
+            (Some(entry), _) => (
                 Verdict::Near(answer(entry).unwrap()),
                 Some(entry.units.clone()),
             ),
-            None => (Verdict::Isolates, None),
+            (None, Some(like)) if !isolates => (like, None),
+            _ => (Verdict::Isolates, None),
         }
     }
 
@@ -218,7 +290,7 @@ impl Naive {
             .map(|cell| vec![Verdict::Isolates; cell.statistics.len()])
             .collect();
         let mut answering: Vec<Vec<Units>> = vec![Vec::new(); cells.len()];
-        let mut released: Vec<(Option<usize>, Units)> = Vec::new();
+        let mut released: Vec<Here> = Vec::new();
         let mut unions = Vec::new();
         let mut parted: Vec<Vec<Units>> = Vec::new();
         let k = question.units_min.max(3) as usize;
@@ -232,15 +304,22 @@ impl Naive {
                 if cells[*cell].len() < question.units_min.max(3) as usize {
                     continue;
                 }
-                let isolates = self.isolates(&cells[*cell], &released, question);
-                for (place, statistic) in question.cells[*cell].statistics.iter().enumerate() {
+                if let Some(whole) = question.cells[*cell].part_of {
+                    if verdicts[whole].iter().any(is_own) {
+                        released.push((Some(*cell), true, cells[*cell].clone()));
+                    }
+                    continue;
+                }
+                let isolates = self.isolates(&cells[*cell], Some(*cell), &released, question);
+                for place in 0..question.cells[*cell].statistics.len() {
+                    let at = (*cell, place);
                     let (verdict, other) =
-                        self.verdict(&cells[*cell], statistic, isolates, question);
+                        self.verdict(at, &cells, &verdicts, &released, isolates, question);
                     verdicts[*cell][place] = verdict;
                     answering[*cell].extend(other);
                 }
                 if verdicts[*cell].iter().any(is_own) {
-                    released.push((Some(*cell), cells[*cell].clone()));
+                    released.push((Some(*cell), false, cells[*cell].clone()));
                 }
             }
             loop {
@@ -263,7 +342,7 @@ impl Naive {
                 let own: Vec<(usize, Units)> =
                     own.map(|cell| (*cell, cells[*cell].clone())).collect();
                 let known = [self.partitions.as_slice(), parted.as_slice()].concat();
-                let isolates = self.isolates(&union, &released, question);
+                let isolates = self.isolates(&union, None, &released, question);
                 let found = too_much(&own, &fresh, &known, k, isolates);
                 let keeps = found.as_ref().is_some_and(Vec::is_empty);
                 let withhold = found.unwrap_or_default();
@@ -271,7 +350,7 @@ impl Naive {
                     if keeps {
                         parted.push(own.into_iter().map(|(_, units)| units).collect());
                     }
-                    released.push((None, union.clone()));
+                    released.push((None, false, union.clone()));
                     unions.push(union);
                     break;
                 }
@@ -282,7 +361,7 @@ impl Naive {
                         }
                     }
                     if !verdicts[cell].iter().any(is_own) {
-                        released.retain(|(of, _)| *of != Some(cell));
+                        released.retain(|(of, _, _)| *of != Some(cell));
                     }
                 }
             }
@@ -295,27 +374,56 @@ impl Naive {
     }
 
     pub(crate) fn record(&mut self, question: &Question, judged: Judged, answers: &Answers) {
+        let cells = question.cells.iter().zip(answers);
+        let answered = cells.filter(|(_, answers)| answers.iter().any(Option::is_some));
+        let answered: BTreeSet<Vec<u32>> = answered
+            .map(|(cell, _)| cell.units.iter().collect())
+            .collect();
         for (cell, answers) in question.cells.iter().zip(answers) {
             for (statistic, answer) in cell.statistics.iter().zip(answers) {
                 if let Some(answer) = answer {
                     self.entries.push(Entry {
                         units: cell.units.iter().collect(),
                         answered: Some(Answered {
-                            statistic: *statistic,
+                            statistic: statistic.clone(),
                             snapshots: question.snapshots,
                             policy: question.policy,
+                            selection: question.selection,
                             answer: answer.clone(),
                         }),
+                        is_part: false,
+                        is_union: false,
                     });
                 }
             }
+            let whole = cell.part_of.map(|whole| &judged.verdicts[whole]);
+            if whole.is_some_and(|whole| whole.iter().any(is_own)) {
+                self.entries.push(Entry {
+                    units: cell.units.iter().collect(),
+                    answered: None,
+                    is_part: true,
+                    is_union: false,
+                });
+            }
         }
-        self.partitions.extend(judged.partitions);
+        self.partitions.extend(judged.partitions.clone());
         for units in judged.unions {
             self.entries.push(Entry {
                 units,
                 answered: None,
+                is_part: false,
+                is_union: answered.len() > 1,
             });
+        }
+        for cells in &judged.partitions {
+            for units in cells {
+                self.entries.push(Entry {
+                    units: units.clone(),
+                    answered: None,
+                    is_part: false,
+                    is_union: false,
+                });
+            }
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Questions in few words.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use weir_ledger::{
     Answers, Asked, Cell, Digest, History, Ledger, Question, Release, Result, RoaringBitmap,
-    Verdict,
+    Selection, Verdict,
 };
 
 pub(crate) const KEY: [u8; 16] = [7; 16];
@@ -21,8 +22,17 @@ pub(crate) fn cell(partition: u32, units: impl IntoIterator<Item = u32>) -> Cell
     Cell {
         units: set(units),
         partition,
-        statistics: vec![digest(1)],
+        statistics: vec![digest(1).into()],
+        part_of: None,
     }
+}
+
+/// A selection that no other release has.
+pub(crate) fn unique() -> Digest {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut digest = [0; 32];
+    digest[..8].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+    digest
 }
 
 pub(crate) fn question(cells: Vec<Cell>) -> Question {
@@ -32,6 +42,10 @@ pub(crate) fn question(cells: Vec<Cell>) -> Question {
         snapshots: digest(100),
         policy: digest(200),
         units_min: 10,
+        selection: Selection {
+            digest: unique(),
+            is_plain: false,
+        },
         cells,
     }
 }

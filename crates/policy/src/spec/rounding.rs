@@ -30,3 +30,59 @@ pub(crate) const SIGNIFICANT_DIGITS: Spec = Spec {
     floor_reason: "a number needs a digit",
     ceiling_reason: "17 digits tell any two numbers apart, so that nothing is rounded",
 };
+
+pub(crate) const LEAVE_ONE_OUT: Spec = Spec {
+    table: "rounding",
+    name: "leave_one_out",
+    form: Form::Switch,
+    floor: 0,
+    ceiling: 1,
+    default: 0,
+    meaning: "sums and counts are rounded at least as coarsely as the largest single unit contributes",
+    source: "no unit moves a number by more than a step; see the attack of the constant mask",
+    larger_is_stricter: true,
+    floor_reason: "a switch is on or off",
+    ceiling_reason: "a switch is on or off",
+};
+
+pub(crate) const KEYED: Spec = Spec {
+    table: "rounding",
+    name: "keyed",
+    form: Form::Switch,
+    floor: 0,
+    ceiling: 1,
+    default: 0,
+    meaning: "sums and counts are rounded up or down by a coin that depends on the cell under a key",
+    source: "a number that sits on a rounding boundary says nothing then; see the attack of the key bit",
+    larger_is_stricter: true,
+    floor_reason: "a switch is on or off",
+    ceiling_reason: "a switch is on or off",
+};
+
+pub(crate) const MODEL_LEAVE_ONE_OUT: Spec = Spec {
+    table: "rounding",
+    name: "model_leave_one_out",
+    form: Form::Switch,
+    floor: 0,
+    ceiling: 1,
+    default: 1,
+    meaning: "`leave_one_out` for every table that a model computed something of",
+    source: "a model can let every unit contribute a known constant, and one its secret",
+    larger_is_stricter: true,
+    floor_reason: "a switch is on or off",
+    ceiling_reason: "a switch is on or off",
+};
+
+pub(crate) const MODEL_KEYED: Spec = Spec {
+    table: "rounding",
+    name: "model_keyed",
+    form: Form::Switch,
+    floor: 0,
+    ceiling: 1,
+    default: 1,
+    meaning: "`keyed` for every table that a model computed something of",
+    source: "a model can pad a number so that one unit's secret decides how it is rounded",
+    larger_is_stricter: true,
+    floor_reason: "a switch is on or off",
+    ceiling_reason: "a switch is on or off",
+};

@@ -300,7 +300,7 @@ fn lines(models: &[(String, String)]) -> String {
 }
 
 /// The answer to a run whose table waits. Constant, but for the run's id.
-fn in_review(run: &str) -> Fault {
+pub(crate) fn in_review(run: &str) -> Fault {
     Fault::policy(
         IN_REVIEW,
         format!(

@@ -25,6 +25,10 @@ const LAYOUT: Layout = Layout {
     sums: 1,
     values: 1,
     named: (1, 1),
+    with_set: (0, 0),
+    with_print: (0, 0),
+    buckets: 32,
+    set_units_min: 0,
     units_kept: 3,
     values_kept: 2,
 };

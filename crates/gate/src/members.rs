@@ -1,0 +1,119 @@
+//! Which units are behind each number, and how much of it each is: what earlier releases are compared with.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, BinaryArray, FixedSizeBinaryArray, UInt64Array};
+use weir_ledger::RoaringBitmap;
+
+use crate::error::GateError;
+
+/// The units behind the cells of a table, of one kind of unit.
+pub struct Members {
+    /// The population that the units belong to.
+    pub population: String,
+    /// Sets of units, each a roaring bitmap in its portable form, one column for each place that a [`Basis`] names; at 0
+    /// are all units of the cell. Empty where a set has too few units to be released.
+    pub sets: Vec<BinaryArray>,
+    /// Prints, as [`weir_ledger::Statistic::print`] says, of little-endian 32-bit numbers; at 0 of the rows of each unit.
+    pub prints: Vec<FixedSizeBinaryArray>,
+    /// The rows of the unit that has most, in the cell and in each counted argument, in their order.
+    pub rows_most: Vec<UInt64Array>,
+}
+
+/// What a statistic is of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Basis {
+    /// What kind of number it is: two of one kind can be subtracted. A digest is taken of it.
+    pub kind: String,
+    /// Where in [`Members::sets`] its units are; 0 is the cell.
+    pub set: usize,
+    /// Where in [`Members::prints`] it is said how much of it each unit is; empty where each is as much as any other.
+    pub prints: Vec<usize>,
+    /// What a single unit can add to it at most.
+    pub most: Most,
+}
+
+/// What a single unit can add to a number at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Most {
+    /// One: it is a number of units.
+    One,
+    /// Its rows: a place in [`Members::rows_most`].
+    Rows(usize),
+    /// Its contribution: a place in [`crate::EvidenceColumns::contributions`].
+    Contribution(usize),
+    /// It is not a sum over units.
+    NotASum,
+}
+
+/// What a table's numbers are of, beside the table: what the ledger compares.
+pub struct Provenance {
+    /// One for each kind of unit, as the evidence.
+    pub members: Vec<Members>,
+    /// One for each statistic.
+    pub bases: Vec<Basis>,
+    /// Places of sets that nobody chose: the units for which a column of the data itself has a value.
+    pub parts: Vec<usize>,
+    /// Whether a model computed something of it.
+    pub by_model: bool,
+    /// What rows are read and how they are grouped, in words that are the same for the same. A digest is taken of it.
+    pub selection: String,
+    /// Whether every row is read and grouped by columns of the data alone, so that nobody is left out by choice.
+    pub is_plain: bool,
+}
+
+impl Members {
+    pub(crate) fn check(&self, cells: usize) -> Result<(), GateError> {
+        let sets = self.sets.iter().map(|column| column as &dyn Array);
+        let prints = self.prints.iter().map(|column| column as &dyn Array);
+        let most = self.rows_most.iter().map(|column| column as &dyn Array);
+        let mut columns = sets.chain(prints).chain(most);
+        let sound = |column: &dyn Array| column.len() == cells && column.null_count() == 0;
+        let has_cell = !self.sets.is_empty() && !self.prints.is_empty();
+        if has_cell && !self.rows_most.is_empty() && columns.all(sound) {
+            Ok(())
+        } else {
+            Err(GateError::EvidenceLength)
+        }
+    }
+
+    /// The units at one place of one cell.
+    pub(crate) fn units(&self, place: usize, cell: usize) -> Result<Arc<RoaringBitmap>, GateError> {
+        let column = self.sets.get(place).ok_or(GateError::Shape)?;
+        let bytes = column.value(cell);
+        if bytes.is_empty() {
+            return Ok(Arc::default());
+        }
+        let set = RoaringBitmap::deserialize_from(bytes);
+        set.map(Arc::new)
+            .map_err(|_| GateError::EvidenceContradiction)
+    }
+
+    /// The print of a statistic in one cell: of several, a sum in which each has a factor of its own.
+    pub(crate) fn print(&self, places: &[usize], cell: usize) -> Result<Arc<[u32]>, GateError> {
+        let mut print: Vec<u32> = Vec::new();
+        for (factor, place) in (1_u32..).step_by(2).zip(places) {
+            let column = self.prints.get(*place).ok_or(GateError::Shape)?;
+            let (numbers, _) = column.value(cell).as_chunks();
+            print.resize(numbers.len().max(print.len()), 0);
+            for (sum, number) in print.iter_mut().zip(numbers) {
+                let number = u32::from_le_bytes(*number).wrapping_mul(factor);
+                *sum = sum.wrapping_add(number);
+            }
+        }
+        Ok(print.into())
+    }
+}
+
+impl Basis {
+    pub(crate) fn is_in(&self, members: &[Members], contributions: usize) -> bool {
+        members.iter().all(|of| {
+            let most = match self.most {
+                Most::Rows(at) => at < of.rows_most.len(),
+                Most::Contribution(at) => at < contributions,
+                Most::One | Most::NotASum => true,
+            };
+            self.set < of.sets.len() && self.prints.iter().all(|at| *at < of.prints.len()) && most
+        })
+    }
+}

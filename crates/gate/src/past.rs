@@ -1,0 +1,377 @@
+//! What was released before: the ledger is asked about each cell, and what it says decides.
+//!
+//! A cell that is withheld here is withheld like any other. A number that another one is too near to is answered as that
+//! one was, because a refusal would say that they differ.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use ring::digest::{SHA256, digest};
+use weir_ledger::rounding::CoinKey;
+use weir_ledger::{
+    Answers, Asked, Cell, Digest, History, Question, Release, Selection, Statistic, Verdict,
+};
+use weir_policy::Policy;
+
+use crate::error::GateError;
+use crate::ground::{Ground, Ruling};
+use crate::members::{Members, Provenance};
+use crate::numbers::Numbers;
+use crate::order::sorted_by_keys;
+use crate::table::Rows;
+
+/// The ledger, and what it needs to know of a run.
+pub struct Past<'a> {
+    /// What was released before.
+    pub history: &'a mut dyn History,
+    /// The coins of keyed rounding.
+    pub coins: &'a CoinKey,
+    /// A digest over the snapshots that were read.
+    pub snapshots: Digest,
+    /// The release's id.
+    pub release: String,
+}
+
+/// Whether a table left before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    No,
+    /// Its numbers are not taken from what was answered then.
+    Yes,
+}
+
+/// A question that was asked for a table, with the answers to record.
+pub(crate) struct Recording {
+    asked: Asked,
+    release: String,
+    answers: Answers,
+}
+
+/// How a number comes about.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is the cell's own.
+    Own,
+    /// It is what was answered before.
+    Given(Arc<[u8]>),
+    /// It is that of another statistic of the same cell.
+    Like(usize),
+}
+
+/// What the ledger says of a table.
+pub(crate) struct Compared {
+    pub(crate) provenance: Provenance,
+    /// Of each kind of unit.
+    asked: Vec<Asked>,
+    /// The cells that were asked for, and where their sets are in the questions.
+    places: Vec<(u32, usize)>,
+    /// The places of sets in [`Members`] that are asked for of each cell, the cell's own first.
+    sets: Vec<usize>,
+    /// Where each grouping set comes in the order of asking.
+    ranks: Vec<usize>,
+    again: Again,
+    /// Whether something could not be decided within the bounds of work.
+    pub(crate) undecided: bool,
+}
+
+/// Asks about every cell that the ruling lets go, and takes back those that come too near to something.
+pub(crate) fn compare(
+    ground: &Ground,
+    cells: &RecordBatch,
+    ruling: &mut Ruling,
+    provenance: Provenance,
+    policy: &Policy,
+    (past, again): (&mut Past<'_>, Again),
+) -> Result<Compared, GateError> {
+    let ranks = ranks(ruling);
+    let order = in_order(ground, ruling, &ranks, policy)?;
+    let mut sets = vec![0];
+    sets.extend(provenance.bases.iter().map(|basis| basis.set));
+    sets.sort_unstable();
+    sets.dedup();
+    let per_cell = sets.len() + provenance.parts.len();
+    let mut compared = Compared {
+        asked: Vec::new(),
+        places: order
+            .iter()
+            .enumerate()
+            .map(|(at, cell)| (*cell, at * per_cell))
+            .collect(),
+        sets,
+        ranks,
+        provenance,
+        again,
+        undecided: false,
+    };
+    for members in &compared.provenance.members {
+        let question = Question {
+            population: members.population.clone(),
+            population_units: None,
+            snapshots: past.snapshots,
+            policy: digest_of(&policy.canonical()),
+            units_min: u32::try_from(policy.history_units_min()).unwrap_or(u32::MAX),
+            selection: Selection {
+                digest: digest_of(&compared.provenance.selection),
+                is_plain: compared.provenance.is_plain,
+            },
+            cells: compared.cells(ground, members)?,
+        };
+        compared.asked.push(past.history.ask(question)?);
+    }
+    compared.settle(ground, cells, ruling, policy, past)?;
+    Ok(compared)
+}
+
+/// Finest sets come before those that are derived from them.
+fn ranks(ruling: &Ruling) -> Vec<usize> {
+    let mut sets: Vec<usize> = (0..ruling.parents.len()).collect();
+    sets.sort_by_key(|set| ruling.parents[*set].is_some());
+    let mut ranks = vec![0; sets.len()];
+    for (rank, set) in sets.into_iter().enumerate() {
+        ranks[set] = rank;
+    }
+    ranks
+}
+
+/// The cells that show numbers of their own, finer sets before coarser ones and each set in the order of its keys: an
+/// order that does not depend on the data.
+fn in_order(
+    ground: &Ground,
+    ruling: &Ruling,
+    ranks: &[usize],
+    policy: &Policy,
+) -> Result<Vec<u32>, GateError> {
+    let shown = Rows::of(ground, ruling, policy)?.cells_with_own_numbers();
+    let mut sets: Vec<usize> = (0..ranks.len()).collect();
+    sets.sort_by_key(|set| ranks[*set]);
+    let mut all = Vec::new();
+    for set in sets {
+        let is_own = |cell: &u32| shown.contains(cell);
+        let own: Vec<u32> = ground.cells[set].iter().copied().filter(is_own).collect();
+        let keys: Result<Vec<ArrayRef>, GateError> = ground
+            .shape
+            .keys_of(set)
+            .into_iter()
+            .map(|key| ground.keys.taken(key, &own))
+            .collect();
+        let order = sorted_by_keys(&keys?, own.len())?;
+        all.extend(order.into_iter().map(|at| own[at]));
+    }
+    Ok(all)
+}
+
+fn digest_of(text: &str) -> Digest {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    bytes
+}
+
+impl Compared {
+    /// The sets of one kind of unit: for each cell that of its units and those of chosen arguments, then its parts.
+    fn cells(&self, ground: &Ground, members: &Members) -> Result<Vec<Cell>, GateError> {
+        let bases = &self.provenance.bases;
+        let per_set = self.sets.len() + 1;
+        let mut cells = Vec::new();
+        for (cell, whole) in &self.places {
+            let at = *cell as usize;
+            // Sets of a table follow each other in the order in which they were put.
+            let rank = self.ranks[ground.sets[at] as usize];
+            let partition = |nth: usize| (rank * per_set + nth) as u32;
+            for (nth, set) in self.sets.iter().enumerate() {
+                let of_set = bases.iter().filter(|basis| basis.set == *set);
+                let statistics: Result<Vec<Statistic>, GateError> = of_set
+                    .map(|basis| {
+                        Ok(Statistic {
+                            kind: digest_of(&basis.kind),
+                            print: members.print(&basis.prints, at)?,
+                        })
+                    })
+                    .collect();
+                let mut statistics = statistics?;
+                if statistics.is_empty() {
+                    // That a cell is there is an answer, too.
+                    statistics.push(digest_of("cell").into());
+                }
+                cells.push(Cell {
+                    units: members.units(*set, at)?,
+                    partition: partition(nth),
+                    statistics,
+                    part_of: None,
+                });
+            }
+            for part in &self.provenance.parts {
+                cells.push(Cell {
+                    units: members.units(*part, at)?,
+                    partition: partition(self.sets.len()),
+                    statistics: Vec::new(),
+                    part_of: Some(*whole),
+                });
+            }
+        }
+        Ok(cells)
+    }
+
+    /// Withholds cells until nothing is left that must not go beside the rest.
+    fn settle(
+        &mut self,
+        ground: &Ground,
+        table: &RecordBatch,
+        ruling: &mut Ruling,
+        policy: &Policy,
+        past: &mut Past<'_>,
+    ) -> Result<(), GateError> {
+        let statistics_at = ground.shape.statistics_at();
+        let columns = &table.columns()[statistics_at..];
+        loop {
+            // A total with numbers of its own is shown where all of its parts are.
+            let shown = Rows::of(ground, ruling, policy)?.cells_with_own_numbers();
+            let mut withheld = Vec::new();
+            for (nth, (cell, _)) in self.places.iter().enumerate() {
+                if ruling.broken[*cell as usize].history {
+                    continue;
+                }
+                let is_undecided = |verdict: &Verdict| *verdict == Verdict::Review;
+                let undecided = self.of_cell(nth).any(is_undecided);
+                self.undecided |= undecided;
+                let origins = self.origins(nth);
+                let is_good = |(origin, column): (&Origin, &ArrayRef)| match origin {
+                    Origin::Own => true,
+                    Origin::Given(bytes) => Numbers::is_of(bytes, column.data_type()),
+                    Origin::Like(of) => columns[*of].data_type() == column.data_type(),
+                };
+                let all_good = |origins: Vec<Origin>| origins.iter().zip(columns).all(is_good);
+                if !shown.contains(cell) || !origins.is_some_and(all_good) {
+                    withheld.push((nth, *cell));
+                }
+            }
+            if withheld.is_empty() {
+                return Ok(());
+            }
+            let per_cell = self.sets.len() + self.provenance.parts.len();
+            for (nth, cell) in &withheld {
+                ruling.broken[*cell as usize].history = true;
+                let from = self.places[*nth].1;
+                for asked in &mut self.asked {
+                    (from..from + per_cell).for_each(|at| asked.withhold(at));
+                }
+            }
+            for asked in std::mem::take(&mut self.asked) {
+                self.asked.push(past.history.again(asked)?);
+            }
+        }
+    }
+
+    fn of_cell(&self, nth: usize) -> impl Iterator<Item = &Verdict> {
+        let from = self.places[nth].1;
+        let sets = from..from + self.sets.len();
+        let verdicts = self.asked.iter().map(Asked::verdicts);
+        verdicts.flat_map(move |of_kind| of_kind[sets.clone()].iter().flatten())
+    }
+
+    /// Where each number of a cell comes from; none where the cell is withheld.
+    fn origins(&self, nth: usize) -> Option<Vec<Origin>> {
+        let from = self.places[nth].1;
+        if self.of_cell(nth).any(is_refused) {
+            return None;
+        }
+        // Whatever one kind of unit is too near to, another one would have to be answered the same for.
+        let alone = self.asked.len() == 1;
+        if !alone && !self.of_cell(nth).all(is_own) {
+            return None;
+        }
+        let mut next = vec![0; self.sets.len()];
+        let mut places = Vec::new();
+        let mut origins = Vec::new();
+        for basis in &self.provenance.bases {
+            let set = self.sets.binary_search(&basis.set).ok()?;
+            let at = next[set];
+            next[set] += 1;
+            places.push((from + set, at));
+            let of = |asked: &Asked| asked.verdicts().get(from + set)?.get(at).cloned();
+            let mut verdicts = self.asked.iter().map(of).collect::<Option<Vec<_>>>()?;
+            let same = verdicts
+                .iter()
+                .position(|of| matches!(of, Verdict::Same(_)));
+            origins.push(match verdicts.swap_remove(same.unwrap_or(0)) {
+                Verdict::Fresh => Origin::Own,
+                Verdict::Same(_) if self.again == Again::Yes => Origin::Own,
+                Verdict::Same(answer) | Verdict::Near(answer) => Origin::Given(answer),
+                Verdict::Like(cell, statistic) => {
+                    let like = places
+                        .iter()
+                        .position(|place| *place == (cell, statistic))?;
+                    Origin::Like(like)
+                }
+                Verdict::Isolates | Verdict::Review => return None,
+            });
+        }
+        Some(origins)
+    }
+
+    /// Where the numbers of each cell that is shown come from.
+    pub(crate) fn by_cell(&self, ruling: &Ruling) -> HashMap<u32, Vec<Origin>> {
+        let places = self.places.iter().enumerate();
+        let shown = places.filter(|(_, (cell, _))| !ruling.broken[*cell as usize].history);
+        shown
+            .filter_map(|(nth, (cell, _))| Some((*cell, self.origins(nth)?)))
+            .collect()
+    }
+
+    /// What is to be recorded: the numbers as they were rounded, by statistic and cell.
+    pub(crate) fn recording(
+        self,
+        release: &str,
+        number: &dyn Fn(usize, u32) -> Option<Vec<u8>>,
+    ) -> Vec<Recording> {
+        let (sets, places, bases) = (&self.sets, &self.places, &self.provenance.bases);
+        let of_kind = |asked: Asked| {
+            let empty = |verdicts: &Vec<Verdict>| vec![None; verdicts.len()];
+            let mut answers: Answers = asked.verdicts().iter().map(empty).collect();
+            for (cell, from) in places {
+                for (nth, set) in sets.iter().enumerate() {
+                    let of_set = bases.iter().enumerate().filter(|(_, of)| of.set == *set);
+                    let of_set: Vec<usize> = of_set.map(|(statistic, _)| statistic).collect();
+                    let verdicts = asked.verdicts()[from + nth].iter().enumerate();
+                    for (at, _) in verdicts.filter(|(_, verdict)| **verdict == Verdict::Fresh) {
+                        let answer = match of_set.get(at) {
+                            Some(statistic) => number(*statistic, *cell),
+                            None => Some(Vec::new()),
+                        };
+                        // A cell that is not shown was withheld, and its verdicts are none to be fresh.
+                        answers[from + nth][at] = Some(answer.unwrap_or_default());
+                    }
+                }
+            }
+            Recording {
+                asked,
+                release: release.to_owned(),
+                answers,
+            }
+        };
+        self.asked.into_iter().map(of_kind).collect()
+    }
+}
+
+/// Records all that was asked for a table.
+pub(crate) fn record(
+    recordings: Vec<Recording>,
+    history: &mut dyn History,
+) -> Result<(), GateError> {
+    let releases = recordings.into_iter().map(|of| {
+        let release = Release {
+            id: of.release,
+            answers: of.answers,
+        };
+        (of.asked, release)
+    });
+    Ok(history.record_all(releases.collect())?)
+}
+
+fn is_own(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Fresh | Verdict::Same(_))
+}
+
+fn is_refused(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Isolates | Verdict::Review)
+}

@@ -1,0 +1,98 @@
+//! What numbers are beside being rounded: coarse enough that no single unit shows, unpredictable at the edges, and the same
+//! as they were answered before.
+
+use std::collections::HashMap;
+
+use ring::digest::{SHA256, digest};
+use weir_ledger::rounding::{CoinKey, leave_one_out_base};
+use weir_policy::Policy;
+
+use crate::error::GateError;
+use crate::ground::Ground;
+use crate::members::{Basis, Most, Provenance};
+use crate::numbers::Numbers;
+use crate::past::Origin;
+use crate::round::Rounding;
+
+/// Where the numbers of a table come from, and what they are rounded with.
+pub(crate) struct Protection<'a> {
+    pub(crate) by_cell: HashMap<u32, Vec<Origin>>,
+    pub(crate) provenance: &'a Provenance,
+    pub(crate) coins: &'a CoinKey,
+}
+
+impl Protection<'_> {
+    /// Rounds the number of a statistic, by its position, in a cell, which is in this row of `numbers`; `before` are the
+    /// statistics before it.
+    pub(crate) fn number(
+        &self,
+        numbers: &mut Numbers,
+        (statistic, cell, row): (usize, u32, usize),
+        rounding: Rounding,
+        ground: &Ground,
+        policy: &Policy,
+        before: &[Numbers],
+    ) -> Result<(), GateError> {
+        let origin = self.by_cell.get(&cell).and_then(|of| of.get(statistic));
+        match origin.ok_or(GateError::Step { step: "compare" })? {
+            Origin::Given(answer) => numbers.set_bytes(row, answer),
+            Origin::Like(other) => numbers.set_like(row, &before[*other]),
+            Origin::Own => {
+                let basis = &self.provenance.bases[statistic];
+                if basis.most == Most::NotASum {
+                    numbers.round_one(row, rounding);
+                    return Ok(());
+                }
+                let by_model = self.provenance.by_model;
+                let base = match policy.leaves_one_out(by_model) {
+                    true => leave_one_out_base(self.most(basis, ground, cell)),
+                    false => Some(0.0),
+                };
+                let coin = match policy.is_keyed(by_model) {
+                    true => Some(self.coins.coin_of(&self.name(basis, cell)?)),
+                    false => None,
+                };
+                match base {
+                    Some(base) => numbers.coarsen(row, base, rounding, coin.as_ref()),
+                    // Nothing is coarse enough.
+                    None => numbers.clear(row),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The most that a single unit, of whatever kind, adds to a number.
+    fn most(&self, basis: &Basis, ground: &Ground, cell: u32) -> f64 {
+        let cell = cell as usize;
+        let members = self.provenance.members.iter();
+        match basis.most {
+            Most::One => 1.0,
+            Most::NotASum => 0.0,
+            Most::Rows(at) => {
+                let rows = members.map(|of| of.rows_most[at].value(cell));
+                rows.max().unwrap_or_default() as f64
+            }
+            Most::Contribution(at) => {
+                let kinds = ground.evidence.iter();
+                let largest = kinds.map(|of| of.contributions[at].top[0].value(cell));
+                largest.fold(
+                    0.0,
+                    |most: f64, of| if of > most || of.is_nan() { of } else { most },
+                )
+            }
+        }
+    }
+
+    /// What stands for a number, whatever the query's words: which units it is of, and how much of it each is.
+    fn name(&self, basis: &Basis, cell: u32) -> Result<Vec<u8>, GateError> {
+        let mut name = digest(&SHA256, basis.kind.as_bytes()).as_ref().to_vec();
+        for members in &self.provenance.members {
+            let units = members.print(&[0], cell as usize)?;
+            let contributions = members.print(&basis.prints, cell as usize)?;
+            let sums = units.iter().chain(contributions.iter());
+            name.extend(sums.flat_map(|sum| sum.to_le_bytes()));
+        }
+        Ok(name)
+    }
+}
