@@ -177,20 +177,20 @@ async fn release(
             snapshots: &read_from,
         };
         let mut kept = None;
-        let met = opened
-            .released
-            .judge(unreleased, &under, &reading, |verdict| {
-                match ticket.meets(verdict, &table_key, &run) {
-                    Ok(judged) => {
-                        let sealed = judged.sealed_evidence(&key);
-                        Ok((judged, sealed))
-                    }
-                    Err(waits) => {
-                        kept = Some(waits);
-                        Err(airlock::in_review(&run))
-                    }
+        let met = opened.released.judge(
+            &reading,
+            |past| weir_gate::judge(unreleased, &under, past),
+            |verdict| match ticket.meets(verdict, &table_key, &run) {
+                Ok(judged) => {
+                    let sealed = judged.sealed_evidence(&key);
+                    Ok((judged, sealed))
                 }
-            });
+                Err(waits) => {
+                    kept = Some(waits);
+                    Err(airlock::in_review(&run))
+                }
+            },
+        );
         Ok::<_, Fault>((ticket, kept, met))
     })
     .await

@@ -124,7 +124,9 @@ async fn again(
             run: &run,
             snapshots: &snapshots,
         };
-        opened.released.judge_again(unreleased, &policy, &read)
+        opened.released.judge_again(&read, |past| {
+            weir_gate::judge_again(unreleased, &policy, past)
+        })
     })
     .await
     .map_err(|_| panicked())??;
