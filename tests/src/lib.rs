@@ -8,6 +8,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod data;
 mod grants;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,6 +19,7 @@ use weir_client::v1::{self, RegisterDatasetRequest, RunRequest};
 use weir_client::{Client, ClientError, IdentityFolder, NewKey, RunAnswer};
 use weir_server::{Domain, Folder, InitOptions, Serving};
 
+pub use data::{manifest, shared_data};
 use grants::Granted;
 pub use grants::application;
 
@@ -74,6 +76,19 @@ impl TestDomain {
 
     /// Makes and serves an empty domain under the default policy, after something was done to its folder.
     pub async fn start_with(prepare: impl FnOnce(&Folder)) -> Self {
+        Self::start_as(prepare, |domain| domain).await
+    }
+
+    /// Makes and serves an empty domain that judges each run as if it were the first.
+    pub async fn start_forgetting(policy: &str) -> Self {
+        let prepare = |folder: &Folder| std::fs::write(folder.policy(), policy).unwrap();
+        Self::start_as(prepare, Domain::forgetting).await
+    }
+
+    async fn start_as(
+        prepare: impl FnOnce(&Folder),
+        change: impl FnOnce(Domain) -> Domain,
+    ) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let root = temporary.path().join("domain");
         let inbox = temporary.path().join("inbox");
@@ -88,9 +103,8 @@ impl TestDomain {
         };
         let first = weir_server::init(&root, &options).await.unwrap();
         prepare(&Folder::new(&root));
-        let serving = weir_server::serve(Domain::open(&root).await.unwrap())
-            .await
-            .unwrap();
+        let opened = change(Domain::open(&root).await.unwrap());
+        let serving = weir_server::serve(opened).await.unwrap();
         let administrator = IdentityFolder {
             certificate_pem: first.certificate_pem,
             key_pem: first.key_pem,

@@ -4,11 +4,13 @@
 //! - `fix` mends what a machine can mend.
 //! - `tidy` runs the housekeeping rules alone; the tests of this crate run them too.
 //! - `soak` runs small queries at full load for some minutes and says how many, and whether memory grows.
+//! - `attacks` attacks a domain in every way we know and writes the scoreboard; `utility` reports what the defences cost.
 //! - `models` rebuilds the example models and compares them with the committed files.
 //!
 //! A task never touches the network on its own account: cargo fetches crates where they are not there yet, and the
 //! model toolchains are the developer's to install.
 
+mod attacks;
 mod cargo;
 mod check;
 mod fix;
@@ -47,6 +49,14 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
+    /// Run every attack under every defence and write `tests/attacks/SCOREBOARD.md`; fails where one gets through that may not
+    Attacks {
+        /// Only the attacks whose name has this in it; nothing is written then
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Report the share of cells and units that reasonable questions get, in `tests/attacks/UTILITY.md`
+    Utility,
     /// Rebuild the example models from their sources
     Models {
         /// Compare with the committed files instead of writing them
@@ -62,6 +72,8 @@ fn main() -> ExitCode {
         Task::Fix => fix::run(&root),
         Task::Tidy => tidy::run(&root),
         Task::Soak { minutes, release } => soak::run(&root, minutes, release),
+        Task::Attacks { only } => attacks::scoreboard(&root, only.as_deref()),
+        Task::Utility => attacks::utility(&root),
         Task::Models { check } => models::run(check),
     };
     match outcome {

@@ -90,6 +90,7 @@ fn judged(
     let rows = Rows::of(&ground, &ruling, policy)?;
     let protection = compared.as_ref().map(|(compared, past)| Protection {
         by_cell: compared.by_cell(&ruling),
+        snapshots: past.snapshots,
         provenance: &compared.provenance,
         coins: past.coins,
     });

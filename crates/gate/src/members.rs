@@ -25,6 +25,8 @@ pub struct Members {
 pub struct Basis {
     /// What kind of number it is: two of one kind can be subtracted. A digest is taken of it.
     pub kind: String,
+    /// Where it is of a column of the data itself, and not of something computed, the column.
+    pub column: Option<String>,
     /// Where in [`Members::sets`] its units are; 0 is the cell.
     pub set: usize,
     /// Where in [`Members::prints`] it is said how much of it each unit is; empty where each is as much as any other.

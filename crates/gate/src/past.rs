@@ -3,7 +3,6 @@
 //! A cell that is withheld here is withheld like any other. A number that another one is too near to is answered as that
 //! one was, because a refusal would say that they differ.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
@@ -55,8 +54,8 @@ pub(crate) enum Origin {
     Own,
     /// It is what was answered before.
     Given(Arc<[u8]>),
-    /// It is that of another statistic of the same cell.
-    Like(usize),
+    /// It is that of a statistic of this table, of the same cell or of one before it.
+    Like { cell: u32, statistic: usize },
 }
 
 /// What the ledger says of a table.
@@ -185,6 +184,7 @@ impl Compared {
                         Ok(Statistic {
                             kind: digest_of(&basis.kind),
                             print: members.print(&basis.prints, at)?,
+                            column: basis.column.as_deref().map(digest_of),
                         })
                     })
                     .collect();
@@ -238,7 +238,10 @@ impl Compared {
                 let is_good = |(origin, column): (&Origin, &ArrayRef)| match origin {
                     Origin::Own => true,
                     Origin::Given(bytes) => Numbers::is_of(bytes, column.data_type()),
-                    Origin::Like(of) => columns[*of].data_type() == column.data_type(),
+                    Origin::Like { cell, statistic } => {
+                        shown.contains(cell)
+                            && columns[*statistic].data_type() == column.data_type()
+                    }
                 };
                 let all_good = |origins: Vec<Origin>| origins.iter().zip(columns).all(is_good);
                 if !shown.contains(cell) || !origins.is_some_and(all_good) {
@@ -280,14 +283,8 @@ impl Compared {
         if !alone && !self.of_cell(nth).all(is_own) {
             return None;
         }
-        let mut next = vec![0; self.sets.len()];
-        let mut places = Vec::new();
         let mut origins = Vec::new();
-        for basis in &self.provenance.bases {
-            let set = self.sets.binary_search(&basis.set).ok()?;
-            let at = next[set];
-            next[set] += 1;
-            places.push((from + set, at));
+        for (nth, (set, at)) in self.places_of_statistics().into_iter().enumerate() {
             let of = |asked: &Asked| asked.verdicts().get(from + set)?.get(at).cloned();
             let mut verdicts = self.asked.iter().map(of).collect::<Option<Vec<_>>>()?;
             let same = verdicts
@@ -297,11 +294,13 @@ impl Compared {
                 Verdict::Fresh => Origin::Own,
                 Verdict::Same(_) if self.again == Again::Yes => Origin::Own,
                 Verdict::Same(answer) | Verdict::Near(answer) => Origin::Given(answer),
-                Verdict::Like(cell, statistic) => {
-                    let like = places
-                        .iter()
-                        .position(|place| *place == (cell, statistic))?;
-                    Origin::Like(like)
+                Verdict::Like(of, at) => {
+                    let (cell, statistic) = self.statistic_at(of, at)?;
+                    // Of the statistics, those before this one are known by then, and this one of the cells before.
+                    if statistic > nth {
+                        return None;
+                    }
+                    Origin::Like { cell, statistic }
                 }
                 Verdict::Isolates | Verdict::Review => return None,
             });
@@ -309,8 +308,32 @@ impl Compared {
         Some(origins)
     }
 
-    /// Where the numbers of each cell that is shown come from.
-    pub(crate) fn by_cell(&self, ruling: &Ruling) -> HashMap<u32, Vec<Origin>> {
+    /// Per statistic, which of the sets it is of, and which of the statistics of that set it is.
+    fn places_of_statistics(&self) -> Vec<(usize, usize)> {
+        let mut next = vec![0; self.sets.len()];
+        let bases = self.provenance.bases.iter();
+        bases
+            .filter_map(|basis| {
+                let set = self.sets.binary_search(&basis.set).ok()?;
+                next[set] += 1;
+                Some((set, next[set] - 1))
+            })
+            .collect()
+    }
+
+    /// The cell and the statistic that are at a place of the question.
+    fn statistic_at(&self, of: usize, at: usize) -> Option<(u32, usize)> {
+        let per_cell = self.sets.len() + self.provenance.parts.len();
+        let (cell, _) = self.places.get(of / per_cell)?;
+        let places = self.places_of_statistics();
+        let statistic = places
+            .iter()
+            .position(|place| *place == (of % per_cell, at))?;
+        Some((*cell, statistic))
+    }
+
+    /// Where the numbers of each cell that is shown come from, in the order in which the cells were asked for.
+    pub(crate) fn by_cell(&self, ruling: &Ruling) -> Vec<(u32, Vec<Origin>)> {
         let places = self.places.iter().enumerate();
         let shown = places.filter(|(_, (cell, _))| !ruling.broken[*cell as usize].history);
         shown

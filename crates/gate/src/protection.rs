@@ -1,8 +1,6 @@
 //! What numbers are beside being rounded: coarse enough that no single unit shows, unpredictable at the edges, and the same
 //! as they were answered before.
 
-use std::collections::HashMap;
-
 use ring::digest::{SHA256, digest};
 use weir_ledger::rounding::{CoinKey, leave_one_out_base};
 use weir_policy::Policy;
@@ -16,7 +14,9 @@ use crate::round::Rounding;
 
 /// Where the numbers of a table come from, and what they are rounded with.
 pub(crate) struct Protection<'a> {
-    pub(crate) by_cell: HashMap<u32, Vec<Origin>>,
+    pub(crate) by_cell: Vec<(u32, Vec<Origin>)>,
+    /// Stands for the snapshots that were read.
+    pub(crate) snapshots: [u8; 32],
     pub(crate) provenance: &'a Provenance,
     pub(crate) coins: &'a CoinKey,
 }
@@ -28,15 +28,22 @@ impl Protection<'_> {
         &self,
         numbers: &mut Numbers,
         (statistic, cell, row): (usize, u32, usize),
+        origin: &Origin,
         rounding: Rounding,
-        ground: &Ground,
-        policy: &Policy,
+        (ground, policy): (&Ground, &Policy),
+        row_of: &dyn Fn(u32) -> Option<usize>,
         before: &[Numbers],
     ) -> Result<(), GateError> {
-        let origin = self.by_cell.get(&cell).and_then(|of| of.get(statistic));
-        match origin.ok_or(GateError::Step { step: "compare" })? {
+        match origin {
             Origin::Given(answer) => numbers.set_bytes(row, answer),
-            Origin::Like(other) => numbers.set_like(row, &before[*other]),
+            Origin::Like {
+                cell: of,
+                statistic: at,
+            } => match row_of(*of) {
+                Some(from) if *at == statistic => numbers.set_copy(row, from),
+                Some(from) => numbers.set_like(row, &before[*at], from),
+                None => numbers.clear(row),
+            },
             Origin::Own => {
                 let basis = &self.provenance.bases[statistic];
                 if basis.most == Most::NotASum {
@@ -84,10 +91,13 @@ impl Protection<'_> {
         }
     }
 
-    /// What stands for a number, whatever the query's words: which units it is of, and how much of it each is.
+    /// What stands for a number, whatever the query's words: which units of which population and snapshots it is of, and
+    /// how much of it each is.
     fn name(&self, basis: &Basis, cell: u32) -> Result<Vec<u8>, GateError> {
         let mut name = digest(&SHA256, basis.kind.as_bytes()).as_ref().to_vec();
+        name.extend(self.snapshots);
         for members in &self.provenance.members {
+            name.extend_from_slice(digest(&SHA256, members.population.as_bytes()).as_ref());
             let units = members.print(&[0], cell as usize)?;
             let contributions = members.print(&basis.prints, cell as usize)?;
             let sums = units.iter().chain(contributions.iter());

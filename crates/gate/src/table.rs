@@ -228,10 +228,14 @@ impl Rows {
             match protection {
                 None => numbers.round(rounding),
                 Some(protection) => {
-                    let own = self.rows.iter().map(|row| row.cell).enumerate();
-                    for (row, cell) in own.filter_map(|(row, cell)| Some((row, cell?))) {
-                        let of = (at, cell, row);
-                        protection.number(&mut numbers, of, rounding, ground, policy, &all)?;
+                    let row_of = |cell: u32| self.of_cell(cell);
+                    for (cell, origins) in &protection.by_cell {
+                        let Some(row) = self.of_cell(*cell) else {
+                            continue;
+                        };
+                        let (of, by) = ((at, *cell, row), (ground, policy));
+                        let origin = &origins[at];
+                        protection.number(&mut numbers, of, origin, rounding, by, &row_of, &all)?;
                     }
                 }
             }

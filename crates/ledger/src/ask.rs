@@ -223,6 +223,12 @@ impl Judging<'_> {
         Ok((found, near))
     }
 
+    /// Whether two cells of this release have no row in common, or nobody chose them.
+    fn is_beside(&self, cell: usize, other: usize) -> bool {
+        let of = |cell: usize| self.question.cells[cell].partition;
+        self.question.selection.is_plain || of(cell) == of(other)
+    }
+
     fn by_statistic(&mut self, cell: usize, found: &Found, near: &[(usize, u64)]) -> Vec<Verdict> {
         let mut answered_by = Vec::new();
         let mut verdicts: Vec<Verdict> = Vec::new();
@@ -263,18 +269,21 @@ impl Judging<'_> {
         let here = std::iter::once((cell, 0, before)).chain(beside);
         let mut like = here.flat_map(|(of, distance, verdicts)| {
             let statistics = question.cells[of].statistics.iter().enumerate();
-            let near = statistics.filter(move |(_, of)| {
-                let differs = of.differs(statistic);
-                differs.is_some_and(|differ| differ < k && (differ > 0 || distance > 0))
-            });
+            let by_number = of != cell && self.is_beside(cell, of);
+            let near =
+                statistics.filter(move |(_, of)| of.is_near(statistic, distance, k, by_number));
             near.filter_map(move |(at, _)| Some((of, at, verdicts.get(at)?)))
         });
         let like = like.find(|(_, _, verdict)| answered(verdict));
-        let differs = close.any(|near| population.nearly_same(*near, statistic, k));
+        let by_number =
+            |set: u32| population.by_number(set, &question.selection, &question.snapshots);
+        let differs =
+            close.any(|near| population.nearly_same(*near, statistic, k, by_number(near.0)));
         if !found.isolates && !differs && like.is_none() {
             return Verdict::Fresh;
         }
-        let close = found.close.iter().map(|(set, _)| *set);
+        let close = found.close.iter();
+        let close = close.map(|(set, distance)| (*set, *distance, by_number(*set)));
         match (population.oldest(close, statistic, k), like) {
             (Some((set, answer)), _) => {
                 answered_by.push(set);

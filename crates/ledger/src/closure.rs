@@ -84,13 +84,12 @@ pub(crate) fn is_tracker(
     let mut seen: HashSet<&[u32]> = HashSet::new();
     for partition in partitions {
         work.visit()?;
-        // Of one cell, the union is the cell, and the sets near to that were found.
         let rest = partition
             .union
             .cardinality
             .checked_sub(size)
             .filter(|rest| *rest >= k);
-        let Some(rest) = rest.filter(|_| partition.cells.len() > 1) else {
+        let Some(rest) = rest else {
             continue;
         };
         if !index.has_size_near(rest, k) || !seen.insert(&partition.union.buckets) {

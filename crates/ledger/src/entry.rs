@@ -87,6 +87,8 @@ impl Entry {
             bytes.extend_from_slice(&(of.answer.len() as u32).to_le_bytes());
             bytes.extend_from_slice(&of.answer);
             write_places(&mut bytes, &of.statistic.print);
+            bytes.push(u8::from(of.statistic.column.is_some()));
+            bytes.extend_from_slice(&of.statistic.column.unwrap_or_default());
         }
         bytes.extend_from_slice(&(self.partitions.len() as u32).to_le_bytes());
         for of in &self.partitions {
@@ -114,11 +116,7 @@ impl Entry {
         let (snapshots, policy) = (input.digest()?, input.digest()?);
         let selection = Selection {
             digest: input.digest()?,
-            is_plain: match input.take(1)? {
-                [0] => false,
-                [1] => true,
-                _ => return None,
-            },
+            is_plain: input.flag()?,
         };
         let mut sketches = Vec::new();
         let mut spans = Vec::new();
@@ -138,9 +136,15 @@ impl Entry {
             let (set, kind) = (input.number()?, *statistics.get(input.number()? as usize)?);
             let answer = input.counted()?.into();
             let print = input.numbers()?.into();
+            let has_column = input.flag()?;
+            let column = Some(input.digest()?).filter(|_| has_column);
             answers.push(Answered {
                 set,
-                statistic: Statistic { kind, print },
+                statistic: Statistic {
+                    kind,
+                    print,
+                    column,
+                },
                 answer,
             });
         }
@@ -236,6 +240,14 @@ impl<'a> Input<'a> {
 
     fn number(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.take(1)? {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
     }
 
     fn numbers(&mut self) -> Option<Vec<u32>> {

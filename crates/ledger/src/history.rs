@@ -133,9 +133,7 @@ impl Population {
         let name = |digest| self.names.get(digest).copied();
         let (snapshots, policy) = (name(snapshots)?, name(policy)?);
         let given = self.answers.get(&set)?.iter().find(|given| {
-            given.statistic.differs(statistic) == Some(0)
-                && given.snapshots == snapshots
-                && given.policy == policy
+            given.statistic.is(statistic) && given.snapshots == snapshots && given.policy == policy
         });
         given.map(|given| Arc::clone(&given.answer))
     }
@@ -147,23 +145,27 @@ impl Population {
         (set, distance): (u32, u64),
         statistic: &Statistic,
         k: u64,
+        by_number: bool,
     ) -> bool {
         let given = self.answers.get(&set).into_iter().flatten();
-        let mut differ = given.filter_map(|given| given.statistic.differs(statistic));
-        differ.any(|differ| differ < k && (differ > 0 || distance > 0))
+        let is_near = |given: &Given| given.statistic.is_near(statistic, distance, k, by_number);
+        given.into_iter().any(is_near)
     }
 
     /// The oldest answer that was given to this statistic, but for the contributions of fewer than k units, of one of
     /// these sets, with its set.
     pub(crate) fn oldest(
         &self,
-        sets: impl Iterator<Item = u32>,
+        sets: impl Iterator<Item = (u32, u64, bool)>,
         statistic: &Statistic,
         k: u64,
     ) -> Option<(u32, Arc<[u8]>)> {
-        let of_set = |set: u32| {
+        let of_set = |(set, distance, by_number): (u32, u64, bool)| {
             let given = self.answers.get(&set)?;
-            let near = |given: &&Given| given.statistic.differs(statistic).is_some_and(|of| of < k);
+            let near = |given: &&Given| {
+                given.statistic.is(statistic)
+                    || given.statistic.is_near(statistic, distance, k, by_number)
+            };
             let given = given.iter().find(near)?;
             Some((given.order, set, Arc::clone(&given.answer)))
         };

@@ -75,6 +75,9 @@ pub struct Statistic {
     /// where they differ in k buckets, at least k units contribute something else. Empty where nothing but the set
     /// matters.
     pub print: Arc<[u32]>,
+    /// Where it is of a column of the data itself, and not of something computed, which column. Two columns are two
+    /// numbers, however alike they are; nobody chose by how much they differ.
+    pub column: Option<Digest>,
 }
 
 impl From<Digest> for Statistic {
@@ -83,21 +86,51 @@ impl From<Digest> for Statistic {
         Statistic {
             kind,
             print: Arc::default(),
+            column: None,
         }
     }
 }
 
 impl Statistic {
-    /// In how many buckets two numbers of one kind differ; none where they are not of one kind. A print of more buckets
-    /// is folded to as many as the other has.
-    pub(crate) fn differs(&self, other: &Statistic) -> Option<u64> {
-        if self.kind != other.kind {
+    /// In how many buckets two numbers that can be subtracted differ, and in how many they are alike and not empty; none
+    /// where they are not of one kind, or are of two columns of the data. A print of more buckets is folded to as many as
+    /// the other has.
+    fn against(&self, other: &Statistic) -> Option<(u64, u64)> {
+        let two_columns =
+            self.column.is_some() && other.column.is_some() && self.column != other.column;
+        if self.kind != other.kind || two_columns {
             return None;
         }
         let buckets = self.print.len().min(other.print.len());
         let (one, other) = (folded(&self.print, buckets), folded(&other.print, buckets));
-        let differ = one.iter().zip(&other).filter(|(one, other)| one != other);
-        Some(differ.count() as u64)
+        let pairs = || one.iter().zip(&other);
+        let differ = pairs().filter(|(one, other)| one != other).count();
+        let alike = pairs()
+            .filter(|(one, other)| one == other && **one != 0)
+            .count();
+        Some((differ as u64, alike as u64))
+    }
+
+    /// Whether two numbers over the same units are the same.
+    pub(crate) fn is(&self, other: &Statistic) -> bool {
+        self.against(other).is_some_and(|(differ, _)| differ == 0)
+    }
+
+    /// Whether the difference of two numbers, over units of which so many are other ones, may be that of 1 to k − 1 units.
+    ///
+    /// Between cells that are compared by their numbers, columns of the data that are alike for fewer units than they
+    /// differ for are alike by chance.
+    pub(crate) fn is_near(
+        &self,
+        other: &Statistic,
+        distance: u64,
+        k: u64,
+        by_number: bool,
+    ) -> bool {
+        let by_chance = by_number && self.column.is_some() && other.column.is_some();
+        self.against(other).is_some_and(|(differ, alike)| {
+            differ < k && (differ > 0 || distance > 0) && !(by_chance && alike < differ)
+        })
     }
 }
 

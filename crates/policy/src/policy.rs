@@ -186,9 +186,10 @@ impl Policy {
         self.get(Key::Keyed) != 0 || (by_model && self.get(Key::ModelKeyed) != 0)
     }
 
-    /// Fewest units by which a cell differs from everything released before, unless it is the same.
+    /// Fewest units by which a cell differs from everything released before, unless it is the same. Where a cell of fewer
+    /// units than that may be released, a difference of as many may be too.
     pub fn history_units_min(&self) -> u64 {
-        self.get(Key::HistoryUnitsMin)
+        self.get(Key::HistoryUnitsMin).min(self.units_min())
     }
 
     /// Most cells of one released table.

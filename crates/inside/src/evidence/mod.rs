@@ -189,6 +189,7 @@ impl EvidencePlan {
             };
             Ok(Basis {
                 kind: of.kind.clone(),
+                column: of.column.clone(),
                 set: set.ok_or(ComputeError::Bug)?,
                 prints: prints.ok_or(ComputeError::Bug)?,
                 most,

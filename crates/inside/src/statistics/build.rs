@@ -78,8 +78,17 @@ impl Knows<'_> {
             Expr::Column(_) => !self.by_model,
             Expr::Cast(cast) => self.is_of_the_data(&cast.expr),
             Expr::TryCast(cast) => self.is_of_the_data(&cast.expr),
+            // A column where other columns have a value, as statistics of two columns take it.
+            Expr::Case(case) if case.expr.is_none() && case.else_expr.is_none() => {
+                let pairs = || case.when_then_expr.iter();
+                pairs().all(|(when, then)| self.is_there(when) && self.is_of_the_data(then))
+            }
             _ => false,
         }
+    }
+
+    fn is_there(self, condition: &Expr) -> bool {
+        matches!(condition, Expr::IsNotNull(of) if self.is_of_the_data(of))
     }
 }
 
@@ -143,17 +152,19 @@ impl Builder<'_> {
     fn of(
         &mut self,
         kind: &str,
-        argument: Option<(Argument, &Expr)>,
+        of: &[&Expr],
+        contributors: Option<Argument>,
         prints: Vec<Print>,
     ) -> Result<Of> {
         let arguments = &mut self.made.arguments;
         for print in &prints {
             arguments.keep_print(*print)?;
         }
+        let is_column = of.iter().all(|of| self.knows.is_of_the_data(of));
         let mut set = None;
-        if let Some((argument, of)) = argument {
+        if let Some(argument) = contributors {
             arguments.keep_set(argument)?;
-            if !self.knows.is_of_the_data(of) {
+            if !is_column {
                 set = Some(argument);
             } else if !arguments.parts.contains(&argument) {
                 arguments.parts.push(argument);
@@ -161,6 +172,7 @@ impl Builder<'_> {
         }
         Ok(Of {
             kind: kind.to_owned(),
+            column: is_column.then(|| label("", of)),
             set,
             prints,
         })
@@ -190,14 +202,14 @@ impl Builder<'_> {
             let evidence = position(&mut self.made.arguments.counts, of.clone().is_not_null());
             mark(&mut self.made.arguments.named.0, evidence)?;
             let counted = Argument::Counted(evidence);
-            let behind = self.of(SUM, Some((counted, of)), vec![Print::Of(counted)])?;
+            let behind = self.of(SUM, &[of], Some(counted), vec![Print::Of(counted)])?;
             let statistic = Statistic::Rows {
                 evidence: Some(evidence),
             };
             self.computed(count(of.clone()), statistic, label, behind)
         } else {
             let every = Statistic::Rows { evidence: None };
-            let behind = self.of(SUM, None, vec![Print::Rows])?;
+            let behind = self.of(SUM, &[], None, vec![Print::Rows])?;
             self.computed(count(lit(1_i64)), every, "count(*)".to_owned(), behind)
         }
     }
@@ -206,7 +218,7 @@ impl Builder<'_> {
         let Some(kind) = self.units.iter().position(|known| known == unit) else {
             return plan_err!("{unit} identifies no unit");
         };
-        let of = self.of(&format!("units {kind}"), None, Vec::new())?;
+        let of = self.of(&format!("units {kind}"), &[], None, Vec::new())?;
         Ok(self.column(StatisticColumn {
             source: Source::Units(kind),
             of,
@@ -231,9 +243,9 @@ impl Builder<'_> {
         let mut contributors = None;
         if of.nullable(self.input)? {
             mark(&mut self.made.arguments.named.1, summed)?;
-            contributors = Some((argument, of));
+            contributors = Some(argument);
         }
-        let behind = self.of(SUM, contributors, vec![Print::Of(argument)])?;
+        let behind = self.of(SUM, &[of], contributors, vec![Print::Of(argument)])?;
         let label = format!("sum({})", of.human_display());
         self.computed(sum(of.clone()), Statistic::Sum, label, behind)
     }
@@ -248,7 +260,7 @@ impl Builder<'_> {
     fn spread(&mut self, call: &AggregateFunction, of: &Expr) -> Result<Expr> {
         let argument = Argument::Summed(self.contributions(of));
         self.squares(of);
-        let contributors = of.nullable(self.input)?.then_some((argument, of));
+        let contributors = of.nullable(self.input)?.then_some(argument);
         self.itself(call, &[of], contributors, vec![Print::Of(argument)])
     }
 
@@ -262,11 +274,11 @@ impl Builder<'_> {
         &mut self,
         call: &AggregateFunction,
         arguments: &[&Expr],
-        contributors: Option<(Argument, &Expr)>,
+        contributors: Option<Argument>,
         prints: Vec<Print>,
     ) -> Result<Expr> {
         let label = label(call.func.name(), arguments);
-        let of = self.of(&label, contributors, prints)?;
+        let of = self.of(&label, arguments, contributors, prints)?;
         let call = Expr::AggregateFunction(call.clone());
         self.computed(call, Statistic::Real, label, of)
     }
@@ -294,9 +306,9 @@ impl Builder<'_> {
             .map(|of| Print::Of(Argument::Summed(*of)));
         let prints = prints.collect();
         // A covariance fits nothing, but is as close to the data as the slope that follows from it.
-        let counted = self.fitted(entered.clone(), contributions, 2);
+        let counted = self.fitted(entered, contributions, 2);
         let some = y.nullable(self.input)? || x.nullable(self.input)?;
-        let contributors = some.then_some((Argument::Counted(counted), &entered));
+        let contributors = some.then_some(Argument::Counted(counted));
         self.itself(call, &[y, x], contributors, prints)
     }
 
@@ -355,8 +367,8 @@ impl Builder<'_> {
         let label = format!("quantile({}, {share})", of.human_display());
         let averaged = quantile::averaged(of.clone(), unit.clone(), share, self.depth.neighbours());
         let argument = Argument::Summed(contributions);
-        let contributors = of.nullable(self.input)?.then_some((argument, of));
-        let behind = self.of(&label, contributors, vec![Print::Of(argument)])?;
+        let contributors = of.nullable(self.input)?.then_some(argument);
+        let behind = self.of(&label, &[of], contributors, vec![Print::Of(argument)])?;
         self.computed(averaged, Statistic::Real, label, behind)
     }
 
@@ -374,7 +386,7 @@ impl Builder<'_> {
         // Of each term one side: the other one follows from it.
         let prints = contributions.iter().step_by(2);
         let prints: Vec<Print> = prints.map(|of| Print::Of(Argument::Summed(*of))).collect();
-        let counted = self.fitted(entered.clone(), contributions, xs.len() as u64 + 1);
+        let counted = self.fitted(entered, contributions, xs.len() as u64 + 1);
         let evidence = Some(counted);
 
         let expression = kind.of(&terms);
@@ -382,7 +394,7 @@ impl Builder<'_> {
             return plan_err!("a regression returns a record");
         };
         let label = label(kind.name(), &terms.iter().collect::<Vec<_>>());
-        let entering = (Argument::Counted(counted), &entered);
+        let entering = Argument::Counted(counted);
         let at = position(&mut self.made.computed, expression);
         let mut record = Vec::new();
         for field in &fields {
@@ -391,12 +403,20 @@ impl Builder<'_> {
                 _ => Statistic::Real,
             };
             let of = match statistic {
-                Statistic::Rows { .. } => {
-                    self.of(SUM, Some(entering), vec![Print::Of(entering.0)])?
-                }
+                Statistic::Rows { .. } => self.of(
+                    SUM,
+                    &terms.iter().collect::<Vec<_>>(),
+                    Some(entering),
+                    vec![Print::Of(entering)],
+                )?,
                 _ => {
                     let kind = format!("{label}.{}", field.name());
-                    self.of(&kind, Some(entering), prints.clone())?
+                    self.of(
+                        &kind,
+                        &terms.iter().collect::<Vec<_>>(),
+                        Some(entering),
+                        prints.clone(),
+                    )?
                 }
             };
             let column = self.field(at, field, statistic, &label, of);

@@ -75,6 +75,8 @@ pub(crate) struct StatisticColumn {
 pub(crate) struct Of {
     /// Numbers of one kind can be subtracted.
     pub(crate) kind: String,
+    /// The column of the data that it is of, where it is of nothing computed.
+    pub(crate) column: Option<String>,
     /// The argument whose contributors its units are; none where they are all of the cell.
     pub(crate) set: Option<Argument>,
     /// The arguments whose contributions it is made of; none where every unit is as much of it as any other.

@@ -95,6 +95,7 @@ fn statistic(random: &mut Random, members: &[u32]) -> Statistic {
     Statistic {
         kind: digest(kind as u8),
         print: print.into(),
+        column: (random.below(2) == 0).then(|| digest(random.below(2) as u8)),
     }
 }
 

@@ -260,7 +260,11 @@ fn summed(contribution: impl Fn(u32) -> u32, units: std::ops::Range<u32>) -> Cel
     let kind = digest(1);
     let print = print.into();
     Cell {
-        statistics: vec![Statistic { kind, print }],
+        statistics: vec![Statistic {
+            kind,
+            print,
+            column: None,
+        }],
         ..cell(0, units)
     }
 }

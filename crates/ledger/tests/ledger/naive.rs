@@ -111,11 +111,29 @@ fn is_own(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Fresh | Verdict::Same(_))
 }
 
-/// In how many places the prints of two statistics of one kind differ.
-fn differ(one: &Statistic, other: &Statistic) -> Option<usize> {
+/// In how many places the prints of two statistics that can be subtracted differ, and in how many they are alike.
+fn differ(one: &Statistic, other: &Statistic) -> Option<(usize, usize)> {
     assert_eq!(one.print.len(), other.print.len());
-    let pairs = one.print.iter().zip(other.print.iter());
-    (one.kind == other.kind).then(|| pairs.filter(|(one, other)| one != other).count())
+    let pairs = || one.print.iter().zip(other.print.iter());
+    let columns = match (one.column, other.column) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    let differ = pairs().filter(|(one, other)| one != other).count();
+    let alike = pairs()
+        .filter(|(one, other)| one == other && **one > 0)
+        .count();
+    (one.kind == other.kind && columns).then_some((differ, alike))
+}
+
+/// Whether two statistics, so many units apart, subtract to a few.
+fn near(one: &Statistic, other: &Statistic, distance: usize, k: usize, by_number: bool) -> bool {
+    let Some((differ, alike)) = differ(one, other) else {
+        return false;
+    };
+    let columns = one.column.is_some() && other.column.is_some();
+    let by_chance = by_number && columns && alike < differ;
+    differ < k && distance < k && differ + distance > 0 && !by_chance
 }
 
 impl Naive {
@@ -182,11 +200,7 @@ impl Naive {
 
     /// Whether this set and a known one make up the union of a partition, but for a few units.
     fn is_tracker(&self, units: &Units, k: usize) -> bool {
-        for partition in self
-            .partitions
-            .iter()
-            .filter(|partition| partition.len() > 1)
-        {
+        for partition in &self.partitions {
             let union = union_of(partition.iter());
             if union.len() < units.len() + k {
                 continue;
@@ -218,9 +232,16 @@ impl Naive {
     ) -> (Verdict, Option<Units>) {
         let k = question.units_min.max(3) as usize;
         let (units, statistic) = (&cells[cell], &question.cells[cell].statistics[place]);
-        let to = |entry: &Entry| {
-            let of = entry.answered.as_ref()?;
-            differ(&of.statistic, statistic)
+        let is = |entry: &Entry| {
+            let of = entry.answered.as_ref();
+            let differ = of.and_then(|of| differ(&of.statistic, statistic));
+            differ.is_some_and(|(differ, _)| differ == 0)
+        };
+        let is_near = |entry: &Entry| {
+            let by_number = self.by_number(&entry.units, question);
+            let distance = distance(units, &entry.units);
+            let of = entry.answered.as_ref();
+            of.is_some_and(|of| near(&of.statistic, statistic, distance, k, by_number))
         };
         let answer = |entry: &Entry| {
             entry
@@ -228,7 +249,7 @@ impl Naive {
                 .as_ref()
                 .map(|of| of.answer.as_slice().into())
         };
-        let same = self.entries.iter().filter(|entry| to(entry) == Some(0));
+        let same = self.entries.iter().filter(|entry| is(entry));
         let same = same.into_iter().find(|entry| {
             let of = entry.answered.as_ref().unwrap();
             entry.units == *units
@@ -238,12 +259,7 @@ impl Naive {
         if let Some(entry) = same {
             return (Verdict::Same(answer(entry).unwrap()), None);
         }
-        let few = |of: Option<usize>| of.is_some_and(|of| (1..k).contains(&of));
-        let near = |differs: Option<usize>, distance: usize| {
-            differs.is_some_and(|of| of < k) && distance < k && (few(differs) || distance > 0)
-        };
-        let differs = |entry: &Entry| near(to(entry), distance(units, &entry.units));
-        let differs = self.entries.iter().any(differs);
+        let differs = self.entries.iter().any(is_near);
         let mut like = None;
         let same_cell = std::iter::once(cell).chain((0..cells.len()).filter(|other| {
             let is_it = |(of, _, _): &Here| *of == Some(*other);
@@ -256,7 +272,10 @@ impl Naive {
                     let verdict = &verdicts[of][at];
                     !matches!(verdict, Verdict::Isolates | Verdict::Review)
                 };
-                let is_near = near(differ(other, statistic), distance(units, &cells[of]));
+                let beside = question.selection.is_plain
+                    || question.cells[of].partition == question.cells[cell].partition;
+                let apart = distance(units, &cells[of]);
+                let is_near = near(other, statistic, apart, k, of != cell && beside);
                 if like.is_none() && comes_before && is_near && answered() {
                     like = Some(Verdict::Like(of, at));
                 }
@@ -265,9 +284,9 @@ impl Naive {
         if !isolates && !differs && like.is_none() {
             return (Verdict::Fresh, None);
         }
-        let mut near = self.entries.iter();
-        let near = near
-            .find(|entry| distance(units, &entry.units) < k && to(entry).is_some_and(|of| of < k));
+        let close = |entry: &&Entry| distance(units, &entry.units) < k;
+        let answers = |entry: &&Entry| is(entry) || is_near(entry);
+        let near = self.entries.iter().filter(close).find(answers);
         match (near, like) {
             (Some(entry), _) => (
                 Verdict::Near(answer(entry).unwrap()),
