@@ -45,8 +45,13 @@ impl Record {
     pub(crate) fn append_both(&self, actor: Actor, events: [Event; 2]) -> Result<(), Fault> {
         let now = Timestamp::from(Utc::now());
         let [first, second] = events.map(|event| Entry::new(now, actor.clone(), event));
-        self.log.append_both(&first, &second)?;
+        let begun = Instant::now();
+        let index = self.log.append_both(&first, &second)?.index();
         self.witnesses.has_grown();
+        for (index, entry) in [(index.saturating_sub(1), &first), (index, &second)] {
+            self.metrics.appended(begun.elapsed());
+            self.ear.entry(index, entry);
+        }
         Ok(())
     }
 

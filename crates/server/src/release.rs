@@ -196,19 +196,25 @@ async fn release(
     .await
     .map_err(|_| panicked())??;
     drop(slot);
+    let judged = match kept {
+        Some(kept) => Err(kept),
+        None => Ok(met?),
+    };
     attempt.decides().await?;
-    if let Some(kept) = kept {
-        let asked = airlock::Asked {
-            caller,
-            request,
-            need: read.need(),
-            snapshots: &snapshots,
-            grant: lease.grant(),
-            policy: &policy,
-        };
-        return Err(ticket.keep(domain, asked, kept).await?);
-    }
-    let (recorded, ledger, sealed) = met?;
+    let (recorded, ledger, sealed) = match judged {
+        Ok(judged) => judged,
+        Err(kept) => {
+            let asked = airlock::Asked {
+                caller,
+                request,
+                need: read.need(),
+                snapshots: &snapshots,
+                grant: lease.grant(),
+                policy: &policy,
+            };
+            return Err(ticket.keep(domain, asked, kept).await?);
+        }
+    };
     let passage = ticket.passes(domain).await?;
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
