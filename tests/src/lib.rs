@@ -131,6 +131,12 @@ impl TestDomain {
         Self::with_flights_under(EXACT_POLICY).await
     }
 
+    /// The same, and each run is judged as if it were the first: to compare the numbers of many queries with those of
+    /// another tool.
+    pub async fn with_flights_forgetting() -> Self {
+        Self::start_forgetting(EXACT_POLICY).await.flights().await
+    }
+
     /// The same under a policy.
     pub async fn with_flights_under(policy: &str) -> Self {
         Self::with_flights_and(policy, "").await
@@ -143,6 +149,11 @@ impl TestDomain {
             add_settings(folder, settings);
         })
         .await;
+        domain.flights().await
+    }
+
+    async fn flights(self) -> Self {
+        let domain = self;
         let manifest = std::fs::read_to_string(example("flights.toml")).unwrap();
         domain
             .register_file(&example("flights.parquet"), &manifest)

@@ -148,27 +148,6 @@ impl Numbers {
         }
     }
 
-    /// Sets a value to what another statistic has in a row.
-    pub(crate) fn set_like(&mut self, at: usize, other: &Numbers, from: usize) {
-        match (self, other) {
-            (Numbers::Whole(values, _), Numbers::Whole(others, _)) => values[at] = others[from],
-            (Numbers::Wide(values, _), Numbers::Wide(others, _)) => values[at] = others[from],
-            (Numbers::Double(values), Numbers::Double(others)) => values[at] = others[from],
-            (Numbers::Single(values), Numbers::Single(others)) => values[at] = others[from],
-            (this, _) => this.clear(at),
-        }
-    }
-
-    /// Sets a value to that of another row.
-    pub(crate) fn set_copy(&mut self, at: usize, from: usize) {
-        match self {
-            Numbers::Whole(values, _) => values[at] = values[from],
-            Numbers::Wide(values, _) => values[at] = values[from],
-            Numbers::Double(values) => values[at] = values[from],
-            Numbers::Single(values) => values[at] = values[from],
-        }
-    }
-
     /// A value as the ledger keeps it: its type's name, a zero, and the number's bytes, or none where it is null.
     pub(crate) fn to_bytes(&self, at: usize, data_type: &DataType) -> Vec<u8> {
         let mut bytes = format!("{data_type}\0").into_bytes();

@@ -177,6 +177,7 @@ impl Compared {
             // Sets of a table follow each other in the order in which they were put.
             let rank = self.ranks[ground.sets[at] as usize];
             let partition = |nth: usize| (rank * per_set + nth) as u32;
+            let (grouping, group) = (rank as u32, *cell);
             for (nth, set) in self.sets.iter().enumerate() {
                 let of_set = bases.iter().filter(|basis| basis.set == *set);
                 let statistics: Result<Vec<Statistic>, GateError> = of_set
@@ -198,6 +199,9 @@ impl Compared {
                     partition: partition(nth),
                     statistics,
                     part_of: None,
+                    grouping,
+                    group,
+                    is_chosen: *set != 0,
                 });
             }
             for part in &self.provenance.parts {
@@ -206,6 +210,9 @@ impl Compared {
                     partition: partition(self.sets.len()),
                     statistics: Vec::new(),
                     part_of: Some(*whole),
+                    grouping,
+                    group,
+                    is_chosen: false,
                 });
             }
         }
@@ -284,7 +291,7 @@ impl Compared {
             return None;
         }
         let mut origins = Vec::new();
-        for (nth, (set, at)) in self.places_of_statistics().into_iter().enumerate() {
+        for (of_statistic, (set, at)) in self.places_of_statistics().into_iter().enumerate() {
             let of = |asked: &Asked| asked.verdicts().get(from + set)?.get(at).cloned();
             let mut verdicts = self.asked.iter().map(of).collect::<Option<Vec<_>>>()?;
             let same = verdicts
@@ -295,9 +302,9 @@ impl Compared {
                 Verdict::Same(_) if self.again == Again::Yes => Origin::Own,
                 Verdict::Same(answer) | Verdict::Near(answer) => Origin::Given(answer),
                 Verdict::Like(of, at) => {
-                    let (cell, statistic) = self.statistic_at(of, at)?;
-                    // Of the statistics, those before this one are known by then, and this one of the cells before.
-                    if statistic > nth {
+                    let (before, cell, statistic) = self.statistic_at(of, at)?;
+                    // Numbers are made cell by cell, and in a cell one by one: of those after it none is known yet.
+                    if (before, statistic) >= (nth, of_statistic) {
                         return None;
                     }
                     Origin::Like { cell, statistic }
@@ -321,15 +328,15 @@ impl Compared {
             .collect()
     }
 
-    /// The cell and the statistic that are at a place of the question.
-    fn statistic_at(&self, of: usize, at: usize) -> Option<(u32, usize)> {
+    /// The cell, by its position among those that were asked for too, and the statistic that are at a place of the question.
+    fn statistic_at(&self, of: usize, at: usize) -> Option<(usize, u32, usize)> {
         let per_cell = self.sets.len() + self.provenance.parts.len();
         let (cell, _) = self.places.get(of / per_cell)?;
         let places = self.places_of_statistics();
         let statistic = places
             .iter()
             .position(|place| *place == (of % per_cell, at))?;
-        Some((*cell, statistic))
+        Some((of / per_cell, *cell, statistic))
     }
 
     /// Where the numbers of each cell that is shown come from, in the order in which the cells were asked for.
@@ -356,13 +363,17 @@ impl Compared {
                     let of_set = bases.iter().enumerate().filter(|(_, of)| of.set == *set);
                     let of_set: Vec<usize> = of_set.map(|(statistic, _)| statistic).collect();
                     let verdicts = asked.verdicts()[from + nth].iter().enumerate();
-                    for (at, _) in verdicts.filter(|(_, verdict)| **verdict == Verdict::Fresh) {
+                    let is_new =
+                        |verdict: &Verdict| matches!(verdict, Verdict::Fresh | Verdict::Like(..));
+                    for (at, verdict) in verdicts.filter(|(_, verdict)| is_new(verdict)) {
                         let answer = match of_set.get(at) {
                             Some(statistic) => number(*statistic, *cell),
                             None => Some(Vec::new()),
                         };
-                        // A cell that is not shown was withheld, and its verdicts are none to be fresh.
-                        answers[from + nth][at] = Some(answer.unwrap_or_default());
+                        if answer.is_some() || *verdict == Verdict::Fresh {
+                            // A cell that is not shown was withheld, and nothing of it is fresh.
+                            answers[from + nth][at] = Some(answer.unwrap_or_default());
+                        }
                     }
                 }
             }

@@ -22,8 +22,7 @@ pub(crate) struct Protection<'a> {
 }
 
 impl Protection<'_> {
-    /// Rounds the number of a statistic, by its position, in a cell, which is in this row of `numbers`; `before` are the
-    /// statistics before it.
+    /// Makes the number of a statistic, by its position, in a cell, which is in this row of `numbers`.
     pub(crate) fn number(
         &self,
         numbers: &mut Numbers,
@@ -31,19 +30,11 @@ impl Protection<'_> {
         origin: &Origin,
         rounding: Rounding,
         (ground, policy): (&Ground, &Policy),
-        row_of: &dyn Fn(u32) -> Option<usize>,
-        before: &[Numbers],
     ) -> Result<(), GateError> {
         match origin {
             Origin::Given(answer) => numbers.set_bytes(row, answer),
-            Origin::Like {
-                cell: of,
-                statistic: at,
-            } => match row_of(*of) {
-                Some(from) if *at == statistic => numbers.set_copy(row, from),
-                Some(from) => numbers.set_like(row, &before[*at], from),
-                None => numbers.clear(row),
-            },
+            // Whoever has all numbers copies it.
+            Origin::Like { .. } => numbers.clear(row),
             Origin::Own => {
                 let basis = &self.provenance.bases[statistic];
                 if basis.most == Most::NotASum {

@@ -14,6 +14,7 @@ use crate::error::GateError;
 use crate::ground::{Ground, Ruling};
 use crate::numbers::Numbers;
 use crate::order::sorted_by_keys;
+use crate::past::Origin;
 pub(crate) use crate::protection::Protection;
 use crate::round::Rounding;
 use crate::shape::Statistic;
@@ -221,25 +222,33 @@ impl Rows {
         let positions: UInt64Array = self.rows.iter().map(of_row).collect();
         let columns = &cells.columns()[ground.shape.statistics_at()..];
         let mut all: Vec<Numbers> = Vec::new();
-        for (at, (statistic, column)) in ground.shape.statistics.iter().zip(columns).enumerate() {
+        for (statistic, column) in ground.shape.statistics.iter().zip(columns) {
             let own = take(column, &positions, None).map_err(|_| STEP)?;
             let mut numbers = Numbers::read(&own)?;
-            let rounding = rounding(*statistic, policy);
-            match protection {
-                None => numbers.round(rounding),
-                Some(protection) => {
-                    let row_of = |cell: u32| self.of_cell(cell);
-                    for (cell, origins) in &protection.by_cell {
-                        let Some(row) = self.of_cell(*cell) else {
-                            continue;
-                        };
-                        let (of, by) = ((at, *cell, row), (ground, policy));
-                        let origin = &origins[at];
-                        protection.number(&mut numbers, of, origin, rounding, by, &row_of, &all)?;
-                    }
-                }
+            if protection.is_none() {
+                numbers.round(rounding(*statistic, policy));
             }
             all.push(numbers);
+        }
+        let Some(protection) = protection else {
+            return Ok(all);
+        };
+        // Cell by cell in the order in which they were asked for, because some are answered like others before them.
+        for (cell, origins) in &protection.by_cell {
+            let Some(row) = self.of_cell(*cell) else {
+                continue;
+            };
+            for (at, (origin, column)) in origins.iter().zip(columns).enumerate() {
+                if let Origin::Like { cell, statistic } = origin {
+                    let from = self.of_cell(*cell);
+                    let like = from.map(|from| all[*statistic].to_bytes(from, column.data_type()));
+                    all[at].set_bytes(row, &like.unwrap_or_default());
+                    continue;
+                }
+                let rounding = rounding(ground.shape.statistics[at], policy);
+                let by = (ground, policy);
+                protection.number(&mut all[at], (at, *cell, row), origin, rounding, by)?;
+            }
         }
         Ok(all)
     }

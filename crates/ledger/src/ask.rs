@@ -198,14 +198,15 @@ impl Judging<'_> {
         let counting = Counting {
             taken_back: &|_| false,
             is_part: &|set| population.is_part(set),
-            by_number: &|set| cell.is_some() && population.by_number(set, selection, snapshots),
+            by_number: &|set| {
+                cell.is_some_and(|cell| !question.cells[cell].is_chosen)
+                    && population.by_number(set, selection, snapshots)
+            },
             is_known: false,
         };
         let index = &population.index;
         let mut found = set.compare(index, against.sets, against.k, work, counting)?;
-        let of = |cell: usize| question.cells[cell].partition;
-        let beside =
-            |other: usize| cell.is_some_and(|cell| selection.is_plain || of(cell) == of(other));
+        let beside = |other: usize| cell.is_some_and(|cell| self.is_beside(cell, other));
         let known = found.is_known;
         let (here, near) = self.released.found(set, against.k, known, &beside, work)?;
         found.isolates = found.isolates
@@ -223,10 +224,13 @@ impl Judging<'_> {
         Ok((found, near))
     }
 
-    /// Whether two cells of this release have no row in common, or nobody chose them.
+    /// Whether two cells of this release have no row in common, or nobody chose either.
     fn is_beside(&self, cell: usize, other: usize) -> bool {
-        let of = |cell: usize| self.question.cells[cell].partition;
-        self.question.selection.is_plain || of(cell) == of(other)
+        let of = |cell: usize| &self.question.cells[cell];
+        let (cell, other) = (of(cell), of(other));
+        let is_plain = self.question.selection.is_plain;
+        (cell.grouping == other.grouping && cell.group != other.group)
+            || (is_plain && !cell.is_chosen && !other.is_chosen)
     }
 
     fn by_statistic(&mut self, cell: usize, found: &Found, near: &[(usize, u64)]) -> Vec<Verdict> {
@@ -262,7 +266,6 @@ impl Judging<'_> {
             return Verdict::Same(answer);
         }
         // In this release: the statistics before it in its cell, and those of near cells.
-        let answered = |verdict: &Verdict| !matches!(verdict, Verdict::Isolates | Verdict::Review);
         let beside = near
             .iter()
             .map(|(other, distance)| (*other, *distance, self.verdicts[*other].as_slice()));
@@ -274,9 +277,12 @@ impl Judging<'_> {
                 statistics.filter(move |(_, of)| of.is_near(statistic, distance, k, by_number));
             near.filter_map(move |(at, _)| Some((of, at, verdicts.get(at)?)))
         });
-        let like = like.find(|(_, _, verdict)| answered(verdict));
-        let by_number =
-            |set: u32| population.by_number(set, &question.selection, &question.snapshots);
+        // What is answered by another number says nothing of its own.
+        let like = like.find(|(_, _, verdict)| verdict.is_own());
+        let by_number = |set: u32| {
+            !question.cells[cell].is_chosen
+                && population.by_number(set, &question.selection, &question.snapshots)
+        };
         let differs =
             close.any(|near| population.nearly_same(*near, statistic, k, by_number(near.0)));
         if !found.isolates && !differs && like.is_none() {
@@ -289,7 +295,7 @@ impl Judging<'_> {
                 answered_by.push(set);
                 Verdict::Near(answer)
             }
-            (None, Some((of, at, _))) if !found.isolates => Verdict::Like(of, at),
+            (None, Some((of, at, _))) => Verdict::Like(of, at),
             _ => Verdict::Isolates,
         }
     }

@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) chosen: Vec<u32>,
     /// Sets that are unions of what the release showed.
     pub(crate) unions: Vec<u32>,
+    /// Sets of whole groups.
+    pub(crate) selected: Vec<u32>,
 }
 
 /// Cells that share no unit and were released together.
@@ -105,6 +107,7 @@ impl Entry {
         write_places(&mut bytes, &self.parts);
         write_places(&mut bytes, &self.chosen);
         write_places(&mut bytes, &self.unions);
+        write_places(&mut bytes, &self.selected);
         bytes
     }
 
@@ -161,12 +164,13 @@ impl Entry {
             partitions.push(Partitioned { cells, labels });
         }
         let (parts, chosen) = (input.numbers()?, input.numbers()?);
-        let unions = input.numbers()?;
+        let (unions, selected) = (input.numbers()?, input.numbers()?);
         let entry = Entry {
             selection,
             parts,
             chosen,
             unions,
+            selected,
             release,
             population,
             snapshots,

@@ -99,6 +99,7 @@ impl Known {
         };
         let mut answered = Vec::new();
         let mut chosen = HashSet::new();
+        let mut selected = Vec::new();
         let mut unions = Vec::new();
         let cells = question.cells.iter().zip(&asked.cells);
         for ((cell, set), answers) in cells.zip(release.answers) {
@@ -107,6 +108,9 @@ impl Known {
             }
             let place = adding.place(set)?;
             chosen.insert(place);
+            if !cell.is_chosen {
+                selected.push(place);
+            }
             for (statistic, answer) in cell.statistics.iter().zip(answers) {
                 answered.extend(answer.map(|answer| Answered {
                     set: place,
@@ -152,6 +156,7 @@ impl Known {
             parts: new_parts,
             chosen,
             unions,
+            selected,
             release: release.id,
             population: question.population.clone(),
             snapshots: question.snapshots,
@@ -215,8 +220,10 @@ impl Known {
                 .iter()
                 .for_each(|set| population.add_union(*set));
         }
+        for set in entry.selected {
+            population.selected(set, entry.selection, &entry.snapshots);
+        }
         for of in entry.answers {
-            population.selected(of.set, entry.selection, &entry.snapshots);
             population.give(
                 of.set,
                 of.statistic,

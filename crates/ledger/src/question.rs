@@ -63,6 +63,12 @@ pub struct Cell {
     /// its cell; and a cell that is known already is not compared with it either. It is recorded where its cell is
     /// answered, its partition is a later one, and it has no statistics.
     pub part_of: Option<usize>,
+    /// Which grouping of the rows it is of: within one, groups have no row in common.
+    pub grouping: u32,
+    /// Which group of the grouping it is, or is of.
+    pub group: u32,
+    /// Whether it is less than a group by something that was written down, such as a condition within an aggregate.
+    pub is_chosen: bool,
 }
 
 /// A number over the units of a cell.
@@ -129,7 +135,10 @@ impl Statistic {
     ) -> bool {
         let by_chance = by_number && self.column.is_some() && other.column.is_some();
         self.against(other).is_some_and(|(differ, alike)| {
-            differ < k && (differ > 0 || distance > 0) && !(by_chance && alike < differ)
+            // Numbers that have nothing in common fill few buckets where there are few units.
+            let something = alike > 0 || differ == 0;
+            let differs = differ < k && (differ > 0 || distance > 0);
+            differs && something && !(by_chance && alike < differ)
         })
     }
 }
@@ -164,7 +173,7 @@ pub enum Verdict {
 }
 
 /// The answers given, per cell and statistic: one exactly where the verdict was [`Verdict::Fresh`], or
-/// [`Verdict::Review`] and people let it go.
+/// [`Verdict::Review`] and people let it go; and where it was [`Verdict::Like`], so that it is the same when asked again.
 pub type Answers = Vec<Vec<Option<Vec<u8>>>>;
 
 /// A release to be recorded.
@@ -243,10 +252,7 @@ pub(crate) fn check_answers(verdicts: &[Vec<Verdict>], answers: &Answers) -> Res
         for (verdict, answer) in verdicts.iter().zip(answers) {
             match (verdict, answer) {
                 (Verdict::Fresh, None) => return problem("a fresh cell has none"),
-                (
-                    Verdict::Same(_) | Verdict::Near(_) | Verdict::Like(..) | Verdict::Isolates,
-                    Some(_),
-                ) => {
+                (Verdict::Same(_) | Verdict::Near(_) | Verdict::Isolates, Some(_)) => {
                     return problem("a cell that is not fresh has one");
                 }
                 (_, Some(answer)) if answer.len() > ANSWER_BYTES_MAX => {

@@ -47,7 +47,7 @@ fn close(left: &Value, right: &Value) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spreads_and_joint_statistics_are_those_of_the_plain_engine() {
-    let (domain, plain) = (TestDomain::with_flights().await, plain().await);
+    let (domain, plain) = (TestDomain::with_flights_forgetting().await, plain().await);
     for aggregates in [
         "VAR_SAMP(distance), VAR_POP(distance), STDDEV(distance), STDDEV_POP(air_time)",
         "COVAR_SAMP(air_time, distance), COVAR_POP(air_time, distance), CORR(air_time, distance)",
@@ -68,7 +68,7 @@ async fn spreads_and_joint_statistics_are_those_of_the_plain_engine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn units_are_counted_by_their_identifier() {
-    let (domain, plain) = (TestDomain::with_flights().await, plain().await);
+    let (domain, plain) = (TestDomain::with_flights_forgetting().await, plain().await);
     let sql = "SELECT carrier, COUNT(DISTINCT tailnum) AS aircraft FROM flights GROUP BY carrier";
     let answer = domain.run(sql).await.unwrap();
     let all = plainly(&plain, sql, 1).await;
@@ -97,7 +97,7 @@ async fn a_regression_needs_no_review() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grouping_sets_are_judged_and_told_apart() {
-    let (domain, plain) = (TestDomain::with_flights().await, plain().await);
+    let (domain, plain) = (TestDomain::with_flights_forgetting().await, plain().await);
     for grouping in [
         "ROLLUP (origin, month)",
         "CUBE (origin, month)",
@@ -122,7 +122,7 @@ async fn grouping_sets_are_judged_and_told_apart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quantile_is_a_mean_of_units_around_it() {
-    let (domain, plain) = (TestDomain::with_flights().await, plain().await);
+    let (domain, plain) = (TestDomain::with_flights_forgetting().await, plain().await);
     let exact = "SELECT carrier, MEDIAN(distance) AS m, \
                  PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY distance) AS p FROM flights \
                  WHERE carrier IN ('UA', 'B6', 'EV', 'DL', 'AA', 'MQ', 'US', '9E', 'WN') GROUP BY carrier";
@@ -145,7 +145,7 @@ async fn a_quantile_is_a_mean_of_units_around_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_histogram_has_the_bins_it_declares() {
-    let (domain, plain) = (TestDomain::with_flights().await, plain().await);
+    let (domain, plain) = (TestDomain::with_flights_forgetting().await, plain().await);
     let sql =
         "SELECT HISTOGRAM(distance, 0, 3000, 6) AS bin, COUNT(*) AS n FROM flights GROUP BY bin";
     let answer = domain.run(sql).await.unwrap();
@@ -157,7 +157,7 @@ async fn a_histogram_has_the_bins_it_declares() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_regression_is_a_table_of_coefficients() {
-    let (domain, plain) = (TestDomain::with_flights().await, plain().await);
+    let (domain, plain) = (TestDomain::with_flights_forgetting().await, plain().await);
     let fitted = domain
         .run("SELECT carrier, LINEAR_REGRESSION(air_time, distance) AS fit FROM flights GROUP BY carrier")
         .await
@@ -215,7 +215,7 @@ async fn a_regression_is_a_table_of_coefficients() {
 /// A dataset that says nothing about anybody lends its columns by a column that anybody knows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reference_table_joins_on_a_public_column() {
-    let (domain, plain) = (TestDomain::with_flights().await, plain().await);
+    let (domain, plain) = (TestDomain::with_flights_forgetting().await, plain().await);
     let manifest = r#"
 name = "airports"
 population = "airports"
@@ -289,7 +289,7 @@ description = "Summer time"
 /// An estimate needs no data: it is told where the files are gone, and a run is not.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_estimate_touches_no_data() {
-    let domain = TestDomain::with_flights().await;
+    let domain = TestDomain::with_flights_forgetting().await;
     let estimate = |sql: &str| {
         let request = EstimateRunRequest {
             sql: sql.to_owned(),
@@ -325,7 +325,7 @@ async fn an_estimate_touches_no_data() {
 /// Nearly as many groups as rows: computed and withheld like any others, not in another way.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_for_nearly_every_row_is_withheld() {
-    let domain = TestDomain::with_flights().await;
+    let domain = TestDomain::with_flights_forgetting().await;
     let sql = "SELECT month, day, carrier, flight, dep_time, distance, COUNT(*) AS n FROM flights \
                GROUP BY month, day, carrier, flight, dep_time, distance";
     let answer = domain.run(sql).await.unwrap();

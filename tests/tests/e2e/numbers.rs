@@ -10,6 +10,10 @@ use weir_tests::{TestDomain, example};
 use crate::expected::{Cells, assert_same, cells, load, load_rows, rows, same};
 
 /// Queries with their expected table and its number of key columns.
+/// Cells that pass every threshold, and lie beside another one of a model's table whose numbers differ for fewer than ten
+/// aircraft.
+const BESIDE: [(&str, [&str; 2]); 1] = [("disruption", ["F9", "severe"])];
+
 const TABLES: [(&str, usize, &str); 5] = [
     (
         "carrier_month",
@@ -43,9 +47,16 @@ const TABLES: [(&str, usize, &str); 5] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn released_numbers_are_those_of_another_tool_and_withheld_keys_appear_nowhere() {
-    let domain = TestDomain::with_flights().await;
+    let domain = TestDomain::with_flights_forgetting().await;
     for (name, keys, sql) in TABLES {
-        let expected = load(name, keys);
+        let mut expected = load(name, keys);
+        for (table, key) in BESIDE {
+            if table == name {
+                let key: Vec<String> = key.map(str::to_owned).to_vec();
+                let cell = expected.released.remove(&key).unwrap();
+                expected.withheld.insert(key, cell);
+            }
+        }
         let answer = domain.run(sql).await.unwrap();
         assert_same(&cells(&answer.table, keys), &expected.released);
         assert_eq!(
@@ -77,7 +88,7 @@ fn assert_absent(answer: &RunAnswer, key: &[String], keys: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn having_order_by_and_limit_see_released_cells_only() {
-    let domain = TestDomain::with_flights().await;
+    let domain = TestDomain::with_flights_forgetting().await;
     let answer = domain
         .run(
             "SELECT carrier, month, COUNT(*) AS count, AVG(dep_delay) AS avg_dep_delay FROM flights \
@@ -98,7 +109,7 @@ async fn having_order_by_and_limit_see_released_cells_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn released_numbers_are_those_of_the_plain_engine_over_the_plain_file() {
-    let domain = TestDomain::with_flights().await;
+    let domain = TestDomain::with_flights_forgetting().await;
     let plain = SessionContext::new();
     let path = example("flights.parquet");
     plain

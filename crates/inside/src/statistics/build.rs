@@ -7,7 +7,7 @@ use datafusion::functions::math::expr_fn::abs;
 use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::expr_fn::{ident, when};
-use datafusion::logical_expr::{Expr, ExprSchemable, lit, try_cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, lit, try_cast};
 use weir_gate::{Fit, Quantiles, Statistic};
 
 use super::significant::significant;
@@ -72,9 +72,20 @@ pub(crate) struct Knows<'a> {
 }
 
 impl Knows<'_> {
-    /// Whether an argument is a column of the data itself, so that nobody chose where it is null.
+    /// Whether an argument is a column of the data itself, perhaps in another unit of measure, so that nobody chose where it
+    /// is null. Of other arithmetic that is not so: a division by zero is null, and a whole number that is too large.
     fn is_of_the_data(self, of: &Expr) -> bool {
         match of {
+            Expr::BinaryExpr(scaled)
+                if matches!(
+                    scaled.op,
+                    Operator::Plus | Operator::Minus | Operator::Multiply
+                ) =>
+            {
+                let is_float = |side: &Expr| matches!(side, Expr::Literal(value, _) if value.data_type().is_floating());
+                (is_float(&scaled.right) && self.is_of_the_data(&scaled.left))
+                    || (is_float(&scaled.left) && self.is_of_the_data(&scaled.right))
+            }
             Expr::Column(_) => !self.by_model,
             Expr::Cast(cast) => self.is_of_the_data(&cast.expr),
             Expr::TryCast(cast) => self.is_of_the_data(&cast.expr),
@@ -151,7 +162,7 @@ impl Builder<'_> {
     /// What a statistic is of: of the contributors to an argument, where it may be null, and of these contributions.
     fn of(
         &mut self,
-        kind: &str,
+        (kind, what): (&str, &str),
         of: &[&Expr],
         contributors: Option<Argument>,
         prints: Vec<Print>,
@@ -172,7 +183,7 @@ impl Builder<'_> {
         }
         Ok(Of {
             kind: kind.to_owned(),
-            column: is_column.then(|| label("", of)),
+            column: is_column.then(|| label(what, of)),
             set,
             prints,
         })
@@ -202,14 +213,19 @@ impl Builder<'_> {
             let evidence = position(&mut self.made.arguments.counts, of.clone().is_not_null());
             mark(&mut self.made.arguments.named.0, evidence)?;
             let counted = Argument::Counted(evidence);
-            let behind = self.of(SUM, &[of], Some(counted), vec![Print::Of(counted)])?;
+            let behind = self.of(
+                (SUM, "count"),
+                &[of],
+                Some(counted),
+                vec![Print::Of(counted)],
+            )?;
             let statistic = Statistic::Rows {
                 evidence: Some(evidence),
             };
             self.computed(count(of.clone()), statistic, label, behind)
         } else {
             let every = Statistic::Rows { evidence: None };
-            let behind = self.of(SUM, &[], None, vec![Print::Rows])?;
+            let behind = self.of((SUM, "count"), &[], None, vec![Print::Rows])?;
             self.computed(count(lit(1_i64)), every, "count(*)".to_owned(), behind)
         }
     }
@@ -218,7 +234,7 @@ impl Builder<'_> {
         let Some(kind) = self.units.iter().position(|known| known == unit) else {
             return plan_err!("{unit} identifies no unit");
         };
-        let of = self.of(&format!("units {kind}"), &[], None, Vec::new())?;
+        let of = self.of((&format!("units {kind}"), "units"), &[], None, Vec::new())?;
         Ok(self.column(StatisticColumn {
             source: Source::Units(kind),
             of,
@@ -245,7 +261,7 @@ impl Builder<'_> {
             mark(&mut self.made.arguments.named.1, summed)?;
             contributors = Some(argument);
         }
-        let behind = self.of(SUM, &[of], contributors, vec![Print::Of(argument)])?;
+        let behind = self.of((SUM, "sum"), &[of], contributors, vec![Print::Of(argument)])?;
         let label = format!("sum({})", of.human_display());
         self.computed(sum(of.clone()), Statistic::Sum, label, behind)
     }
@@ -278,7 +294,7 @@ impl Builder<'_> {
         prints: Vec<Print>,
     ) -> Result<Expr> {
         let label = label(call.func.name(), arguments);
-        let of = self.of(&label, arguments, contributors, prints)?;
+        let of = self.of((&label, &label), arguments, contributors, prints)?;
         let call = Expr::AggregateFunction(call.clone());
         self.computed(call, Statistic::Real, label, of)
     }
@@ -368,7 +384,12 @@ impl Builder<'_> {
         let averaged = quantile::averaged(of.clone(), unit.clone(), share, self.depth.neighbours());
         let argument = Argument::Summed(contributions);
         let contributors = of.nullable(self.input)?.then_some(argument);
-        let behind = self.of(&label, &[of], contributors, vec![Print::Of(argument)])?;
+        let behind = self.of(
+            (&label, &label),
+            &[of],
+            contributors,
+            vec![Print::Of(argument)],
+        )?;
         self.computed(averaged, Statistic::Real, label, behind)
     }
 
@@ -404,7 +425,7 @@ impl Builder<'_> {
             };
             let of = match statistic {
                 Statistic::Rows { .. } => self.of(
-                    SUM,
+                    (SUM, "count"),
                     &terms.iter().collect::<Vec<_>>(),
                     Some(entering),
                     vec![Print::Of(entering)],
@@ -412,7 +433,7 @@ impl Builder<'_> {
                 _ => {
                     let kind = format!("{label}.{}", field.name());
                     self.of(
-                        &kind,
+                        (&kind, &kind),
                         &terms.iter().collect::<Vec<_>>(),
                         Some(entering),
                         prints.clone(),

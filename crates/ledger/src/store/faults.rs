@@ -248,6 +248,9 @@ fn question(number: u32) -> Question {
             partition: 0,
             statistics: vec![[3; 32].into()],
             part_of: None,
+            grouping: 0,
+            group: 0,
+            is_chosen: false,
         }],
     }
 }

@@ -59,6 +59,9 @@ fn cells(random: &mut Random, pool: &mut Vec<Vec<u32>>, units: u32) -> Vec<Cell>
                 .collect(),
             units: set(members),
             part_of: None,
+            grouping: random.below(2) as u32,
+            group: random.below(4) as u32,
+            is_chosen: random.below(3) == 0,
         });
         if random.below(4) == 0 {
             let whole = cells.len() - 1;
@@ -72,6 +75,9 @@ fn cells(random: &mut Random, pool: &mut Vec<Vec<u32>>, units: u32) -> Vec<Cell>
                 partition: 10 + cells[whole].partition,
                 statistics: Vec::new(),
                 part_of: Some(whole),
+                grouping: cells[whole].grouping,
+                group: cells[whole].group,
+                is_chosen: false,
             });
         }
     }
@@ -118,6 +124,9 @@ fn tables(random: &mut Random, units: u32) -> Vec<Cell> {
                 partition,
                 statistics: vec![digest(random.below(2) as u8).into()],
                 part_of: None,
+                grouping: partition,
+                group: from,
+                is_chosen: false,
             });
             from = until + random.below(4).saturating_sub(2) as u32;
         }

@@ -33,6 +33,9 @@ fn table(random: &mut Random, count: u32, alike: bool) -> Question {
             partition: 0,
             statistics: vec![digest(1).into()],
             part_of: None,
+            grouping: 0,
+            group: 0,
+            is_chosen: false,
         });
     }
     question(cells)

@@ -11,6 +11,7 @@ struct Answered {
     snapshots: Digest,
     policy: Digest,
     selection: Selection,
+    is_chosen: bool,
     answer: Vec<u8>,
 }
 
@@ -133,7 +134,15 @@ fn near(one: &Statistic, other: &Statistic, distance: usize, k: usize, by_number
     };
     let columns = one.column.is_some() && other.column.is_some();
     let by_chance = by_number && columns && alike < differ;
-    differ < k && distance < k && differ + distance > 0 && !by_chance
+    let nothing = alike == 0 && differ > 0;
+    differ < k && distance < k && differ + distance > 0 && !by_chance && !nothing
+}
+
+/// Whether two cells have no row in common, or nobody chose either.
+fn is_beside(question: &Question, cell: usize, other: usize) -> bool {
+    let (cell, other) = (&question.cells[cell], &question.cells[other]);
+    let plain = question.selection.is_plain && !cell.is_chosen && !other.is_chosen;
+    plain || (cell.grouping == other.grouping && cell.group != other.group)
 }
 
 impl Naive {
@@ -143,11 +152,13 @@ impl Naive {
     }
 
     /// Whether a cell is compared with this set by its numbers.
-    fn by_number(&self, units: &Units, question: &Question) -> bool {
+    fn by_number(&self, units: &Units, cell: usize, question: &Question) -> bool {
         let of_set = || self.entries.iter().filter(|entry| entry.units == *units);
         let (selection, snapshots) = (question.selection, question.snapshots);
         let alike = |of: &Answered| {
-            of.snapshots == snapshots
+            !question.cells[cell].is_chosen
+                && !of.is_chosen
+                && of.snapshots == snapshots
                 && (of.selection == selection || (of.selection.is_plain && selection.is_plain))
         };
         !of_set().any(|entry| entry.is_union)
@@ -178,11 +189,10 @@ impl Naive {
         let known = known.filter(|other| !is_known || !self.is_part(other));
         let here = released.iter();
         let here = here.filter(|(_, is_part, _)| !is_known_here || !is_part);
-        let beside = |other: usize| {
-            let of = |cell: usize| question.cells[cell].partition;
-            cell.is_some_and(|cell| question.selection.is_plain || of(cell) == of(other))
-        };
-        let known = known.map(|other| (other, cell.is_some() && self.by_number(other, question)));
+        let beside = |other: usize| cell.is_some_and(|cell| is_beside(question, cell, other));
+        let by_number =
+            |other: &Units| cell.is_some_and(|cell| self.by_number(other, cell, question));
+        let known = known.map(|other| (other, by_number(other)));
         let here = here.map(|(of, is_part, other)| (other, !is_part && of.is_some_and(beside)));
         for (other, by_number) in known.chain(here) {
             let rest = everything
@@ -238,7 +248,7 @@ impl Naive {
             differ.is_some_and(|(differ, _)| differ == 0)
         };
         let is_near = |entry: &Entry| {
-            let by_number = self.by_number(&entry.units, question);
+            let by_number = self.by_number(&entry.units, cell, question);
             let distance = distance(units, &entry.units);
             let of = entry.answered.as_ref();
             of.is_some_and(|of| near(&of.statistic, statistic, distance, k, by_number))
@@ -268,12 +278,8 @@ impl Naive {
         for of in same_cell {
             for (at, other) in question.cells[of].statistics.iter().enumerate() {
                 let comes_before = of != cell || at < place;
-                let answered = || {
-                    let verdict = &verdicts[of][at];
-                    !matches!(verdict, Verdict::Isolates | Verdict::Review)
-                };
-                let beside = question.selection.is_plain
-                    || question.cells[of].partition == question.cells[cell].partition;
+                let answered = || is_own(&verdicts[of][at]);
+                let beside = is_beside(question, cell, of);
                 let apart = distance(units, &cells[of]);
                 let is_near = near(other, statistic, apart, k, of != cell && beside);
                 if like.is_none() && comes_before && is_near && answered() {
@@ -292,7 +298,7 @@ impl Naive {
                 Verdict::Near(answer(entry).unwrap()),
                 Some(entry.units.clone()),
             ),
-            (None, Some(like)) if !isolates => (like, None),
+            (None, Some(like)) => (like, None),
             _ => (Verdict::Isolates, None),
         }
     }
@@ -408,6 +414,7 @@ impl Naive {
                             snapshots: question.snapshots,
                             policy: question.policy,
                             selection: question.selection,
+                            is_chosen: cell.is_chosen,
                             answer: answer.clone(),
                         }),
                         is_part: false,

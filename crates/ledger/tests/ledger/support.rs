@@ -1,12 +1,14 @@
 //! Questions in few words.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use weir_ledger::{
     Answers, Asked, Cell, Digest, History, Ledger, Question, Release, Result, RoaringBitmap,
     Selection, Verdict,
 };
+
+static NEXT_GROUPING: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) const KEY: [u8; 16] = [7; 16];
 
@@ -24,6 +26,10 @@ pub(crate) fn cell(partition: u32, units: impl IntoIterator<Item = u32>) -> Cell
         partition,
         statistics: vec![digest(1).into()],
         part_of: None,
+        // Each a grouping of its own: sets decide.
+        grouping: NEXT_GROUPING.fetch_add(1, Ordering::Relaxed),
+        group: 0,
+        is_chosen: false,
     }
 }
 
