@@ -5,16 +5,23 @@ use std::path::PathBuf;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from("../../proto");
     let files = [
+        "airlock",
+        "alert",
         "audit",
         "catalogue",
         "common",
         "dataset",
         "grant",
         "identity",
+        "key",
         "model",
         "policy",
+        "product",
         "release",
+        "replay",
         "run",
+        "run_status",
+        "usage",
     ]
     .map(|name| root.join(format!("weir/v1/{name}.proto")));
     println!("cargo::rerun-if-changed=../../proto");

@@ -139,7 +139,17 @@ impl TestDomain {
 
     /// The same under a policy.
     pub async fn with_flights_under(policy: &str) -> Self {
-        Self::start_under(policy).await.flights().await
+        Self::with_flights_and(policy, "").await
+    }
+
+    /// The same, with more settings at the end of `domain.toml`.
+    pub async fn with_flights_and(policy: &str, settings: &str) -> Self {
+        let domain = Self::start_with(|folder| {
+            std::fs::write(folder.policy(), policy).unwrap();
+            add_settings(folder, settings);
+        })
+        .await;
+        domain.flights().await
     }
 
     async fn flights(self) -> Self {
@@ -231,6 +241,11 @@ impl TestDomain {
         }
     }
 
+    /// Where its metrics are shown, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.serving.metrics_address()
+    }
+
     /// Stops the server and gives back the folder, which lives as long as the returned guard.
     pub async fn stop(self) -> (Folder, tempfile::TempDir) {
         let Self {
@@ -242,6 +257,12 @@ impl TestDomain {
         serving.stop().await.unwrap();
         (folder, _temporary)
     }
+}
+
+/// Adds to a domain's settings.
+pub fn add_settings(folder: &Folder, settings: &str) {
+    let before = std::fs::read_to_string(folder.config()).unwrap();
+    std::fs::write(folder.config(), format!("{before}\n{settings}")).unwrap();
 }
 
 /// An error as `CODE: message`.
@@ -276,13 +297,23 @@ pub async fn issue(
     role: v1::Role,
     organisation: &str,
 ) -> IdentityFolder {
+    issue_to(bureau, administrator, role, (organisation, "li")).await
+}
+
+/// An identity for a person of an organisation.
+pub async fn issue_to(
+    bureau: &Client,
+    administrator: &IdentityFolder,
+    role: v1::Role,
+    (organisation, person): (&str, &str),
+) -> IdentityFolder {
     let key = NewKey::generate().unwrap();
     let issued = bureau
         .issue_identity(v1::IssueIdentityRequest {
             signing_request_pem: key.signing_request_pem,
             role: role.into(),
             organisation: organisation.to_owned(),
-            person: "li".to_owned(),
+            person: person.to_owned(),
             valid_days: 1,
         })
         .await

@@ -3,6 +3,7 @@
 //! - `check` is what continuous integration runs: format, housekeeping rules, dependency rules, lints, tests.
 //! - `fix` mends what a machine can mend.
 //! - `tidy` runs the housekeeping rules alone; the tests of this crate run them too.
+//! - `soak` runs small queries at full load for some minutes and says how many, and whether memory grows.
 //! - `attacks` attacks a domain in every way we know and writes the scoreboard; `utility` reports what the defences cost.
 //! - `models` rebuilds the example models and compares them with the committed files.
 //!
@@ -14,6 +15,7 @@ mod cargo;
 mod check;
 mod fix;
 mod models;
+mod soak;
 mod tally;
 mod tidy;
 
@@ -38,6 +40,15 @@ enum Task {
     Fix,
     /// Run the housekeeping rules alone
     Tidy,
+    /// Small runs at full load for some minutes: how many a minute, how long an append takes, whether memory grows
+    Soak {
+        /// For how long
+        #[arg(long, default_value_t = 30.0)]
+        minutes: f64,
+        /// Measure optimised code
+        #[arg(long)]
+        release: bool,
+    },
     /// Run every attack under every defence and write `tests/attacks/SCOREBOARD.md`; fails where one gets through that may not
     Attacks {
         /// Only the attacks whose name has this in it; nothing is written then
@@ -60,6 +71,7 @@ fn main() -> ExitCode {
         Task::Check => check::run(&root),
         Task::Fix => fix::run(&root),
         Task::Tidy => tidy::run(&root),
+        Task::Soak { minutes, release } => soak::run(&root, minutes, release),
         Task::Attacks { only } => attacks::scoreboard(&root, only.as_deref()),
         Task::Utility => attacks::utility(&root),
         Task::Models { check } => models::run(check),

@@ -65,20 +65,17 @@ impl Checkpoint {
         };
         let unsigned = |reason| AuditError::CheckpointUnsigned {
             file: file.to_owned(),
-            expected: key.to_string(),
+            expected: key.single().to_string(),
             reason,
         };
         if bytes.len() > CHECKPOINT_BYTES_MAX {
             return Err(malformed("it is too long"));
         }
         let note = Note::from_bytes(bytes).map_err(|_| malformed("it is not a signed note"))?;
-        note.verify(&VerifierList::new(vec![Box::new(key.verifier.clone())]))
-            .map_err(|error| match error {
-                NoteError::InvalidSignature { .. } => {
-                    unsigned("the signature does not fit the text")
-                }
-                _ => unsigned("it has no signature by that key"),
-            })?;
+        note.verify(&key.verifiers()).map_err(|error| match error {
+            NoteError::InvalidSignature { .. } => unsigned("the signature does not fit the text"),
+            _ => unsigned("it has no signature by that key"),
+        })?;
         let text = tlog_tiles::Checkpoint::from_bytes(note.text())
             .map_err(|_| malformed("its text is not origin, size and root hash"))?;
         if text.origin() != key.origin() {
@@ -106,7 +103,7 @@ impl Checkpoint {
         };
         let text = tlog_tiles::Checkpoint::new(key.origin(), size, root, "").map_err(|_| bug())?;
         let mut note = Note::new(&text.to_bytes(), &[]).map_err(|_| bug())?;
-        note.add_sigs(&[&key.signer]).map_err(|_| bug())?;
+        note.add_sigs(&key.signers()).map_err(|_| bug())?;
         // Read back: a checkpoint that its own key does not verify must never be published.
         Self::read("checkpoint", &note.to_bytes(), key.verifier()).map_err(|_| bug())
     }

@@ -38,6 +38,11 @@ pub enum AuditError {
     /// A signing key is never overwritten.
     #[error("the signing key file `{}` exists already and is never overwritten; choose another path", file.display())]
     SigningKeyExists { file: PathBuf },
+    /// A log has had as many keys as are accepted at once.
+    #[error(
+        "the log has had {keys_max} keys, the most that are accepted at once; begin a new log, or take the oldest out of its key file"
+    )]
+    SigningKeysTooMany { keys_max: usize },
     /// The system gave no random bytes.
     #[error(
         "the system gave no random bytes for a new signing key; try again when its entropy source works"
@@ -250,6 +255,7 @@ impl AuditError {
             Self::SigningKeyInvalid { .. } => "AUDIT_SIGNING_KEY_INVALID",
             Self::SigningKeyExposed { .. } => "AUDIT_SIGNING_KEY_EXPOSED",
             Self::SigningKeyExists { .. } => "AUDIT_SIGNING_KEY_EXISTS",
+            Self::SigningKeysTooMany { .. } => "AUDIT_SIGNING_KEYS_TOO_MANY",
             Self::Randomness => "AUDIT_RANDOMNESS",
             Self::DigestInvalid { .. } => "AUDIT_DIGEST_INVALID",
             Self::TimeInvalid { .. } => "AUDIT_TIME_INVALID",
@@ -298,6 +304,7 @@ impl AuditError {
             Self::OriginInvalid { .. }
             | Self::VerifierKeyInvalid { .. }
             | Self::SigningKeyExists { .. }
+            | Self::SigningKeysTooMany { .. }
             | Self::DigestInvalid { .. }
             | Self::TimeInvalid { .. }
             | Self::EntryTooLarge { .. }

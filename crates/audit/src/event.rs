@@ -28,6 +28,22 @@ pub struct DatasetRef {
     pub snapshot: String,
 }
 
+/// What a run is charged for one dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadCharge {
+    /// The dataset's name.
+    pub dataset: String,
+    /// The organisation that provides it; empty where the manifest names none.
+    pub provider: String,
+    /// Rows, rounded up to two digits.
+    pub rows: u64,
+    /// Bytes of the columns read, in all these rows.
+    pub bytes: u64,
+    /// Millions of instructions that models may take over these rows.
+    pub fuel: u64,
+}
+
 /// Up to where the ledger of released sets goes. It says how many releases there were, and nothing of what they hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +59,12 @@ pub struct LedgerState {
 /// requests share their bytes.
 #[must_use]
 pub fn request_digest(sql: &str, snapshots: &[String]) -> Digest {
+    Digest::of(&request_bytes(sql, snapshots))
+}
+
+/// The bytes that [`request_digest`] is the digest of.
+#[must_use]
+pub fn request_bytes(sql: &str, snapshots: &[String]) -> Vec<u8> {
     let mut snapshots: Vec<_> = snapshots.iter().collect();
     snapshots.sort();
     snapshots.dedup();
@@ -51,7 +73,7 @@ pub fn request_digest(sql: &str, snapshots: &[String]) -> Digest {
         bytes.push(0);
         bytes.extend_from_slice(snapshot.as_bytes());
     }
-    Digest::of(&bytes)
+    bytes
 }
 
 /// One fact. Names, digests and counts only: there is no field that could hold a raw data value.
@@ -340,6 +362,137 @@ pub enum Event {
         /// Digest of the certificate.
         fingerprint: Digest,
         /// Why.
+        reason: String,
+    },
+    /// A table waits for people: they have to look at it before it leaves.
+    AirlockEntered {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the request as it was received.
+        request_digest: Digest,
+        /// The grant it was read under.
+        grant: String,
+        /// Why people have to look at it.
+        reasons: Vec<String>,
+        /// Digest of the sealed table. Sealed, because the digest of the table would let a reader of the log try guesses.
+        sealed_digest: Digest,
+        /// Until when they may decide.
+        expires_at: Timestamp,
+    },
+    /// A reviewer is about to see a table that waits.
+    AirlockSeen {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the sealed table.
+        sealed_digest: Digest,
+    },
+    /// Something became of a table that waits.
+    AirlockChanged {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the sealed table.
+        sealed_digest: Digest,
+        /// What was done: a row of the table in `docs/airlock.md`.
+        act: String,
+        /// The state it is in now.
+        state: String,
+        /// Digest of the reason that was given; of nothing where the server did it.
+        text_digest: Digest,
+    },
+    /// One of several people who have to approve a model did.
+    ModelReviewed {
+        /// The model's name.
+        model: String,
+        /// Digest of the component.
+        digest: Digest,
+        /// Digest of the report.
+        report_digest: Digest,
+    },
+    /// A rule over the stream of events holds for somebody or something: people of the bureau should look.
+    AlertRaised {
+        /// The alert's identifier.
+        alert: String,
+        /// The rule: its table in the settings.
+        rule: String,
+        /// For whom or what it holds: an organisation, an organisation and a dataset, a model, a certificate.
+        subject: String,
+        /// What was measured, in events, cells or percent.
+        measured: u64,
+        /// From where on the rule holds, in the same unit.
+        limit: u64,
+        /// When what was measured began.
+        since: Timestamp,
+    },
+    /// Somebody of the bureau has looked at an alert.
+    AlertAcknowledged {
+        /// The alert's identifier.
+        alert: String,
+        /// Digest of what was said; of no text where nothing was.
+        text_digest: Digest,
+    },
+    /// What a run computes from was kept: request, snapshots with their manifests, models and policy. A release of the run
+    /// that follows can be made again from it.
+    BasisKept {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the request as it was received.
+        request_digest: Digest,
+        /// Digest of the basis, which has the digests of everything else.
+        basis: Digest,
+    },
+    /// Somebody had a release made again.
+    ReleaseReplayed {
+        /// The run's identifier.
+        run: String,
+        /// The entry of the release.
+        entry: u64,
+        /// `same`, `different`, or the code of what kept it from being made again.
+        outcome: String,
+    },
+    /// The domain was put back from a backup: what came after these entries, if anything did, is not in this history.
+    DomainRestored {
+        /// When the backup was begun.
+        made_at: Timestamp,
+        /// Entries that its log had.
+        entries: u64,
+    },
+    /// A key of the domain was changed for a new one.
+    KeyRotated {
+        /// `signing`, `master` or `authority`.
+        key: String,
+        /// The new one's public half or digest; empty for the master key, which has none.
+        public: String,
+    },
+    /// A key of the domain that was changed earlier signs no more. What it signed goes on verifying.
+    KeyRetired {
+        /// As in `key_rotated`.
+        key: String,
+        /// Its public half.
+        public: String,
+    },
+    /// A run is about to read, and is charged for it. What it is charged follows from the request and from what is public of
+    /// the data, and from nothing else. Charged again under the same run and request, it counts once.
+    RunCharged {
+        /// The run's identifier.
+        run: String,
+        /// Digest of the request as it was received.
+        request_digest: Digest,
+        /// The grant it reads under.
+        grant: String,
+        /// The product it is part of; empty for none.
+        product: String,
+        /// Each dataset, in the order of their names.
+        reads: Vec<ReadCharge>,
+    },
+    /// A product was registered, approved, rejected or retired.
+    ProductChanged {
+        /// The product's name.
+        product: String,
+        /// Digest of its terms.
+        digest: Digest,
+        /// The state it is in now.
+        state: String,
+        /// Why; empty for one that was registered.
         reason: String,
     },
 }

@@ -1,5 +1,6 @@
 //! The log's keys: the secret one that signs checkpoints, the public one that everybody else checks them with.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -10,7 +11,9 @@ use std::str::FromStr;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
-use signed_note::{StandardSigner, StandardVerifier, Verifier, VerifierError};
+use signed_note::{
+    Signer, StandardSigner, StandardVerifier, Verifier, VerifierError, VerifierList,
+};
 use zeroize::Zeroizing;
 
 use crate::disk::sync_parent;
@@ -18,8 +21,10 @@ use crate::error::{AuditError, quoted};
 
 /// The longest name of a log. A checkpoint's first line stays readable, and a file system or URL can hold it.
 pub const ORIGIN_BYTES_MAX: usize = 255;
-/// The longest verifier key looked at: the name, the key and some room.
-pub const VERIFIER_KEY_BYTES_MAX: usize = 1_024;
+/// The longest verifier key looked at: the name, the key and some room; for each of the keys a log may have had.
+pub const VERIFIER_KEY_BYTES_MAX: usize = 1_024 * KEYS_MAX;
+/// The most keys of one log that are accepted at once.
+pub const KEYS_MAX: usize = 8;
 /// The longest signing key file looked at.
 pub const KEY_FILE_BYTES_MAX: u64 = 4_096;
 
@@ -36,9 +41,109 @@ pub struct LogKey {
     pub(crate) signer: StandardSigner,
     verifier: VerifierKey,
     secret: Zeroizing<String>,
+    /// Earlier keys that still sign beside it, so that whoever knows none but them goes on verifying.
+    beside: Vec<LogKey>,
 }
 
 impl LogKey {
+    /// A new key for the same log. The ones before sign beside it, until they are [retired](LogKey::retire_others).
+    ///
+    /// # Errors
+    /// As [`LogKey::generate`]; `AUDIT_SIGNING_KEYS_TOO_MANY`.
+    pub fn successor(self) -> Result<Self, AuditError> {
+        let mut next = Self::generate(self.origin())?;
+        let mut all = next.verifier.clone();
+        all.also.extend(self.verifier.singles());
+        if all.also.len() >= KEYS_MAX {
+            return Err(AuditError::SigningKeysTooMany { keys_max: KEYS_MAX });
+        }
+        next.verifier = all;
+        let mut last = self;
+        let before = std::mem::take(&mut last.beside);
+        last.verifier.also.clear();
+        next.beside.push(last);
+        next.beside.extend(before);
+        Ok(next)
+    }
+
+    /// Has this key sign alone from here on. What the others signed goes on verifying.
+    pub fn retire_others(&mut self) {
+        self.beside.clear();
+    }
+
+    /// How many keys sign.
+    #[must_use]
+    pub fn signs_with(&self) -> usize {
+        1 + self.beside.len()
+    }
+
+    /// Everything that signs, for a note.
+    pub(crate) fn signers(&self) -> Vec<&dyn Signer> {
+        let beside = self.beside.iter().map(|key| &key.signer as &dyn Signer);
+        std::iter::once(&self.signer as &dyn Signer)
+            .chain(beside)
+            .collect()
+    }
+
+    /// What a file holds: the keys that sign, each on a line, and then the public halves of those that did.
+    fn to_text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(KEY_FILE_BYTES_MAX as usize + 2));
+        let mut signing = vec![self.verifier.single()];
+        text.extend([self.secret.as_str(), "\n"]);
+        for key in &self.beside {
+            text.extend([key.secret.as_str(), "\n"]);
+            signing.push(key.verifier.single());
+        }
+        for key in self.verifier.singles() {
+            if !signing.contains(&key) {
+                text.extend([key.text.as_str(), "\n"]);
+            }
+        }
+        text
+    }
+
+    fn from_text(text: &str) -> Result<Self, &'static str> {
+        let mut signing = Vec::new();
+        let mut accepted = Vec::new();
+        for line in text
+            .lines()
+            .map(str::trim_ascii)
+            .filter(|line| !line.is_empty())
+        {
+            if line.starts_with("PRIVATE+KEY+") || signing.is_empty() {
+                signing.push(Self::from_secret(Zeroizing::new(line.to_owned()))?);
+            } else {
+                accepted
+                    .push(VerifierKey::from_line(line).map_err(|_| "one of its lines is no key")?);
+            }
+        }
+        let mut signing = signing.into_iter();
+        let mut key = signing.next().ok_or("it is empty")?;
+        key.beside = signing.collect();
+        let others = key.beside.iter().map(|key| key.verifier.clone());
+        key.verifier.also = others.chain(accepted).collect();
+        match key.verifier.is_one_log() {
+            true => Ok(key),
+            false => Err("its keys are of several logs, too many, or one is there twice"),
+        }
+    }
+
+    /// Puts the key into a file in place of the one there, in one step: a crash leaves the one or the other.
+    ///
+    /// # Errors
+    /// `AUDIT_IO`. Either may be there then.
+    pub fn replace(&self, path: &Path) -> Result<(), AuditError> {
+        let io = |error| AuditError::io("replace the signing key file", path, error);
+        let unfinished = path.with_extension("key.new");
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        self.save(&unfinished)?;
+        fs::rename(&unfinished, path).map_err(io)?;
+        sync_parent(path).map_err(io)
+    }
+
     /// A new key from the system's randomness, for the log named `origin`.
     ///
     /// # Errors
@@ -85,9 +190,7 @@ impl LogKey {
                 },
                 _ => AuditError::io("create the signing key file", path, error),
             })?;
-        let written = file
-            .write_all(self.secret.as_bytes())
-            .and_then(|()| file.write_all(b"\n"));
+        let written = file.write_all(self.to_text().as_bytes());
         written
             .and_then(|()| file.sync_all())
             .and_then(|()| sync_parent(path))
@@ -127,7 +230,7 @@ impl LogKey {
         if text.len() as u64 > KEY_FILE_BYTES_MAX {
             return Err(invalid("it is too long for a key"));
         }
-        Self::from_secret(Zeroizing::new(text.trim_ascii().to_owned())).map_err(invalid)
+        Self::from_text(&text).map_err(invalid)
     }
 
     /// The public half.
@@ -158,6 +261,7 @@ impl LogKey {
             signer,
             verifier,
             secret,
+            beside: Vec::new(),
         })
     }
 }
@@ -187,11 +291,14 @@ pub(crate) fn check_origin(origin: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The key that checks a log's checkpoints: a signed-note verifier key, `<origin>+<8 hexadecimal digits>+<base64>`.
+/// The key that checks a log's checkpoints: a signed-note verifier key, `<origin>+<8 hexadecimal digits>+<base64>`. Where a
+/// log has changed its key, one such line for each key it has had, the newest first; a signature by any of them will do.
 #[derive(Clone)]
 pub struct VerifierKey {
     pub(crate) verifier: StandardVerifier,
     text: String,
+    /// Earlier keys, without any of their own.
+    also: Vec<VerifierKey>,
 }
 
 impl VerifierKey {
@@ -203,6 +310,39 @@ impl VerifierKey {
 }
 
 impl VerifierKey {
+    /// The newest key alone.
+    #[must_use]
+    pub fn single(&self) -> Self {
+        Self {
+            also: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Every key by itself, the newest first.
+    pub fn singles(&self) -> Vec<Self> {
+        let earlier = self.also.iter().cloned();
+        std::iter::once(self.single()).chain(earlier).collect()
+    }
+
+    /// What a note is verified with: one signature will do.
+    pub(crate) fn verifiers(&self) -> VerifierList {
+        let all = self.singles().into_iter();
+        VerifierList::new(
+            all.map(|key| Box::new(key.verifier) as Box<dyn Verifier>)
+                .collect(),
+        )
+    }
+
+    /// Whether all keys are of one log, and each is there once.
+    fn is_one_log(&self) -> bool {
+        let texts: BTreeSet<&str> = self.also.iter().map(|key| key.text.as_str()).collect();
+        self.also.len() < KEYS_MAX
+            && texts.len() == self.also.len()
+            && !texts.contains(self.text.as_str())
+            && self.also.iter().all(|key| key.origin() == self.origin())
+    }
+
     /// The 32 bytes of the Ed25519 key.
     pub(crate) fn public_bytes(&self) -> Vec<u8> {
         let encoded = self.text.splitn(3, '+').nth(2).unwrap_or_default();
@@ -215,7 +355,7 @@ impl VerifierKey {
 impl FromStr for VerifierKey {
     type Err = AuditError;
 
-    /// Reads a key; space around it, as a file or a clipboard leaves it, is not minded.
+    /// Reads a key, or each key of a log on a line; space around them, as a file or a clipboard leaves it, is not minded.
     fn from_str(text: &str) -> Result<Self, AuditError> {
         let text = text.trim_ascii();
         let invalid = |reason| AuditError::VerifierKeyInvalid {
@@ -225,6 +365,25 @@ impl FromStr for VerifierKey {
         if text.len() > VERIFIER_KEY_BYTES_MAX {
             return Err(invalid("it is too long for a key"));
         }
+        let mut lines = text.split('\n');
+        let mut key = Self::from_line(lines.next().unwrap_or_default())?;
+        key.also = lines.map(Self::from_line).collect::<Result<_, _>>()?;
+        match key.is_one_log() {
+            true => Ok(key),
+            false => Err(invalid(
+                "its lines are of several logs, too many, or one is there twice",
+            )),
+        }
+    }
+}
+
+impl VerifierKey {
+    fn from_line(text: &str) -> Result<Self, AuditError> {
+        let text = text.trim_ascii();
+        let invalid = |reason| AuditError::VerifierKeyInvalid {
+            given: quoted(text),
+            reason,
+        };
         let verifier = StandardVerifier::new(text).map_err(|error| {
             invalid(match error {
                 VerifierError::Format => "it is malformed",
@@ -236,25 +395,30 @@ impl FromStr for VerifierKey {
         // The key number may come in capitals; one key has one text here, so that keys compare as texts.
         let encoded = text.splitn(3, '+').nth(2).unwrap_or_default();
         let text = format!("{}+{:08x}+{encoded}", verifier.name(), verifier.key_id());
-        Ok(Self { verifier, text })
+        Ok(Self {
+            verifier,
+            text,
+            also: Vec::new(),
+        })
     }
 }
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.text)?;
+        self.also.iter().try_for_each(|key| write!(f, "\n{key}"))
     }
 }
 
 impl fmt::Debug for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VerifierKey({})", self.text)
+        write!(f, "VerifierKey({})", self.to_string().replace('\n', ", "))
     }
 }
 
 impl PartialEq for VerifierKey {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.text == other.text && self.also == other.also
     }
 }
 

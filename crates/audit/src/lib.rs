@@ -34,6 +34,7 @@ mod bundle;
 mod certificate;
 mod checkpoint;
 mod consistency;
+mod copy;
 mod cosignature;
 mod digest;
 mod disk;
@@ -57,13 +58,18 @@ mod witness;
 pub use certificate::Certificate;
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, RootHash};
 pub use consistency::ConsistencyProof;
+pub use copy::copy_log;
 pub use cosignature::{Cosignature, WitnessKey, WitnessVerifierKey};
 pub use digest::Digest;
 pub use entry::{Actor, ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, PreparedEntry, Timestamp};
 pub use error::{AuditError, Family};
-pub use event::{DatasetRef, Event, LedgerState, ModelRef, request_digest};
+pub use event::{
+    DatasetRef, Event, LedgerState, ModelRef, ReadCharge, request_bytes, request_digest,
+};
 pub use evidence::{EVIDENCE_BYTES_MAX, Evidence};
-pub use key::{KEY_FILE_BYTES_MAX, LogKey, ORIGIN_BYTES_MAX, VERIFIER_KEY_BYTES_MAX, VerifierKey};
+pub use key::{
+    KEY_FILE_BYTES_MAX, KEYS_MAX, LogKey, ORIGIN_BYTES_MAX, VERIFIER_KEY_BYTES_MAX, VerifierKey,
+};
 pub use layout::TREE_SIZE_MAX;
 pub use log::{BATCH_ENTRIES_MAX, Log};
 pub use public::{PUBLIC_FILE_BYTES_MAX, PublicFile, PublicFiles};
@@ -71,5 +77,5 @@ pub use receipt::{PROOF_HASHES_MAX, RECEIPT_BYTES_MAX, RECEIPT_VERSION, Receipt,
 pub use shared::SharedLog;
 pub use statement::STATEMENT_BYTES_MAX;
 pub use trace::{TRACE_ENTRIES_MAX, Trace, TracedEntry, trace};
-pub use verify::{LogReport, STRAY_FILES_MAX, verify_log, verify_log_since};
+pub use verify::{LogReport, STRAY_FILES_MAX, read_log, verify_log, verify_log_since};
 pub use witness::{ADD_CHECKPOINT_BYTES_MAX, Witness, WitnessAnswer, add_checkpoint};

@@ -207,6 +207,23 @@ impl Log {
         Ok(old_size..self.size())
     }
 
+    /// Signs with another key of the same log from here on, beginning with the checkpoint in force; durable when this
+    /// returns.
+    ///
+    /// # Errors
+    /// `AUDIT_CHECKPOINT_UNSIGNED` where the key does not accept what the log has signed; `AUDIT_IO`: the checkpoint is
+    /// signed by the one or the other then, and either is accepted.
+    pub fn set_key(&mut self, key: LogKey) -> Result<(), AuditError> {
+        Checkpoint::verify(self.checkpoint.note().as_bytes(), key.verifier())?;
+        let checkpoint = Checkpoint::sign(&key, self.size(), self.checkpoint.root_hash())?;
+        // A crash before this lands: the log opens with the new key all the same, which accepts what the last one signed.
+        self.publisher
+            .publish(CHECKPOINT, CHECKPOINT_TMP, checkpoint.note().as_bytes())?;
+        self.checkpoint = checkpoint;
+        self.key = key;
+        Ok(())
+    }
+
     /// The directory it lies in.
     #[must_use]
     pub fn dir(&self) -> &Path {

@@ -77,6 +77,39 @@ impl SharedLog {
             entry,
             outcome: Arc::clone(&outcome),
         });
+        self.wait_for(line, &outcome)
+    }
+
+    /// Appends two entries, the first right before the second, at the cost of one; durable when this returns. Gives the
+    /// second's receipt. Blocks as [`SharedLog::append`].
+    ///
+    /// # Errors
+    /// As [`SharedLog::append`]. The first may be in the log where the second is not.
+    pub fn append_both(&self, first: &Entry, second: &Entry) -> Result<Receipt, AuditError> {
+        let entries = [PreparedEntry::new(first)?, PreparedEntry::new(second)?];
+        let outcomes = [Arc::<Outcome>::default(), Arc::<Outcome>::default()];
+        let mut line = lock(&self.line);
+        for (entry, outcome) in entries.into_iter().zip(&outcomes) {
+            line.waiting.push_back(Waiting {
+                entry,
+                outcome: Arc::clone(outcome),
+            });
+        }
+        let [first, second] = &outcomes;
+        // In their order: whoever has the second's outcome has the first's.
+        let receipt = self.wait_for(line, second)?;
+        match first.take() {
+            Some(Err(error)) => Err(error),
+            _ => Ok(receipt),
+        }
+    }
+
+    /// Takes part in appending until there is an outcome.
+    fn wait_for<'a>(
+        &'a self,
+        mut line: MutexGuard<'a, Line>,
+        outcome: &Outcome,
+    ) -> Result<Receipt, AuditError> {
         loop {
             if let Some(result) = outcome.take() {
                 return result;

@@ -4,7 +4,7 @@
 //! A statement is a C2SP signed note. Its first line names its kind and has a space in it, which no log's name has: a
 //! statement can never pass for a checkpoint, nor a checkpoint for a statement.
 
-use signed_note::{Note, VerifierList};
+use signed_note::Note;
 
 use crate::error::AuditError;
 use crate::key::{LogKey, VerifierKey};
@@ -26,7 +26,7 @@ impl LogKey {
         };
         let text = format!("{HEAD}{kind}\n{body}\n");
         let mut note = Note::new(text.as_bytes(), &[]).map_err(|_| bug())?;
-        note.add_sigs(&[&self.signer]).map_err(|_| bug())?;
+        note.add_sigs(&self.signers()).map_err(|_| bug())?;
         let note = String::from_utf8(note.to_bytes()).map_err(|_| bug())?;
         // Read back: what its own key does not verify must not be kept.
         match self.verifier().read_statement(kind, &note) {
@@ -45,8 +45,7 @@ impl VerifierKey {
             return None;
         }
         let note = Note::from_bytes(note.as_bytes()).ok()?;
-        note.verify(&VerifierList::new(vec![Box::new(self.verifier.clone())]))
-            .ok()?;
+        note.verify(&self.verifiers()).ok()?;
         let text = std::str::from_utf8(note.text()).ok()?;
         let body = text
             .strip_prefix(HEAD)?

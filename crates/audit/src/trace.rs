@@ -19,7 +19,8 @@ use crate::verify::{Heard, LogReport, verify_dir};
 pub const TRACE_ENTRIES_MAX: usize = 100_000;
 
 /// Fields whose text names something.
-const NAMING: [&str; 20] = [
+const NAMING: [&str; 23] = [
+    "alert",
     "certificate",
     "change",
     "dataset",
@@ -34,10 +35,12 @@ const NAMING: [&str; 20] = [
     "person",
     "policy_digest",
     "population",
+    "product",
     "replaces",
     "report_digest",
     "run",
     "snapshot",
+    "subject",
     "submitted_digest",
     "table_digest",
 ];
@@ -168,8 +171,11 @@ impl<'a> Found<'a> {
 
     fn hear(&mut self, index: u64, entry: &Entry) {
         let (kept, is_wanted) = match &entry.event {
-            Event::RunRefused { .. } => return,
+            // What a run cost leads nowhere.
+            Event::RunRefused { .. } | Event::RunCharged { .. } => return,
             Event::ReleaseDecided { .. } => (&mut self.releases, false),
+            // As many as there are runs; they say nothing of anything else.
+            Event::BasisKept { .. } => (&mut self.changes, false),
             _ => (&mut self.changes, true),
         };
         let mentioning = Mentioning::new(index, entry);

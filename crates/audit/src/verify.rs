@@ -76,6 +76,20 @@ pub fn verify_log_since(
     verify_dir(dir, key, &[before], &mut Heard { progress, entry })
 }
 
+/// As [`verify_log`], and shows each entry with its number, in their order. What was shown counts only once this has
+/// returned without an error: until then the log may still turn out to be another.
+///
+/// # Errors
+/// Those of [`verify_log`].
+pub fn read_log(
+    dir: &Path,
+    key: &VerifierKey,
+    entry: &mut dyn FnMut(u64, &Entry),
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<LogReport, AuditError> {
+    verify_dir(dir, key, &[], &mut Heard { progress, entry })
+}
+
 /// Who hears of what while a log is read. Nothing that is heard counts before the end was reached without a fault.
 pub(crate) struct Heard<'a> {
     /// Entries done, and their total.

@@ -1,19 +1,35 @@
 //! The arguments. Names are stable: scripts depend on them.
 
+mod airlock;
+mod alert;
+mod audit;
+mod backup;
 mod grant;
 mod identity;
+mod keys;
 mod policy;
+mod product;
+mod report;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub(crate) use airlock::{AirlockCommand, DecideArgs, RunsCommand};
+pub(crate) use alert::AlertCommand;
+pub(crate) use audit::ReplayArgs;
+pub(crate) use backup::BackupCommand;
 pub(crate) use grant::{
     ActArgs, FreezeArgs, FreezeCommand, FreezeScope, GrantCommand, LessArgs, OpinionArg,
 };
 pub(crate) use identity::{IdentityCommand, IssueArgs, Role};
+pub(crate) use keys::{KeyName, KeysCommand};
 pub(crate) use policy::{CheckPolicyArgs, PolicyCommand};
+pub(crate) use product::{DecideProductArgs, ProductCommand};
+pub(crate) use report::{ReportArgs, ReportCommand, ReportFormat, ReportLanguage};
+pub(crate) use usage::{UsageArgs, UsageKeyArg};
 
 /// Public data, usable but not visible: run models and SQL inside a data domain; only releasable aggregates leave.
 #[derive(Debug, Parser)]
@@ -69,12 +85,38 @@ pub(crate) enum Command {
         after_help = "Examples:\n  weir run \"SELECT carrier, COUNT(*) AS flights FROM flights GROUP BY carrier\"\n  weir run --receipt run.json \"SELECT band, AVG(score) FROM disruption(flights) GROUP BY band\""
     )]
     Run(RunArgs),
+    /// Runs under way: how far they are; call them off
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// The airlock: tables that people have to look at before they leave
+    #[command(subcommand)]
+    Airlock(AirlockCommand),
     /// Policies: check, change, look at what is in force, replay
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Products: queries that were reviewed, listed for everybody and run on a schedule
+    #[command(subcommand)]
+    Product(ProductCommand),
+    /// What was used by month, what it costs and who gets it
+    #[command(
+        after_help = "Examples:\n  weir usage\n  weir usage --from 2026-01 --to 2026-12 --by operator --format csv\n  weir usage --by provider --by dataset"
+    )]
+    Usage(UsageArgs),
     /// Releases: what left the domain (bureau and auditor only)
     #[command(subcommand)]
     Release(ReleaseCommand),
+    /// Alerts: what the rules over the stream of events raised (bureau and auditor only)
+    #[command(subcommand)]
+    Alert(AlertCommand),
+    /// Yearly reports from the log alone: operation and security
+    #[command(subcommand)]
+    Report(ReportCommand),
+    /// The domain's own keys: list, change
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Backups of a domain on this machine: make, verify, restore
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// The transparency log: verify it and its receipts
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -404,7 +446,7 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value = "", value_name = "ID")]
     pub(crate) grant: String,
     /// UUID for retries: the same id and SQL return the same answer
-    #[arg(long, default_value = "")]
+    #[arg(long, visible_alias = "id", default_value = "")]
     pub(crate) run_id: String,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -463,6 +505,11 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Make a release again from what it was made from, inside the domain, and compare it bit for bit with the log (auditor only)
+    #[command(
+        after_help = "Examples:\n  weir audit replay 0190a5c0-…                               # a run\n  weir audit replay 8 --threads 1 --batch-rows 1000         # the release of entry 8, computed in another way"
+    )]
+    Replay(ReplayArgs),
     /// Be a witness: cosign checkpoints of logs that only grow, so that nobody can be shown another history
     #[command(
         after_help = "Examples:\n  weir audit witness w1 --name witness.example/w1      # makes the folder and its key, once\n  weir audit witness w1 --log-key log.vkey --listen 10.0.0.5:7845"

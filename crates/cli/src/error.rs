@@ -25,6 +25,9 @@ pub(crate) enum CliError {
     /// A manifest on this machine.
     #[error("{0} [{code}]", code = .0.code())]
     Catalogue(#[from] weir_catalogue::CatalogueError),
+    /// A report.
+    #[error("{0} [{code}]", code = .0.code())]
+    Report(#[from] weir_report::ReportError),
     /// A policy on this machine.
     #[error("{0} [{code}]", code = .0.code())]
     Policy(Box<weir_policy::PolicyError>),

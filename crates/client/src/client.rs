@@ -37,7 +37,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Client {
     channel: Channel,
     server: String,
-    log_key: VerifierKey,
+    pub(crate) log_key: VerifierKey,
 }
 
 impl Client {

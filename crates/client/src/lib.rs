@@ -11,14 +11,21 @@
 //! - A run's answer is handed out only after its receipt was verified against the log key of the identity, which came
 //!   with the identity and not with the answer.
 
+mod airlock;
+mod alert;
 mod catalogue;
 mod client;
 mod error;
 mod grant;
 mod identity;
+mod key;
 mod policy;
+mod product;
+mod replay;
 mod run;
+mod usage;
 
+pub use airlock::AirlockTable;
 pub use client::{ANSWER_BYTES_MAX, Client};
 pub use error::ClientError;
 pub use identity::{IdentityFolder, NewKey};

@@ -78,7 +78,7 @@ impl RunAnswer {
     }
 }
 
-fn read(bytes: &[u8]) -> Result<Vec<RecordBatch>, ClientError> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Vec<RecordBatch>, ClientError> {
     let unreadable = |error: arrow::error::ArrowError| {
         ClientError::Untrusted(format!("a table cannot be read: {error}"))
     };

@@ -6,7 +6,7 @@ use crate::coarse::at_most;
 use crate::encode::{arrow_stream, sha256};
 use crate::error::GateError;
 use crate::ground::{Ground, Ruling};
-use crate::past::{self, Past};
+use crate::past::{self, Again, Past};
 use crate::record::{DecisionRecord, ReviewReason, WithheldBy};
 use crate::sealed;
 use crate::table::{Protection, Rows};
@@ -26,7 +26,21 @@ pub fn judge(
     policy: &Policy,
     past: &mut Past<'_>,
 ) -> Result<Verdict, GateError> {
-    judged(unreleased, policy, Some(past))
+    judged(unreleased, policy, Some(past), Again::No)
+}
+
+/// Judges a table that left once more, to see whether it comes out the same: numbers that the ledger has for it are worked
+/// out anew. What comes of it is compared and not released.
+///
+/// # Errors
+/// As [`judge`].
+pub fn judge_again(
+    unreleased: Unreleased,
+    policy: &Policy,
+    past: &mut Past<'_>,
+) -> Result<DecisionRecord, GateError> {
+    let verdict = judged(unreleased, policy, Some(past), Again::Yes)?;
+    Ok(verdict.record().clone())
 }
 
 /// Judges a table by itself, as if nothing had ever been released. For measuring and for comparing with other tools; a
@@ -38,13 +52,14 @@ pub fn judge_without_history(
     unreleased: Unreleased,
     policy: &Policy,
 ) -> Result<Verdict, GateError> {
-    judged(unreleased, policy, None)
+    judged(unreleased, policy, None, Again::No)
 }
 
 fn judged(
     unreleased: Unreleased,
     policy: &Policy,
     past: Option<&mut Past<'_>>,
+    again: Again,
 ) -> Result<Verdict, GateError> {
     let Unreleased {
         cells,
@@ -59,7 +74,14 @@ fn judged(
     let compared = match past {
         Some(past) => {
             let provenance = provenance.ok_or(GateError::EvidenceMissing)?;
-            let compared = past::compare(&ground, &cells, &mut ruling, provenance, policy, past)?;
+            let compared = past::compare(
+                &ground,
+                &cells,
+                &mut ruling,
+                provenance,
+                policy,
+                (&mut *past, again),
+            )?;
             Some((compared, past))
         }
         None => None,

@@ -27,7 +27,7 @@
 //! | `table`, `numbers`, `round`, `canonical`, `order`, `encode` | the table that leaves |
 //! | `members`, `past`, `protection` | what was released before, and what it makes of a number |
 //! | `judge`, `verdict`, `record`, `released` | the way to it |
-//! | `sealed` | evidence that is kept for a later replay by another policy |
+//! | `sealed` | evidence that is kept for a later replay by another policy, and tables that people are looking at |
 //!
 //! What this crate does not do: it reads no file, opens no connection, runs no query, and keeps no state between two
 //! tables: of earlier releases it knows what the ledger says, which it is handed as a trait. It does not look into errors or values to explain a decision: whoever
@@ -83,13 +83,13 @@ pub use error::{Family, GateError};
 pub use estimate::{ShareWithheld, share_withheld};
 pub use evidence::{ArgumentUnits, Contributions, Contributors, EvidenceColumns, TOP_UNITS};
 pub use first_units::FirstUnits;
-pub use judge::{judge, judge_without_history};
+pub use judge::{judge, judge_again, judge_without_history};
 pub use members::{Basis, Members, Most, Provenance};
 pub use past::Past;
 pub use record::{DecisionRecord, ReviewReason, Reviewer, WithheldBy};
 pub use released::{Recorder, Released};
 pub use round::significant;
-pub use sealed::{EVIDENCE_BYTES_MAX, EvidenceKey, Rejudged, rejudge};
+pub use sealed::{EVIDENCE_BYTES_MAX, EvidenceKey, Preview, Rejudged, Summary, rejudge};
 pub use shape::{Fit, Key, Levels, Quantiles, SETS_MAX, Shape, Statistic};
 pub use text::TEXT_BYTES_MAX;
 pub use unreleased::{CELLS_JUDGED_MAX, Unreleased};

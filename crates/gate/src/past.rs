@@ -32,6 +32,14 @@ pub struct Past<'a> {
     pub release: String,
 }
 
+/// Whether a table left before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    No,
+    /// Its numbers are not taken from what was answered then.
+    Yes,
+}
+
 /// A question that was asked for a table, with the answers to record.
 pub(crate) struct Recording {
     asked: Asked,
@@ -61,6 +69,7 @@ pub(crate) struct Compared {
     sets: Vec<usize>,
     /// Where each grouping set comes in the order of asking.
     ranks: Vec<usize>,
+    again: Again,
     /// Whether something could not be decided within the bounds of work.
     pub(crate) undecided: bool,
 }
@@ -72,7 +81,7 @@ pub(crate) fn compare(
     ruling: &mut Ruling,
     provenance: Provenance,
     policy: &Policy,
-    past: &mut Past<'_>,
+    (past, again): (&mut Past<'_>, Again),
 ) -> Result<Compared, GateError> {
     let ranks = ranks(ruling);
     let order = in_order(ground, ruling, &ranks, policy)?;
@@ -91,6 +100,7 @@ pub(crate) fn compare(
         sets,
         ranks,
         provenance,
+        again,
         undecided: false,
     };
     for members in &compared.provenance.members {
@@ -289,6 +299,7 @@ impl Compared {
                 .position(|of| matches!(of, Verdict::Same(_)));
             origins.push(match verdicts.swap_remove(same.unwrap_or(0)) {
                 Verdict::Fresh => Origin::Own,
+                Verdict::Same(_) if self.again == Again::Yes => Origin::Own,
                 Verdict::Same(answer) | Verdict::Near(answer) => Origin::Given(answer),
                 Verdict::Like(of, at) => {
                     let (before, cell, statistic) = self.statistic_at(of, at)?;

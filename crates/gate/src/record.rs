@@ -41,6 +41,16 @@ pub enum ReviewReason {
     History,
 }
 
+impl ReviewReason {
+    /// The reason as the log and reviewers have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReviewReason::NegativeContributions => "negative_contributions",
+            ReviewReason::History => "history",
+        }
+    }
+}
+
 /// Who looked at a table.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 pub struct Reviewer {
@@ -48,6 +58,41 @@ pub struct Reviewer {
     pub person: String,
     /// The organisation they are of.
     pub organisation: String,
+}
+
+impl WithheldBy {
+    /// Each rule that withholds a cell, with how many it withholds.
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+        let WithheldBy {
+            units,
+            rows,
+            not_finite,
+            dominance,
+            p_ratio,
+            homogeneity,
+            fit,
+            quantile,
+            off_domain,
+            complement,
+            class_disclosure,
+            history,
+        } = *self;
+        let all = [
+            ("units", units),
+            ("rows", rows),
+            ("not_finite", not_finite),
+            ("dominance", dominance),
+            ("p_ratio", p_ratio),
+            ("homogeneity", homogeneity),
+            ("fit", fit),
+            ("quantile", quantile),
+            ("off_domain", off_domain),
+            ("complement", complement),
+            ("class_disclosure", class_disclosure),
+            ("history", history),
+        ];
+        all.into_iter().filter(|(_, cells)| *cells > 0).collect()
+    }
 }
 
 /// How many cells break each rule. One cell may break several, so that the sum may exceed the number of cells

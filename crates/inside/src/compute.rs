@@ -20,6 +20,7 @@ use crate::error::ComputeError;
 use crate::evidence::{OutOfOrder, TooManyGroups};
 use crate::in_order::in_order;
 use crate::split::Plan;
+use crate::turns::{Carried, Turns};
 use crate::yielding::yielding;
 
 /// Most groups a run may make before the gate looks at them. Above it a table is useless to everyone but an attacker,
@@ -30,6 +31,9 @@ pub const GROUPS_MAX: usize = 1_000_000;
 /// the parts decide the order of additions.
 pub(crate) const PARTITIONS: usize = 4;
 
+/// Rows that the engine handles at once, unless told otherwise.
+const BATCH_ROWS: usize = 8_192;
+
 /// Bounds of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -37,6 +41,8 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// Longest computation. A join makes rows out of rows, so that the size of the data does not bound it.
     pub duration_max: Duration,
+    /// Rows that the engine handles at once. It changes no bit of what comes of it.
+    pub batch_rows: usize,
 }
 
 impl Default for Limits {
@@ -44,6 +50,7 @@ impl Default for Limits {
         Self {
             memory_bytes_max: 1024 * 1024 * 1024,
             duration_max: Duration::from_secs(600),
+            batch_rows: BATCH_ROWS,
         }
     }
 }
@@ -54,7 +61,20 @@ impl Plan {
     /// # Errors
     /// [`ComputeError`], whose messages are constants: nothing of the data is in them.
     pub async fn compute(&self, limits: Limits) -> Result<Unreleased, ComputeError> {
-        let table = tokio::time::timeout(limits.duration_max, self.in_order_or_not(limits))
+        self.compute_in_turn(limits, None).await
+    }
+
+    /// The same, giving way after each batch to whoever is to go first. The wait counts towards the longest duration.
+    ///
+    /// # Errors
+    /// As [`Plan::compute`].
+    pub async fn compute_in_turn(
+        &self,
+        limits: Limits,
+        turns: Option<Arc<dyn Turns>>,
+    ) -> Result<Unreleased, ComputeError> {
+        let table = self.in_order_or_not(limits, turns);
+        let table = tokio::time::timeout(limits.duration_max, table)
             .await
             .map_err(|_| ComputeError::Time {
                 limit_s: limits.duration_max.as_secs(),
@@ -63,23 +83,30 @@ impl Plan {
     }
 
     /// The running update where rows come in the order of units, and the exact table where they turn out not to.
-    async fn in_order_or_not(&self, limits: Limits) -> Result<RecordBatch, ComputeError> {
-        match table(&self.below, self.partitions, limits).await {
+    async fn in_order_or_not(
+        &self,
+        limits: Limits,
+        turns: Option<Arc<dyn Turns>>,
+    ) -> Result<RecordBatch, ComputeError> {
+        match table(&self.below, self.partitions, (limits, turns.clone())).await {
             Err(ComputeError::Order) => {
                 let below = self.below_in_any_order().map_err(|_| ComputeError::Bug)?;
-                table(&below, 1, limits).await
+                table(&below, 1, (limits, turns)).await
             }
             done => done,
         }
     }
 }
 
+/// What bounds a computation, and whose turn it is.
+type Bounds = (Limits, Option<Arc<dyn Turns>>);
+
 async fn table(
     below: &LogicalPlan,
     partitions: usize,
-    limits: Limits,
+    bounds: Bounds,
 ) -> Result<RecordBatch, ComputeError> {
-    let mut stream = started(below, partitions, limits)
+    let mut stream = started(below, partitions, bounds)
         .await
         .map_err(|error| classify(&error))?;
     let schema = stream.schema();
@@ -98,15 +125,15 @@ async fn table(
 async fn started(
     below: &LogicalPlan,
     partitions: usize,
-    limits: Limits,
+    bounds: Bounds,
 ) -> Result<SendableRecordBatchStream, DataFusionError> {
-    let context = session(partitions, limits)?;
+    let context = session(partitions, bounds)?;
     let plan = context.state().create_physical_plan(below).await?;
     execute_stream(yielding(in_order(plan)?)?, context.task_ctx())
 }
 
 /// A session for one run. No spilling: a temporary file would hold raw values in the clear.
-fn session(partitions: usize, limits: Limits) -> Result<SessionContext, DataFusionError> {
+fn session(partitions: usize, (limits, turns): Bounds) -> Result<SessionContext, DataFusionError> {
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(limits.memory_bytes_max)))
         .with_disk_manager_builder(
@@ -115,9 +142,13 @@ fn session(partitions: usize, limits: Limits) -> Result<SessionContext, DataFusi
         .build_arc()?;
     let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
+        .with_batch_size(limits.batch_rows.max(1))
         .with_round_robin_repartition(false)
         .with_repartition_aggregations(false)
         .with_information_schema(false);
+    if let Some(turns) = turns {
+        config = config.with_extension(Arc::new(Carried(turns)));
+    }
     let options = config.options_mut();
     // A model's result is a record that is taken apart: pushed towards the rows, that would pull the model below the
     // conditions of WHERE, and it would run for rows that nobody asked for.

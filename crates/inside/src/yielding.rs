@@ -2,11 +2,14 @@
 //!
 //! The engine yields where it reads, and there only now and then. A join makes many batches of one, and a model may take
 //! long over a batch; without more points a run that was told to stop would go on for minutes. So every source and every
-//! join yields after each batch.
+//! join yields after each batch, and lets go first whoever is to (`turns.rs`).
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::internal_err;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -16,7 +19,13 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
 };
-use futures::StreamExt;
+use futures::{StreamExt, stream};
+
+use crate::turns::Carried;
+
+/// Longest time that counts as work between a batch and the request for the next: who works on the batch does not say how
+/// long it took, and may itself have waited.
+const BETWEEN_MAX: Duration = Duration::from_millis(100);
 
 /// The plan with a point to stop at after each batch of a source or a join.
 pub(crate) fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -89,12 +98,35 @@ impl ExecutionPlan for Yielding {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
+        let turns = context.session_config().get_extension::<Carried>();
         let batches = self.input.execute(partition, context)?;
         let schema = batches.schema();
-        let batches = batches.then(|batch| async {
+        let begun = (batches, turns, Instant::now());
+        let batches = stream::unfold(begun, |(mut batches, turns, handed_out)| async move {
+            let between = handed_out.elapsed().min(BETWEEN_MAX);
+            let (batch, worked) = timed(&mut batches).await;
+            let batch = batch?;
             tokio::task::yield_now().await;
-            batch
+            if let Some(Carried(turns)) = turns.as_deref() {
+                turns.next(worked + between).await;
+            }
+            Some((batch, (batches, turns, Instant::now())))
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
     }
+}
+
+/// The next batch, and how long it was worked on, waiting not included.
+async fn timed(batches: &mut SendableRecordBatchStream) -> (Option<Result<RecordBatch>>, Duration) {
+    let mut worked = Duration::ZERO;
+    futures::future::poll_fn(|context| {
+        let begun = Instant::now();
+        let polled = batches.poll_next_unpin(context);
+        worked += begun.elapsed();
+        match polled {
+            Poll::Ready(batch) => Poll::Ready((batch, worked)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }

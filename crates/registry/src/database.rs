@@ -11,7 +11,7 @@ use crate::error::RegistryError;
 use crate::records::{DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, RunRecord};
 
 /// How long a write waits for another one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections kept open; SQLite writes one at a time, readers run beside.
 const CONNECTIONS_MAX: u32 = 8;

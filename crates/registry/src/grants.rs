@@ -1,4 +1,4 @@
-//! Applications, opinions, grants, what was charged to them, and what is frozen.
+//! Applications, opinions, grants, and what is frozen.
 
 use sqlx::{FromRow, Sqlite, Transaction};
 
@@ -40,6 +40,8 @@ macro_rules! states {
         }
     };
 }
+
+pub(crate) use states;
 
 states! {
     /// How far an application is.
@@ -160,15 +162,6 @@ pub struct GrantRecord {
     pub changed_by: String,
     /// RFC 3339.
     pub changed_at: String,
-}
-
-/// What was charged to a grant, all its parts included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromRow)]
-pub struct GrantUse {
-    /// Runs that began to read.
-    pub runs: i64,
-    /// Cells that were released.
-    pub cells: i64,
 }
 
 /// Something frozen.
@@ -402,48 +395,6 @@ impl Registry {
         .bind(now)
         .fetch_all(self.pool())
         .await?)
-    }
-
-    /// What was charged to a grant.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn grant_use(&self, grant: &str) -> Result<GrantUse, RegistryError> {
-        Ok(sqlx::query_as(
-            "SELECT COUNT(*) AS runs, COALESCE(SUM(cells), 0) AS cells FROM grant_uses WHERE grant_id = ?",
-        )
-        .bind(grant)
-        .fetch_one(self.pool())
-        .await?)
-    }
-
-    /// Charges a run to grants: once for each, however often it is charged. The largest number of cells stays.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn charge_grants(
-        &self,
-        grants: &[String],
-        run: &str,
-        request_digest: &str,
-        cells: i64,
-        at: &str,
-    ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
-        for grant in grants {
-            sqlx::query(
-                "INSERT INTO grant_uses (grant_id, run, request_digest, cells, charged_at) VALUES (?, ?, ?, ?, ?) \
-                 ON CONFLICT (grant_id, run, request_digest) DO UPDATE SET cells = max(cells, excluded.cells)",
-            )
-            .bind(grant)
-            .bind(run)
-            .bind(request_digest)
-            .bind(cells)
-            .bind(at)
-            .execute(&mut *transaction)
-            .await?;
-        }
-        Ok(transaction.commit().await?)
     }
 
     /// What is frozen.

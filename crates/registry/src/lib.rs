@@ -8,29 +8,46 @@
 //! - A model's approval is bound to its digest; a row's digest never changes.
 //! - A snapshot that is marked destroyed stays so, with the first certificate.
 //! - At most one change of a policy is open, and what was proposed never changes.
+//! - A kept text stands under its digest and never changes.
 //! - What a grant says never changes; only its state does.
+//! - What has ended in the airlock stays so, and has no table any more.
 //! - Every write is one transaction; a conflict is an error that says what exists already.
+//! - Charges to a grant are looked at and made in one transaction; usage is read out of the log and can be read out again.
 //! - The log is written before the registry: what is here is in the log, never the other way round.
 
+mod airlock;
+mod alerts;
+mod bases;
+mod charges;
+mod copy;
 mod database;
 mod error;
 mod feedback;
 mod grants;
 mod policies;
+mod products;
 mod records;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod usage;
 
+pub use airlock::{AirlockRecord, AirlockReview, AirlockState, ModelReview, RunEnd};
+pub use alerts::AlertRecord;
+pub use bases::{BasisRecord, KeptKind, KeptText};
+pub use charges::{Allowance, Charge, ChargedRun, GrantUse, UsedUp};
+pub use copy::CopyFacts;
 pub use database::Registry;
 pub use error::{Family, RegistryError};
 pub use feedback::FeedbackRecord;
 pub use grants::{
-    ApplicationRecord, ApplicationState, FreezeRecord, GrantRecord, GrantState, GrantUse,
-    OpinionRecord, RequestRecord,
+    ApplicationRecord, ApplicationState, FreezeRecord, GrantRecord, GrantState, OpinionRecord,
+    RequestRecord,
 };
 pub use policies::{ChangeState, EvidenceRecord, PolicyChangeRecord, PolicyRecord};
+pub use products::{ProductRecord, ProductRunRecord};
 pub use records::{
     Approval, DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, ModelVetting, Role,
     RunRecord, SnapshotEnd, SnapshotRecord,
 };
+pub use usage::{StoredSpan, UsageFact, UsageLine, UsageRead, UsageRun};

@@ -241,3 +241,295 @@ async fn a_snapshot_ends_once_and_the_newest_comes_first() {
     };
     registry.end_snapshot("s2", &half).await.unwrap_err();
 }
+
+#[tokio::test]
+async fn an_alert_is_acknowledged_once_and_sent_until_it_is_sent() {
+    let (_folder, registry) = registry().await;
+    let alert = |id: &str, webhook: &str| AlertRecord {
+        id: id.to_owned(),
+        rule: "refusal_burst".to_owned(),
+        severity: "medium".to_owned(),
+        subject: "acme".to_owned(),
+        raised_at: format!("2026-01-01T00:00:0{id}.000Z"),
+        since: "2026-01-01T00:00:00.000Z".to_owned(),
+        measured: 20,
+        threshold: 20,
+        log_index: None,
+        webhook: webhook.to_owned(),
+        attempts: 0,
+        acknowledged_by: None,
+        acknowledged_at: None,
+        note: None,
+    };
+    for (id, webhook) in [("1", "none"), ("2", "waiting"), ("3", "waiting")] {
+        registry.add_alert(&alert(id, webhook)).await.unwrap();
+        registry.add_alert(&alert(id, "none")).await.unwrap();
+    }
+    assert!(
+        registry
+            .acknowledge_alert("1", "wang (bureau)", "2026-01-02T00:00:00.000Z", "seen")
+            .await
+            .unwrap()
+    );
+    assert!(
+        !registry
+            .acknowledge_alert("1", "chen (bureau)", "2026-01-03T00:00:00.000Z", "")
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        registry
+            .alert("1")
+            .await
+            .unwrap()
+            .unwrap()
+            .acknowledged_by
+            .unwrap(),
+        "wang (bureau)"
+    );
+    let ids =
+        |alerts: Vec<AlertRecord>| alerts.into_iter().map(|alert| alert.id).collect::<Vec<_>>();
+    assert_eq!(ids(registry.alerts(true, 10).await.unwrap()), ["3", "2"]);
+    assert_eq!(ids(registry.alerts(false, 1).await.unwrap()), ["3"]);
+    assert_eq!(
+        registry.alerts_open().await.unwrap(),
+        [("refusal_burst".to_owned(), 2)]
+    );
+    registry.alert_tried("2", "waiting").await.unwrap();
+    registry.alert_tried("3", "sent").await.unwrap();
+    let waiting = registry.alerts_waiting(10).await.unwrap();
+    assert_eq!(
+        (waiting[0].attempts, ids(waiting)),
+        (1, vec!["2".to_owned()])
+    );
+    assert_eq!(registry.alerts_waiting_count().await.unwrap(), 1);
+    registry.alert_tried("2", "given up").await.unwrap();
+    assert_eq!(registry.alerts_waiting_count().await.unwrap(), 0);
+    assert!(registry.alert("4").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_basis_is_that_of_the_last_computation_before_an_entry() {
+    let (_folder, registry) = registry().await;
+    let text = |digest: &str| KeptText {
+        digest: digest.to_owned(),
+        kind: KeptKind::Basis,
+        text: digest.as_bytes().to_vec(),
+    };
+    let basis = |log_index, basis: &str| BasisRecord {
+        log_index,
+        run: "r1".to_owned(),
+        request_digest: "q".to_owned(),
+        basis: basis.to_owned(),
+    };
+    for (index, digest) in [(4, "a"), (9, "b")] {
+        let (record, texts) = (basis(index, digest), [text(digest), text("a")]);
+        registry.add_basis(&record, &texts).await.unwrap();
+    }
+    for (before, expected) in [(4, None), (5, Some("a")), (9, Some("a")), (10, Some("b"))] {
+        let found = registry.basis_before("r1", before).await.unwrap();
+        assert_eq!(found.map(|found| found.basis).as_deref(), expected);
+    }
+    assert_eq!(registry.basis_before("r2", 10).await.unwrap(), None);
+    assert_eq!(registry.kept_text("b").await.unwrap(), Some(b"b".to_vec()));
+    assert_eq!(registry.kept_text("c").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_copy_is_whole_while_others_write_and_looking_at_it_changes_nothing() {
+    let (folder, registry) = registry().await;
+    registry
+        .add_dataset(&dataset("flights", "s1"))
+        .await
+        .unwrap();
+    let writer = {
+        let registry = registry.clone();
+        tokio::spawn(async move {
+            for number in 0..50 {
+                let name = format!("d{number}");
+                registry.add_dataset(&dataset(&name, &name)).await.unwrap();
+            }
+        })
+    };
+    let file = folder.path().join("registry.sqlite");
+    for number in 0..5 {
+        let copy = folder.path().join(format!("copy-{number}.sqlite"));
+        Registry::copy(&file, &copy).await.unwrap();
+        let before = std::fs::read(&copy).unwrap();
+        let facts = Registry::inspect(&copy).await.unwrap();
+        assert_eq!(facts.problems, Vec::<String>::new());
+        assert!(facts.snapshots.iter().any(|snapshot| snapshot.id == "s1"));
+        assert_eq!(facts.log_index_max, None);
+        assert_eq!(std::fs::read(&copy).unwrap(), before);
+        Registry::copy(&file, &copy).await.unwrap_err();
+    }
+    writer.await.unwrap();
+    let missing = folder.path().join("missing.sqlite");
+    Registry::copy(&missing, &folder.path().join("none.sqlite"))
+        .await
+        .unwrap_err();
+}
+
+/// A grant, and above it one that allows so many runs and bytes.
+async fn granted(registry: &Registry, runs: i64, bytes: i64) -> Vec<Allowance> {
+    let application = ApplicationRecord {
+        id: "a".to_owned(),
+        organisation: "acme".to_owned(),
+        person: "li".to_owned(),
+        scenario: "s".to_owned(),
+        text: String::new(),
+        digest: "sha256:00".to_owned(),
+        state: ApplicationState::Granted,
+        submitted_at: "2026-11-22T00:00:00.000Z".to_owned(),
+        decided_by: None,
+        decided_at: None,
+        reason: None,
+        grant_id: None,
+    };
+    registry.put_application(&application, None).await.unwrap();
+    for id in ["part", "whole"] {
+        let grant = GrantRecord {
+            id: id.to_owned(),
+            parent: None,
+            application: "a".to_owned(),
+            organisation: "acme".to_owned(),
+            scenario: "s".to_owned(),
+            note: String::new(),
+            digest: String::new(),
+            not_before: String::new(),
+            not_after: String::new(),
+            state: GrantState::Active,
+            deadline: None,
+            reason: None,
+            changed_by: String::new(),
+            changed_at: String::new(),
+        };
+        registry.add_grant(&grant, None, None).await.unwrap();
+    }
+    let part = Allowance {
+        grant: "part".to_owned(),
+        ..Allowance::default()
+    };
+    let whole = Allowance {
+        grant: "whole".to_owned(),
+        runs: Some(runs),
+        amounts: [None, None, None, None, Some(bytes)],
+    };
+    vec![part, whole]
+}
+
+async fn charged(
+    registry: &Registry,
+    allowances: &[Allowance],
+    run: &str,
+    charge: Charge,
+) -> Option<&'static str> {
+    let of = ChargedRun {
+        run,
+        request_digest: "sha256:00",
+        at: "2026-11-22T00:00:00.000Z",
+    };
+    let up = registry.charge_grants(allowances, of, &charge);
+    up.await.unwrap().map(|up| up.quota)
+}
+
+#[tokio::test]
+async fn a_charge_counts_once_and_is_made_whole_or_not_at_all() {
+    let (_guard, registry) = registry().await;
+    let allowances = granted(&registry, 2, 100).await;
+    let bytes = |bytes| Charge {
+        bytes,
+        fuel: 1,
+        ..Charge::default()
+    };
+    for _ in 0..3 {
+        assert_eq!(
+            charged(&registry, &allowances, "one", bytes(40)).await,
+            None
+        );
+    }
+    let cells = Charge {
+        cells: 7,
+        ..Charge::default()
+    };
+    assert_eq!(charged(&registry, &allowances, "one", cells).await, None);
+    let over = charged(&registry, &allowances, "two", bytes(61)).await;
+    assert_eq!(over, Some("bytes"));
+    let once = GrantUse {
+        runs: 1,
+        charged: Charge {
+            cells: 7,
+            fuel: 1,
+            bytes: 40,
+            ..Charge::default()
+        },
+    };
+    // Nothing stays of what was refused above, on what is below it either.
+    for grant in ["part", "whole"] {
+        assert_eq!(registry.grant_use(grant).await.unwrap(), once, "{grant}");
+    }
+    let fuel = registry.fuel_since("acme", "2026-11-22").await.unwrap();
+    assert_eq!(fuel, 1, "a run on two grants of one organisation");
+    let later = registry.fuel_since("acme", "2026-11-23").await.unwrap();
+    assert_eq!(later, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn charges_at_once_do_not_go_over_a_quota() {
+    let (_guard, registry) = registry().await;
+    let allowances = granted(&registry, 5, 1_000).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for run in 0..20 {
+        let (registry, allowances) = (registry.clone(), allowances.clone());
+        tasks.spawn(async move {
+            charged(&registry, &allowances, &run.to_string(), Charge::default()).await
+        });
+    }
+    let refused = tasks.join_all().await.into_iter().flatten().count();
+    assert_eq!(refused, 15);
+    assert_eq!(registry.grant_use("part").await.unwrap().runs, 5);
+}
+
+#[tokio::test]
+async fn usage_is_read_on_from_where_it_stopped_and_again_from_the_beginning() {
+    let (_guard, registry) = registry().await;
+    let run = UsageRun {
+        operator: "acme".to_owned(),
+        run: "one".to_owned(),
+        request_digest: "sha256:00".to_owned(),
+    };
+    let charged = UsageFact::Charged {
+        run: run.clone(),
+        product: String::new(),
+        grant: "g".to_owned(),
+        month: "2026-11".to_owned(),
+        reads: vec![UsageRead {
+            dataset: "flights".to_owned(),
+            provider: String::new(),
+            rows: 10,
+            bytes: 40,
+            fuel: 1,
+        }],
+    };
+    let released = |cells| UsageFact::Released {
+        run: run.clone(),
+        cells,
+    };
+    // Charged twice and recorded twice, as after a crash: it counts once.
+    let facts = [charged.clone(), released(3), charged, released(3)];
+    for again in [false, true] {
+        assert!(registry.add_usage((0, 2), &facts[..2]).await.unwrap());
+        assert!(!registry.add_usage((0, 2), &facts[..2]).await.unwrap());
+        assert!(registry.add_usage((2, 4), &facts[2..]).await.unwrap());
+        let lines = registry.usage("2026-11", "2026-11").await.unwrap();
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| (line.runs, line.rows, line.cells, line.releases))
+            .collect();
+        assert_eq!(told, [(1, 10, 3, 1)], "{again}");
+        assert_eq!(registry.usage("2026-12", "2027-01").await.unwrap(), []);
+        assert_eq!(registry.usage_read_to().await.unwrap(), 4);
+        registry.forget_usage().await.unwrap();
+        assert_eq!(registry.usage_read_to().await.unwrap(), 0);
+    }
+}

@@ -44,6 +44,21 @@ pub(crate) enum Call {
     ChangeGrant,
     Freeze,
     ReadFreezes,
+    ReadAirlock,
+    DecideAirlock,
+    WatchRun,
+    CancelRun,
+    ReadAlerts,
+    AcknowledgeAlert,
+    ReplayRelease,
+    ListKeys,
+    RotateKey,
+    ReadUsage,
+    RegisterProduct,
+    DecideProduct,
+    RetireProduct,
+    ReadProducts,
+    RunProduct,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
@@ -55,7 +70,10 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         | Call::RegisterDataset
         | Call::DestroySnapshot
         | Call::ApproveModel => &[Bureau],
-        Call::SampleDataset => &Role::ALL,
+        Call::SampleDataset | Call::ReadUsage | Call::ReadProducts => &Role::ALL,
+        Call::RegisterProduct | Call::RunProduct => &[Operator],
+        Call::DecideProduct => &[Bureau],
+        Call::RetireProduct => &[Bureau, Operator],
         Call::AssessRisk | Call::AnswerFeedback => &[Bureau],
         Call::FileFeedback => &[Operator],
         Call::ReadFeedback => &[Bureau, Operator, Auditor],
@@ -71,6 +89,14 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         Call::ReviewApplication => &[Provider, Bureau],
         Call::DecideApplication | Call::IssueGrant | Call::Freeze => &[Bureau],
         Call::ChangeGrant => &[Bureau, Operator],
+        Call::ReadAirlock => &[Bureau, Auditor],
+        Call::DecideAirlock => &[Bureau],
+        Call::WatchRun | Call::CancelRun => &[Operator],
+        Call::ReadAlerts => &[Bureau, Auditor],
+        Call::AcknowledgeAlert => &[Bureau],
+        Call::ReplayRelease => &[Auditor],
+        Call::ListKeys => &[Bureau, Auditor],
+        Call::RotateKey => &[Bureau],
     }
 }
 
@@ -197,14 +223,20 @@ mod tests {
     }
 
     #[test]
+    fn nobody_who_registers_a_product_decides_on_one() {
+        for role in allowed(Call::RegisterProduct) {
+            assert!(!allowed(Call::DecideProduct).contains(role), "{role}");
+        }
+    }
+
+    #[test]
     fn nobody_who_runs_may_approve() {
         for role in Role::ALL {
             let runs =
                 allowed(Call::Run).contains(&role) || allowed(Call::SubmitModel).contains(&role);
-            assert!(
-                !(runs && allowed(Call::ApproveModel).contains(&role)),
-                "{role}"
-            );
+            for call in [Call::ApproveModel, Call::DecideAirlock] {
+                assert!(!(runs && allowed(call).contains(&role)), "{role} {call:?}");
+            }
         }
     }
 }

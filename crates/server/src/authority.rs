@@ -75,6 +75,12 @@ impl Authority {
         Ok(Self { pem, issuer })
     }
 
+    /// Digest of the authority's own certificate.
+    pub(crate) fn fingerprint(&self) -> Result<Digest, Fault> {
+        let der = CertificateDer::from_pem_slice(self.pem.as_bytes()).map_err(|_| unreadable())?;
+        Ok(Digest::of(&der))
+    }
+
     /// The authority's own certificate.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
@@ -184,6 +190,13 @@ fn moment(time: DateTime<Utc>) -> Result<time::OffsetDateTime, Fault> {
             "the machine's clock is outside the years 1–9999. Set it",
         )
     })
+}
+
+fn unreadable() -> Fault {
+    Fault::environment(
+        "AUTHORITY_FAILED",
+        "the certificate of the domain's authority cannot be read. Check the folder `keys` of the domain",
+    )
 }
 
 fn broken(error: rcgen::Error) -> Fault {

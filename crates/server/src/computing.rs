@@ -7,7 +7,11 @@ use tokio::task::JoinSet;
 
 use crate::fault::{Fault, panicked};
 
-/// A runtime of its own, with a thread for each processor.
+/// Threads for each processor. A run gives way between batches and not in one, so that long batches of one operator must not
+/// take every thread.
+const THREADS_PER_PROCESSOR: usize = 4;
+
+/// A runtime of its own.
 pub(crate) struct Computing {
     handle: Handle,
     runtime: Option<Runtime>,
@@ -16,7 +20,14 @@ pub(crate) struct Computing {
 impl Computing {
     /// Starts the threads.
     pub(crate) fn start() -> Result<Self, Fault> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::with_threads(processors * THREADS_PER_PROCESSOR)
+    }
+
+    /// Starts this many threads.
+    pub(crate) fn with_threads(threads: usize) -> Result<Self, Fault> {
         let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
             .thread_name("weir-compute")
             .enable_all()
             .build()

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert_settings::AlertConfig;
+use crate::fair::FairUseConfig;
 use crate::fault::Fault;
 use crate::log_settings::LogConfig;
+use crate::observe_settings::{MetricsConfig, TracesConfig};
+use crate::usage::UsageConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
 
@@ -32,6 +36,15 @@ pub struct Config {
     /// included.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub grant_reviewers: u8,
+    /// How many people, each of another organisation, have to approve a model.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub model_reviewers: u8,
+    /// How long a table waits for people to look at it, and after their approval for its operator to call for it.
+    #[serde(default = "airlock_wait", skip_serializing_if = "is_airlock_wait")]
+    pub airlock_wait: Wait,
+    /// What runs have read is heard of in multiples of this time alone, so that their duration says little. None: at once.
+    #[serde(default = "no_wait", skip_serializing_if = "is_no_wait")]
+    pub result_slot: Wait,
     /// Files with certificates (PEM) of authorities beside the domain's own, whose clients may connect. Whom the domain
     /// lets in, the registry still decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -42,6 +55,21 @@ pub struct Config {
     /// How the log is published.
     #[serde(default, skip_serializing_if = "is_default")]
     pub log: LogConfig,
+    /// What is watched for, and where alerts are sent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub alerts: AlertConfig,
+    /// Where metrics are shown.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub metrics: MetricsConfig,
+    /// Where traces are sent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub traces: TracesConfig,
+    /// What one operator may have at once.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fair_use: FairUseConfig,
+    /// What usage costs, and who gets it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub usage: UsageConfig,
 }
 
 const fn one() -> u8 {
@@ -54,6 +82,22 @@ const fn one() -> u8 {
 )]
 const fn is_one(number: &u8) -> bool {
     *number == 1
+}
+
+const fn airlock_wait() -> Wait {
+    Wait::AIRLOCK
+}
+
+fn is_airlock_wait(wait: &Wait) -> bool {
+    *wait == Wait::AIRLOCK
+}
+
+const fn no_wait() -> Wait {
+    Wait::NONE
+}
+
+fn is_no_wait(wait: &Wait) -> bool {
+    *wait == Wait::NONE
 }
 
 fn is_default<T: Default + PartialEq>(settings: &T) -> bool {

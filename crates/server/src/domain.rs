@@ -5,21 +5,30 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
-use weir_audit::{Log, LogKey, VerifierKey};
+use weir_audit::{Log, LogKey};
 use weir_model::{Model, Runtime};
 use weir_registry::{ModelRecord, Registry};
-use weir_vault::Vault;
+use weir_vault::{FileKeeper, Vault};
 
+use crate::attempts::Attempts;
 use crate::authority::Authority;
+use crate::backup;
 use crate::computing::Computing;
 use crate::config::Config;
+use crate::fair::FairUse;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::grants::Grants;
+use crate::keys;
 use crate::ledger::Released;
+use crate::metrics::Metrics;
 use crate::policies::Policies;
+use crate::products::Products;
 use crate::record::Record;
+use crate::signing::Signing;
 use crate::snapshots;
+use crate::traces::Traces;
+use crate::watching::{self, Ear, Heard};
 use crate::witnesses::Witnesses;
 
 /// Models kept compiled. Above it the cache is emptied: recompiling costs milliseconds.
@@ -39,21 +48,39 @@ pub struct Domain {
     pub(crate) config: Config,
     pub(crate) registry: Registry,
     pub(crate) vault: Arc<Vault>,
+    /// The handle to change the master key with, where it is in a file.
+    pub(crate) master: Option<FileKeeper>,
     pub(crate) record: Record,
     pub(crate) policies: Policies,
     pub(crate) released: Arc<Released>,
     pub(crate) authority: Authority,
-    pub(crate) log_key: String,
-    pub(crate) log_verifier: VerifierKey,
-    pub(crate) statement_key: LogKey,
+    pub(crate) folder: Folder,
+    pub(crate) signing: Signing,
+    /// Held by whoever changes a key.
+    pub(crate) rotating: tokio::sync::Mutex<()>,
     pub(crate) grants: Grants,
+    /// Held by whoever moves a table in the airlock.
+    pub(crate) airlock: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever approves a model.
+    pub(crate) approvals: tokio::sync::Mutex<()>,
+    pub(crate) attempts: Attempts,
+    pub(crate) products: Products,
     /// Held by whoever renews or revokes a certificate.
     pub(crate) identities: tokio::sync::Mutex<()>,
     pub(crate) runtime: Runtime,
     pub(crate) computing: Computing,
-    pub(crate) run_slots: Arc<Semaphore>,
+    pub(crate) fair: FairUse,
     pub(crate) registration_slots: Arc<Semaphore>,
     pub(crate) vetting_slots: Arc<Semaphore>,
+    /// Where the secret shared with the webhook's receiver lies.
+    pub(crate) webhook_secret: PathBuf,
+    pub(crate) vault_folder: PathBuf,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: Traces,
+    /// Told of what happens.
+    pub(crate) ear: Ear,
+    /// What it was told, for whoever serves the domain.
+    pub(crate) heard: Mutex<Option<Heard>>,
     compiled: Mutex<HashMap<String, Model>>,
 }
 
@@ -65,18 +92,24 @@ impl Domain {
     pub async fn open(root: &Path) -> Result<Self, Fault> {
         let folder = Folder::new(root);
         let config = Config::load(&folder.config())?;
+        config.alerts.check()?;
+        let (ear, heard) = watching::listen();
+        let metrics = Arc::new(Metrics::new());
+        let traces = Traces::open(&config.traces)?;
         let authority = Authority::open(&folder)?;
         let log_key = LogKey::load(&folder.log_key())?;
         // Once more: one goes into the log, the other signs grants.
-        let statement_key = LogKey::load(&folder.log_key())?;
-        let log_verifier = log_key.verifier().clone();
+        let signing = Signing::new(LogKey::load(&folder.log_key())?);
+        signing.publish(&folder)?;
         let witnesses = Witnesses::new(&config.log)?;
         let log = Log::open(&folder.log(), log_key)?;
-        let vault = open_vault(&folder, &config).await?;
+        let (vault, master) = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
         let registry = Registry::open(&folder.registry()).await?;
         snapshots::discard_orphans(&vault, &registry).await?;
-        let record = Record::new(log, witnesses);
+        let record = Record::new(log, witnesses, ear.clone(), Arc::clone(&metrics));
+        backup::note_restored(&folder, &record).await?;
+        keys::complete(&vault, master.as_ref(), &record).await?;
         snapshots::complete(&vault, &registry, &record).await?;
         let vault = Arc::new(vault);
         let released = {
@@ -86,19 +119,24 @@ impl Domain {
                 .map_err(|_| panicked())??
         };
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
-        let runs = std::thread::available_parallelism().map_or(1, usize::from);
+        let slot = config.result_slot.duration();
         Ok(Self {
+            fair: FairUse::new(&config.fair_use),
             config,
             registry,
             vault,
+            master,
             record,
             policies,
             released: Arc::new(released),
             authority,
-            log_key: log_verifier.to_string(),
-            log_verifier,
-            statement_key,
+            signing,
+            rotating: tokio::sync::Mutex::new(()),
             grants: Grants::new(),
+            airlock: Arc::default(),
+            approvals: tokio::sync::Mutex::new(()),
+            attempts: Attempts::new(slot),
+            products: Products::default(),
             identities: tokio::sync::Mutex::new(()),
             runtime: Runtime::with_cache(
                 &weir_model::Limits::default(),
@@ -106,10 +144,16 @@ impl Domain {
                 &cache_key,
             )?,
             computing: Computing::start()?,
-            run_slots: Arc::new(Semaphore::new(runs)),
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
             vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),
+            webhook_secret: folder.webhook_secret(),
+            vault_folder: folder.vault(),
+            metrics,
+            traces,
+            ear,
+            heard: Mutex::new(Some(heard)),
             compiled: Mutex::new(HashMap::new()),
+            folder,
         })
     }
 
@@ -178,15 +222,15 @@ impl Domain {
 }
 
 /// Opens the vault with the keeper and the store of the settings. Blocks on both, and so has a thread of its own.
-async fn open_vault(folder: &Folder, config: &Config) -> Result<Vault, Fault> {
+async fn open_vault(
+    folder: &Folder,
+    config: &Config,
+) -> Result<(Vault, Option<FileKeeper>), Fault> {
     let (folder, settings) = (folder.clone(), config.vault.clone());
     tokio::task::spawn_blocking(move || {
-        let keeper = settings.open_keeper(&folder)?;
-        Ok(Vault::open_with(
-            &folder.vault(),
-            keeper,
-            &settings.store()?,
-        )?)
+        let (keeper, master) = settings.open_keeper(&folder)?.split();
+        let vault = Vault::open_with(&folder.vault(), keeper, &settings.store()?)?;
+        Ok((vault, master))
     })
     .await
     .map_err(|_| panicked())?

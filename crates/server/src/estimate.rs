@@ -6,6 +6,7 @@ use weir_api::v1::Estimate;
 use weir_catalogue::Manifest;
 use weir_gate::share_withheld;
 use weir_inside::{Depth, Plan, Query, RelationSource, Sources, described_table};
+use weir_policy::Policy;
 
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
@@ -19,6 +20,26 @@ pub(crate) async fn estimate(
     sql: &str,
     snapshots: &[String],
 ) -> Result<Estimate, Fault> {
+    let (plan, policy, units) = described_plan(domain, sql, snapshots).await?;
+    let cells = plan.cells_declared();
+    let share = cells.map(|cells| share_withheld(cells, units.unwrap_or(0), policy.units_min()));
+    Ok(Estimate {
+        cells_declared: cells,
+        cells_max: policy.cells_max(),
+        units_min: policy.units_min(),
+        withheld_share_even: share.map(|share| share.even),
+        withheld_share_skewed: share.map(|share| share.skewed),
+        policy: policy.name(),
+        policy_digest: policy.digest(),
+    })
+}
+
+/// A query's plan as it would be, the policy in force for what it reads, and the number of units, coarse.
+pub(crate) async fn described_plan(
+    domain: &Arc<Domain>,
+    sql: &str,
+    snapshots: &[String],
+) -> Result<(Plan, Policy, Option<u64>), Fault> {
     let query = Query::parse(sql)?;
     let mut found = Vec::new();
     for reading in query.readings() {
@@ -38,17 +59,7 @@ pub(crate) async fn estimate(
     .await
     .map_err(|_| panicked())??;
     let plan = Plan::new(&query, &Sources { relations }, Depth::of(&policy))?;
-    let cells = plan.cells_declared();
-    let share = cells.map(|cells| share_withheld(cells, units.unwrap_or(0), policy.units_min()));
-    Ok(Estimate {
-        cells_declared: cells,
-        cells_max: policy.cells_max(),
-        units_min: policy.units_min(),
-        withheld_share_even: share.map(|share| share.even),
-        withheld_share_skewed: share.map(|share| share.skewed),
-        policy: policy.name(),
-        policy_digest: policy.digest(),
-    })
+    Ok((plan, policy, units))
 }
 
 fn describe(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {

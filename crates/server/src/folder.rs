@@ -85,6 +85,11 @@ impl Folder {
         self.0.join("cache").join("models")
     }
 
+    /// Says that the domain was restored from a backup and has not been served since.
+    pub(crate) fn restored(&self) -> PathBuf {
+        self.0.join("restored.json")
+    }
+
     pub(crate) fn authority_certificate(&self) -> PathBuf {
         self.keys().join("authority.pem")
     }
@@ -95,6 +100,10 @@ impl Folder {
 
     pub(crate) fn log_key(&self) -> PathBuf {
         self.keys().join("log.key")
+    }
+
+    pub(crate) fn webhook_secret(&self) -> PathBuf {
+        self.keys().join("webhook.secret")
     }
 
     pub(crate) fn master_key(&self) -> PathBuf {

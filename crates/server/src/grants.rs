@@ -34,7 +34,7 @@ pub(crate) use change::{Asked, change, settle};
 pub(crate) use form::Form;
 pub(crate) use freeze::{freeze, unfreeze};
 pub(crate) use issue::{Narrowed, delegate, issue};
-pub(crate) use lease::{Lease, Need, lease, usable};
+pub(crate) use lease::{Lease, Need, covers, lease, usable};
 pub(crate) use review::{decide, outstanding, review};
 pub(crate) use terms::{Quotas, Terms};
 
@@ -57,8 +57,6 @@ pub(crate) struct Grants {
     changing: tokio::sync::Mutex<()>,
     /// Held for reading while a release is recorded, for writing while a change takes effect.
     standing: tokio::sync::RwLock<()>,
-    /// Held while a quota is looked at and charged.
-    charging: tokio::sync::Mutex<()>,
     /// Counts changes that took effect; runs under way look again when it moves.
     changed: watch::Sender<u64>,
     /// Organisation and id of the runs under way.
@@ -70,7 +68,6 @@ impl Grants {
         Self {
             changing: tokio::sync::Mutex::new(()),
             standing: tokio::sync::RwLock::new(()),
-            charging: tokio::sync::Mutex::new(()),
             changed: watch::Sender::new(0),
             running: Mutex::new(Vec::new()),
         }
@@ -136,7 +133,7 @@ pub(crate) fn grant_unknown(id: &str) -> Fault {
 }
 
 /// Whom the log names where nobody called.
-fn server() -> Actor {
+pub(crate) fn server() -> Actor {
     Actor {
         person: "server".to_owned(),
         organisation: String::new(),
@@ -149,7 +146,28 @@ pub(crate) fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-fn parse_moment(text: &str) -> Result<DateTime<Utc>, Fault> {
+/// How many runs and cells are left of a grant and all above it; `None` where there is no quota.
+pub(crate) async fn left(domain: &Domain, id: &str) -> Result<[Option<u64>; 2], Fault> {
+    let mut left: [Option<u64>; 2] = [None, None];
+    for (grant, terms) in chain(domain, find(domain, id).await?).await? {
+        let used = domain.registry.grant_use(&grant.id).await?;
+        let of = [
+            (terms.quotas.runs, used.runs),
+            (terms.quotas.cells, used.charged.cells),
+        ];
+        for (left, (quota, used)) in left.iter_mut().zip(of) {
+            let own = quota.map(|quota| quota.saturating_sub(used.unsigned_abs()));
+            *left = match (*left, own) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
+        }
+    }
+    Ok(left)
+}
+
+/// A moment as callers write it.
+pub(crate) fn parse_moment(text: &str) -> Result<DateTime<Utc>, Fault> {
     DateTime::parse_from_rfc3339(text)
         .map(DateTime::<Utc>::from)
         .map_err(|_| {
@@ -221,7 +239,7 @@ impl Request<'_> {
 }
 
 /// Refuses somebody who would decide on the work of their own organisation.
-fn not_own(caller: &Caller, organisation: &str, what: &str) -> Result<(), Fault> {
+pub(crate) fn not_own(caller: &Caller, organisation: &str, what: &str) -> Result<(), Fault> {
     if caller.organisation != organisation {
         return Ok(());
     }

@@ -10,11 +10,15 @@ use weir_policy::Policy;
 use weir_registry::{Fact, IdentityEnd, IdentityRecord, Registry, Role};
 use weir_vault::Vault;
 
+use crate::alert_settings::AlertConfig;
 use crate::authority::{self, Authority, Subject, VALID_DAYS_DEFAULT, file_fault, write_new};
 use crate::config::Config;
+use crate::fair::FairUseConfig;
 use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::log_settings::LogConfig;
+use crate::observe_settings::{MetricsConfig, TracesConfig};
+use crate::usage::UsageConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
 
@@ -74,9 +78,17 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         inboxes: inboxes(&folder, &options.inboxes)?,
         policy_loosening_wait: Wait::default(),
         grant_reviewers: 1,
+        model_reviewers: 1,
+        airlock_wait: Wait::AIRLOCK,
+        result_slot: Wait::NONE,
         client_authorities: Vec::new(),
         vault: options.vault.clone(),
         log: LogConfig::default(),
+        alerts: AlertConfig::default(),
+        metrics: MetricsConfig::default(),
+        traces: TracesConfig::default(),
+        fair_use: FairUseConfig::default(),
+        usage: UsageConfig::default(),
     };
     write_new(&folder.config(), &config.to_toml()?)?;
     write_new(&folder.policy(), weir_policy::DEFAULT_TOML)?;

@@ -7,10 +7,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use weir_audit::{Digest, Event, LedgerState};
-use weir_gate::{Past, Recorded, Unreleased};
+use weir_gate::{DecisionRecord, GateError, Past, Recorded, Verdict};
 use weir_ledger::rounding::CoinKey;
 use weir_ledger::{Asked, History, Ledger, LedgerKey, Question, Release, State};
-use weir_policy::Policy;
 use weir_vault::Vault;
 
 use crate::fault::Fault;
@@ -58,27 +57,44 @@ impl Released {
         self.forgets = true;
     }
 
+    /// What is decided of a table that was released, judged beside everything that is in the ledger by now. Nothing is
+    /// recorded. Blocks.
+    ///
+    /// # Errors
+    /// Refusals of the gate; whatever keeps the ledger from answering.
+    pub(crate) fn judge_again(
+        &self,
+        of: &RunRead<'_>,
+        judge: impl FnOnce(&mut Past<'_>) -> Result<DecisionRecord, GateError>,
+    ) -> Result<DecisionRecord, Fault> {
+        let mut turn = Turn::new(self);
+        Ok(judge(&mut self.past(&mut turn, of))?)
+    }
+
+    fn past<'a>(&'a self, history: &'a mut Turn<'_>, of: &RunRead<'_>) -> Past<'a> {
+        Past {
+            history,
+            coins: &self.coins,
+            snapshots: of.snapshots_digest(),
+            release: of.run.to_owned(),
+        }
+    }
+
     /// Judges a table beside everything that was released before, and records it there. Blocks.
     ///
-    /// `let_go` decides whether a table that people have to look at may leave.
+    /// `judge` is the gate's judgement, and `let_go` decides whether a table that people have to look at may leave.
     ///
     /// # Errors
     /// Refusals of the gate; whatever keeps the ledger from answering or recording.
     pub(crate) fn judge<T>(
         &self,
-        unreleased: Unreleased,
-        policy: &Policy,
         of: &RunRead<'_>,
-        let_go: impl FnOnce(weir_gate::Verdict) -> Result<(weir_gate::Judged, T), Fault>,
+        judge: impl FnOnce(&mut Past<'_>) -> Result<Verdict, GateError>,
+        let_go: impl FnOnce(Verdict) -> Result<(weir_gate::Judged, T), Fault>,
     ) -> Result<(Recorded, LedgerState, T), Fault> {
         let mut turn = Turn::new(self);
-        let mut past = Past {
-            history: &mut turn,
-            coins: &self.coins,
-            snapshots: of.snapshots_digest(),
-            release: of.run.to_owned(),
-        };
-        let (judged, beside) = let_go(weir_gate::judge(unreleased, policy, &mut past)?)?;
+        let mut past = self.past(&mut turn, of);
+        let (judged, beside) = let_go(judge(&mut past)?)?;
         let recorded = judged.record_units(&mut turn)?;
         Ok((recorded, turn.state(), beside))
     }

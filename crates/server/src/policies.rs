@@ -21,7 +21,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use weir_policy::{Comparison, Layer, Layers, Policy};
 use weir_registry::{ChangeState, PolicyChangeRecord, PolicyRecord, Registry};
 
-pub(crate) use change::{approve, put, withdraw};
+pub(crate) use change::{approve, put, server, withdraw};
 pub(crate) use replay::{evidence_key, keep_evidence, replay};
 
 use crate::domain::Domain;

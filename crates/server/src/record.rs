@@ -7,6 +7,8 @@ use chrono::Utc;
 use weir_audit::{Actor, Entry, Event, Log, Receipt, SharedLog, Timestamp};
 
 use crate::fault::{Fault, panicked};
+use crate::metrics::Metrics;
+use crate::watching::Ear;
 use crate::witnesses::{WAIT, Witnesses, unavailable};
 
 /// The domain's log. Entries that come at once are made durable together, under one checkpoint.
@@ -14,22 +16,43 @@ use crate::witnesses::{WAIT, Witnesses, unavailable};
 pub(crate) struct Record {
     log: Arc<SharedLog>,
     witnesses: Arc<Witnesses>,
+    ear: Ear,
+    metrics: Arc<Metrics>,
 }
 
 impl Record {
-    pub(crate) fn new(log: Log, witnesses: Witnesses) -> Self {
+    pub(crate) fn new(log: Log, witnesses: Witnesses, ear: Ear, metrics: Arc<Metrics>) -> Self {
         Self {
             log: Arc::new(SharedLog::new(log)),
             witnesses: Arc::new(witnesses),
+            ear,
+            metrics,
         }
     }
 
     /// Appends an entry; when this returns it is durable. Blocks on the disk.
     pub(crate) fn append(&self, actor: Actor, event: Event) -> Result<Receipt, Fault> {
         let entry = Entry::new(Timestamp::from(Utc::now()), actor, event);
+        let begun = Instant::now();
         let receipt = self.log.append(&entry)?;
+        self.metrics.appended(begun.elapsed());
         self.witnesses.has_grown();
+        self.ear.entry(receipt.index(), &entry);
         Ok(receipt)
+    }
+
+    /// Appends two entries of one actor, one right before the other, at the cost of one. Blocks on the disk.
+    pub(crate) fn append_both(&self, actor: Actor, events: [Event; 2]) -> Result<(), Fault> {
+        let now = Timestamp::from(Utc::now());
+        let [first, second] = events.map(|event| Entry::new(now, actor.clone(), event));
+        let begun = Instant::now();
+        let index = self.log.append_both(&first, &second)?.index();
+        self.witnesses.has_grown();
+        for (index, entry) in [(index.saturating_sub(1), &first), (index, &second)] {
+            self.metrics.appended(begun.elapsed());
+            self.ear.entry(index, entry);
+        }
+        Ok(())
     }
 
     /// Waits until as many witnesses as the settings require have seen an entry, which nobody may rely on before; the

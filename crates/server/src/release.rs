@@ -9,18 +9,23 @@ use weir_audit::{DatasetRef, Digest, Event, LedgerState, ModelRef, Receipt};
 use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
-    ColumnRights, Declared, Depth, Limits, ModelSource, Plan, Query, Reading, RelationSource,
-    Sources, Table, UnitSource,
+    ColumnRights, Declared, Depth, ModelSource, Plan, Query, Reading, RelationSource, Sources,
+    Table, UnitSource,
 };
-use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
+use weir_registry::{Charge, DatasetRecord, ModelRecord, RunRecord};
 
 use crate::access::Caller;
+use crate::airlock::{self, Pins};
+use crate::attempts::Attempt;
+use crate::basis;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 use crate::grants::{self, Lease, Need};
 use crate::ledger::RunRead;
 use crate::policies;
+use crate::products::Pin;
 use crate::snapshots;
+use crate::usage;
 
 /// What a caller asks.
 pub(crate) struct Request {
@@ -30,11 +35,18 @@ pub(crate) struct Request {
     pub(crate) snapshots: Vec<String>,
     /// The grant to read under; empty for the only one that covers the query.
     pub(crate) grant: String,
+    /// The product that it is part of; empty for none.
+    pub(crate) product: Option<Pin>,
 }
 
 impl Request {
-    fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         weir_audit::request_digest(&self.sql, &self.snapshots)
+    }
+
+    /// The product's name; empty for none.
+    fn product(&self) -> &str {
+        self.product.as_ref().map_or("", |pin| &pin.product)
     }
 }
 
@@ -46,13 +58,28 @@ pub(crate) async fn run(
     request: Request,
     stage: impl Fn(&'static str),
 ) -> Result<RunResult, Fault> {
+    let attempt = match Attempt::begin(domain, caller, &request.run) {
+        Ok(attempt) => attempt,
+        Err(fault) => return Err(refused(domain, caller, &request, fault).await?),
+    };
     if let Some(answer) = stored_answer(domain, caller, &request).await? {
         return Ok(answer);
     }
-    match release(domain, caller, &request, stage).await {
-        Ok(answer) => Ok(answer),
+    let stage = |name| {
+        if attempt.reached(name) {
+            stage(name);
+        }
+    };
+    let work = release(domain, caller, &request, &attempt, stage);
+    match attempt.unless_called_off(work).await {
+        Ok(answer) => {
+            attempt.ended(true).await?;
+            Ok(answer)
+        }
         Err(fault) => {
-            record_refusal(domain, caller, &request, fault.code).await?;
+            attempt.on_its_slot().await;
+            let fault = refused(domain, caller, &request, fault).await?;
+            attempt.ended(false).await?;
             Err(fault)
         }
     }
@@ -62,18 +89,33 @@ async fn release(
     domain: &Arc<Domain>,
     caller: &Caller,
     request: &Request,
+    attempt: &Attempt,
     stage: impl Fn(&'static str),
 ) -> Result<RunResult, Fault> {
+    // 0. A table that waits for people is no more than that; one that they let go is computed again from what it was read
+    //    from, under the same grant.
+    let id = (request.run.as_str(), request.digest());
+    let waiting = airlock::look(domain, caller, request).await?;
+
+    // At work until it waits for a slot: the computations of whoever had more of late give way.
+    let at_work = domain.fair.turns(&caller.organisation);
+
     // 1. The query is checked before anything is looked up: what it may not ask needs no catalogue to be refused.
     stage("checking the query");
     let query = Query::parse(&request.sql)?;
 
     // 2. What it reads is looked up, and held against the caller's grant before anything is opened. Only then do names
     //    become data. From here on the lease watches: what is taken back stops the run where it stands.
-    let (found, read) = find_all(domain, &query, &request.snapshots).await?;
-    let id = (request.run.as_str(), request.digest());
+    let pins = Pins::of(request, waiting.as_ref());
+    let (found, read) = find_all(domain, &query, &pins).await?;
     let need = read.need();
-    let mut lease = grants::lease(domain, caller, id, &request.grant, need).await?;
+    if let Some(pin) = &request.product {
+        pin.check(&need)?;
+    }
+    let grant = waiting.as_ref().map_or(&request.grant, |at| &at.grant_id);
+    let mut lease = grants::lease(domain, caller, id, grant, need).await?;
+    let basis = basis::Draft::of(&request.sql, &request.snapshots, &found)?;
+    let charged = usage::basis(domain, &found).await?;
     let sources = open_all(domain, found).await?;
 
     // 3. Planned and split: everything up to the aggregate inside, the rest outside. The policy is taken once, here: what is
@@ -82,6 +124,7 @@ async fn release(
     let policy = lease
         .layers()?
         .into_iter()
+        .chain(request.product.as_ref().map(Pin::layer))
         .fold(
             policies::layers_in_force(domain, &read.datasets()).await?,
             |all, (layer, own)| all.with(layer, own),
@@ -89,50 +132,90 @@ async fn release(
         .policy()
         .clone();
     let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
-    lease.covers_columns(&plan.columns_read()?)?;
+    let columns = plan.columns_read()?;
+    lease.covers_columns(&columns)?;
 
-    // 4. Computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work has threads of its
-    //    own, and ends at its next pause where it is no longer waited for.
-    lease.begin().await?;
+    // 4. Charged, for what is public of what it reads, and what it computes from is on record: whatever comes of it can be made
+    //    again. Then computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work has
+    //    threads of its own, and ends at its next pause where it is no longer waited for.
+    attempt.reads_under(lease.grant());
+    lease
+        .begin(&charged.cost(&sources, &columns, request.product()))
+        .await?;
+    basis.keep(domain, caller, &request.run, &policy).await?;
+    drop(at_work);
     let work = async {
         stage("waiting for a free slot");
-        let slot = Arc::clone(&domain.run_slots)
-            .acquire_owned()
-            .await
-            .map_err(|_| stopping())?;
+        let slot = domain.fair.slot(&caller.organisation).await;
+        let slot = slot.ok_or_else(stopping)?;
         stage("computing inside the domain");
+        let limits = domain.config.fair_use.limits();
+        let turns = domain.fair.turns(&caller.organisation);
         let computation = async move {
-            let unreleased = plan.compute(Limits::default()).await;
-            drop(slot);
-            (plan, unreleased)
+            let unreleased = plan.compute_in_turn(limits, Some(Arc::clone(&turns))).await;
+            (plan, unreleased, (slot, turns))
         };
         domain.computing.run(computation).await
     };
-    let (plan, unreleased) = lease.while_it_holds(work).await?;
+    let (plan, unreleased, slot) = lease.while_it_holds(work).await?;
     let unreleased = unreleased?;
 
-    // 5. Judged, beside everything that was released before, and recorded there. The verdict can be read by nobody yet. A
-    //    crash from here on leaves sets in the ledger of a release that nobody saw: later answers are stricter for it.
+    // 5. Judged, beside everything that was released before, and recorded there. The verdict can be read by nobody yet. What
+    //    people have to look at waits for them, and leaves only where two of them let these very bytes go. A crash from here on
+    //    leaves sets in the ledger of a release that nobody saw: later answers are stricter for it. On its slot the run has an
+    //    outcome.
     stage("judging each cell at the gate");
     let snapshots = read.snapshots();
+    let mut ticket = airlock::ticket(domain, waiting).await?;
     let (opened, read_from, under) = (Arc::clone(domain), snapshots.clone(), policy.clone());
     let run = request.run.clone();
-    let (recorded, ledger, sealed) = tokio::task::spawn_blocking(move || {
+    let (ticket, kept, met) = tokio::task::spawn_blocking(move || {
+        let table_key = airlock::table_key(&opened, &read_from)?;
         let key = policies::evidence_key(&opened, &read_from)?;
         let reading = RunRead {
             run: &run,
             snapshots: &read_from,
         };
-        opened
-            .released
-            .judge(unreleased, &under, &reading, |verdict| {
-                let judged = verdict.without_review()?;
-                let sealed = judged.sealed_evidence(&key);
-                Ok((judged, sealed))
-            })
+        let mut kept = None;
+        let met = opened.released.judge(
+            &reading,
+            |past| weir_gate::judge(unreleased, &under, past),
+            |verdict| match ticket.meets(verdict, &table_key, &run) {
+                Ok(judged) => {
+                    let sealed = judged.sealed_evidence(&key);
+                    Ok((judged, sealed))
+                }
+                Err(waits) => {
+                    kept = Some(waits);
+                    Err(airlock::in_review(&run))
+                }
+            },
+        );
+        Ok::<_, Fault>((ticket, kept, met))
     })
     .await
     .map_err(|_| panicked())??;
+    drop(slot);
+    let judged = match kept {
+        Some(kept) => Err(kept),
+        None => Ok(met?),
+    };
+    attempt.decides().await?;
+    let (recorded, ledger, sealed) = match judged {
+        Ok(judged) => judged,
+        Err(kept) => {
+            let asked = airlock::Asked {
+                caller,
+                request,
+                need: read.need(),
+                snapshots: &snapshots,
+                grant: lease.grant(),
+                policy: &policy,
+            };
+            return Err(ticket.keep(domain, asked, kept).await?);
+        }
+    };
+    let passage = ticket.passes(domain).await?;
 
     // 6. The decision is durable in the log before the released table exists: `release` makes one only from the
     //    recorder's success. A crash before this line leaves a run that never was; after it, an entry whose answer was
@@ -169,6 +252,7 @@ async fn release(
     let of = (recorded.datasets.as_str(), snapshots.as_slice());
     policies::keep_evidence(domain, &request.run, &policy, of, sealed).await?;
     store_answer(domain, caller, request, &recorded, &result).await?;
+    passage.left(domain).await?;
     Ok(result)
 }
 
@@ -239,23 +323,31 @@ impl Read {
 pub(crate) struct Found {
     pub(crate) dataset: DatasetRecord,
     pub(crate) snapshot: String,
+    pub(crate) snapshot_digest: String,
     pub(crate) model: Option<ModelRecord>,
+}
+
+/// What a grant has to cover for a query.
+pub(crate) async fn need(domain: &Arc<Domain>, query: &Query) -> Result<Need, Fault> {
+    let (_, read) = find_all(domain, query, &Pins::default()).await?;
+    Ok(read.need())
 }
 
 /// The records behind every relation of a query. Nothing is opened.
 async fn find_all(
     domain: &Arc<Domain>,
     query: &Query,
-    pinned: &[String],
+    pins: &Pins,
 ) -> Result<(Vec<Found>, Read), Fault> {
     let (mut all, mut read) = (Vec::new(), Read::default());
     for reading in query.readings() {
-        let found = find(domain, reading, pinned).await?;
+        let mut found = find(domain, reading, &pins.snapshots).await?;
+        pins.hold(domain, &mut found).await?;
         read.add(&found)?;
         all.push(found);
     }
     let used: Vec<&str> = all.iter().map(|found| found.snapshot.as_str()).collect();
-    snapshots::all_used(pinned, &used)?;
+    snapshots::all_used(&pins.snapshots, &used)?;
     Ok((all, read.in_order()))
 }
 
@@ -279,16 +371,15 @@ pub(crate) async fn find(
 ) -> Result<Found, Fault> {
     let dataset = domain.registry.dataset(&reading.dataset).await?;
     let dataset = dataset.ok_or_else(|| dataset_unknown(&reading.dataset))?;
-    let snapshot = snapshots::choose(&domain.registry, &dataset, pinned)
-        .await?
-        .id;
+    let snapshot = snapshots::choose(&domain.registry, &dataset, pinned).await?;
     let model = match &reading.model {
         Some(name) => Some(approved_model(domain, name).await?),
         None => None,
     };
     Ok(Found {
         dataset,
-        snapshot,
+        snapshot: snapshot.id,
+        snapshot_digest: snapshot.digest,
         model,
     })
 }
@@ -403,10 +494,14 @@ impl Recorder for ReleaseRecorder {
             table_digest: decision.table_digest.parse()?,
             ledger: Some(self.ledger),
         };
+        let spent = Charge {
+            cells: count(decision.cells_released)?,
+            ..Charge::default()
+        };
         Ok(Recorded {
             // Appended after a last look at the lease, while nobody can take it back.
             receipt: self.domain.record.wait_for_witnesses(
-                self.lease.record_blocking(decision.cells_released, || {
+                self.lease.record_blocking(&spent, || {
                     self.domain.record.append(self.caller.actor(), event)
                 })?,
             )?,
@@ -416,22 +511,31 @@ impl Recorder for ReleaseRecorder {
     }
 }
 
-async fn record_refusal(
+/// Puts a refusal on record and gives it back. That a table waits is none: its own entry says so.
+async fn refused(
     domain: &Arc<Domain>,
     caller: &Caller,
     request: &Request,
-    code: &str,
-) -> Result<(), Fault> {
+    fault: Fault,
+) -> Result<Fault, Fault> {
+    if fault.code == airlock::IN_REVIEW {
+        return Ok(fault);
+    }
     let event = Event::RunRefused {
         run: request.run.clone(),
         request_digest: request.digest(),
-        code: code.to_owned(),
+        code: fault.code.to_owned(),
     };
-    domain
-        .record
-        .append_async(caller.actor(), event)
-        .await
-        .map(drop)
+    domain.record.append_async(caller.actor(), event).await?;
+    Ok(fault)
+}
+
+/// A run id that belongs to somebody else, or to another query.
+pub(crate) fn id_taken(run: &str) -> Fault {
+    Fault::caller(
+        "RUN_ID_TAKEN",
+        format!("run id `{run}` belongs to another request. Use a new one, or leave it out"),
+    )
 }
 
 async fn stored_answer(
@@ -443,16 +547,10 @@ async fn stored_answer(
         return Ok(None);
     };
     let same = stored.organisation == caller.organisation
-        && stored.person == caller.person
+        && (stored.person == caller.person || request.product.is_some())
         && stored.request_digest == request.digest().to_string();
     if !same {
-        return Err(Fault::caller(
-            "RUN_ID_TAKEN",
-            format!(
-                "run id `{}` belongs to another request. Use a new one, or leave it out",
-                request.run
-            ),
-        ));
+        return Err(id_taken(&request.run));
     }
     RunResult::decode(stored.answer.as_slice())
         .map(Some)

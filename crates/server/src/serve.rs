@@ -1,7 +1,7 @@
 //! Listening.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -11,24 +11,35 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use weir_api::v1;
+use weir_api::v1::airlock_service_server::AirlockServiceServer;
+use weir_api::v1::alert_service_server::AlertServiceServer;
 use weir_api::v1::audit_service_server::AuditServiceServer;
 use weir_api::v1::catalogue_service_server::CatalogueServiceServer;
 use weir_api::v1::dataset_service_server::DatasetServiceServer;
 use weir_api::v1::grant_service_server::GrantServiceServer;
 use weir_api::v1::identity_service_server::IdentityServiceServer;
+use weir_api::v1::key_service_server::KeyServiceServer;
 use weir_api::v1::model_service_server::ModelServiceServer;
 use weir_api::v1::policy_service_server::PolicyServiceServer;
+use weir_api::v1::product_service_server::ProductServiceServer;
 use weir_api::v1::release_service_server::ReleaseServiceServer;
+use weir_api::v1::replay_service_server::ReplayServiceServer;
 use weir_api::v1::run_service_server::RunServiceServer;
+use weir_api::v1::run_status_service_server::RunStatusServiceServer;
+use weir_api::v1::usage_service_server::UsageServiceServer;
 
 use crate::authority::file_fault;
 use crate::domain::Domain;
 use crate::fault::Fault;
 use crate::http::HttpServing;
 use crate::log_http::serve_log;
+use crate::metrics_http::serve_metrics;
+use crate::products::Schedule;
 use crate::services::{
-    Audit, Catalogue, Datasets, Grants, Identities, Models, Policies, Releases, Runs,
+    Airlock, Alerts, Audit, Catalogue, Datasets, Grants, Identities, Keys, Models, Policies,
+    Products, Releases, Replays, RunStatuses, Runs, Usages,
 };
+use crate::watching::{Watching, Webhook};
 use crate::witnesses::Following;
 
 /// Largest message that is read, in bytes: a chunk of a model and its frame, or a manifest.
@@ -54,6 +65,9 @@ pub struct Serving {
     domain: Arc<Domain>,
     log_http: Option<HttpServing>,
     following: Option<Following>,
+    watching: Option<Watching>,
+    metrics_http: Option<HttpServing>,
+    schedule: Option<Schedule>,
 }
 
 /// Serves a domain on the address of its settings; port 0 picks a free one.
@@ -87,6 +101,11 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
     };
     let following = Following::start(&domain.record);
     let domain = Arc::new(domain);
+    let watching = watch(&domain)?;
+    let metrics_http = match domain.config.metrics.listen {
+        Some(listen) => Some(serve_metrics(listen, &domain).await?),
+        None => None,
+    };
     let (stop, stopped) = oneshot::channel();
     let router = router(&domain, tls).await?;
     let task = tokio::spawn(router.serve_with_incoming_shutdown(
@@ -95,6 +114,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
             drop(stopped.await);
         },
     ));
+    let schedule = Some(Schedule::start(&domain));
     tracing::info!(%address, domain = domain.config.name, "serving");
     Ok(Serving {
         address,
@@ -103,7 +123,22 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         domain,
         log_http,
         following,
+        watching,
+        metrics_http,
+        schedule,
     })
+}
+
+/// Begins to watch. A domain is served once: whoever came first has what was heard.
+fn watch(domain: &Arc<Domain>) -> Result<Option<Watching>, Fault> {
+    let webhook = match &domain.config.alerts.webhook {
+        Some(config) => Some(Webhook::open(config, &domain.webhook_secret)?),
+        None => None,
+    };
+    let mut heard = domain.heard.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(heard
+        .take()
+        .map(|heard| Watching::start(domain, heard, webhook)))
 }
 
 /// The authorities whose clients may connect: the domain's own, and those of its settings.
@@ -147,6 +182,11 @@ async fn router(
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .add_service(health)
         .add_service(reflection)
+        .add_service(AirlockServiceServer::new(Airlock(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(
+            RunStatusServiceServer::new(RunStatuses(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(AlertServiceServer::new(Alerts(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(AuditServiceServer::new(Audit(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
             CatalogueServiceServer::new(Catalogue(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
@@ -158,14 +198,20 @@ async fn router(
         .add_service(
             IdentityServiceServer::new(Identities(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
+        .add_service(KeyServiceServer::new(Keys(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ModelServiceServer::new(Models(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
             PolicyServiceServer::new(Policies(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(
+            ProductServiceServer::new(Products(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
             ReleaseServiceServer::new(Releases(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
-        .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        .add_service(ReplayServiceServer::new(Replays(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(UsageServiceServer::new(Usages(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
     Ok(server)
 }
 
@@ -182,6 +228,12 @@ impl Serving {
         self.log_http.as_ref().map(HttpServing::address)
     }
 
+    /// Where the metrics are shown, if they are.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_http.as_ref().map(HttpServing::address)
+    }
+
     /// Stops taking calls, lets those under way finish, and closes the domain.
     ///
     /// # Errors
@@ -190,10 +242,18 @@ impl Serving {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
+        if let Some(schedule) = self.schedule.take() {
+            schedule.stop().await;
+        }
         let ended = (&mut self.task).await;
+        if let Some(watching) = self.watching.take() {
+            watching.stop().await;
+        }
         if let Some(following) = self.following.take() {
             following.stop().await;
         }
+        let domain = Arc::clone(&self.domain);
+        let _ = tokio::task::spawn_blocking(move || domain.traces.close()).await;
         self.domain.registry.close().await;
         match ended {
             Ok(Ok(())) => Ok(()),

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use weir_vault::{
-    KeyKeeper, MasterKey, S3Credentials, S3Settings, StoreSettings, TokenKey, TokenSettings,
+    FileKeeper, KeyKeeper, MasterKey, S3Credentials, S3Settings, StoreSettings, TokenKey,
+    TokenSettings,
 };
 use zeroize::Zeroizing;
 
 use crate::authority::file_fault;
 use crate::fault::Fault;
 use crate::folder::Folder;
+use crate::keys::Keeper;
 
 /// Longest file with a secret, in bytes.
 const SECRET_BYTES_MAX: u64 = 4096;
@@ -128,10 +130,10 @@ impl VaultConfig {
     }
 
     /// The keeper of a domain that is there.
-    pub(crate) fn open_keeper(&self, folder: &Folder) -> Result<Box<dyn KeyKeeper>, Fault> {
+    pub(crate) fn open_keeper(&self, folder: &Folder) -> Result<Keeper, Fault> {
         Ok(match self.token()? {
-            None => Box::new(MasterKey::load(&folder.master_key())?),
-            Some(token) => Box::new(TokenKey::load(token)?),
+            None => Keeper::File(FileKeeper::open(&folder.master_key())?),
+            Some(token) => Keeper::Token(Box::new(TokenKey::load(token)?)),
         })
     }
 

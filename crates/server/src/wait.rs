@@ -1,6 +1,7 @@
 //! A span of time as `domain.toml` has it.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,16 @@ pub struct Wait {
 impl Wait {
     /// What a loosened policy waits unless the settings say otherwise: a day, so that whoever was not asked can object.
     pub const POLICY_LOOSENING: Self = Self { seconds: 86_400 };
+
+    /// How long a table waits for people unless the settings say otherwise: a week.
+    pub const AIRLOCK: Self = Self { seconds: 604_800 };
+
+    /// No time at all.
+    pub const NONE: Self = Self { seconds: 0 };
+
+    pub(crate) fn duration(self) -> Duration {
+        Duration::from_secs(self.seconds.into())
+    }
 
     pub(crate) fn span(self) -> TimeDelta {
         TimeDelta::seconds(i64::from(self.seconds))

@@ -88,6 +88,14 @@ impl Witnesses {
         })
     }
 
+    /// Each witness's name, and the size of the log it has cosigned last, as far as is known.
+    pub(crate) fn seen(&self) -> Vec<(String, u64)> {
+        let asked = self.asked.iter();
+        asked
+            .map(|witness| (witness.key.witness().to_owned(), witness.seen()))
+            .collect()
+    }
+
     pub(crate) fn required(&self) -> usize {
         self.required
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{DataKey, KeyKeeper};
+use crate::keys::{DataKey, FileKeeper, KeyKeeper};
 use crate::layout::{self, Layout};
 use crate::limits::META_BYTES_MAX;
 use crate::store::{FolderStore, ObjectsStore, SnapshotStore, StoreSettings};
@@ -81,6 +81,22 @@ impl Head {
             .ok_or_else(|| VaultError::MasterKeyWrong {
                 path: layout.root().to_owned(),
             })
+    }
+
+    /// Wraps the vault's own key again. [`Head::write`] has to follow.
+    pub(crate) fn rewrap(&mut self, layout: &Layout, keeper: &dyn KeyKeeper) -> Result<()> {
+        let own = self.own_key(layout, keeper)?;
+        self.check = hex::encode(keeper.wrap_key(&own, CHECK_PLACE)?);
+        Ok(())
+    }
+
+    /// Whether the vault's own key is wrapped under the master key in force, and no earlier one.
+    pub(crate) fn check_current(&self, layout: &Layout, keeper: &FileKeeper) -> Result<()> {
+        let check = hex::decode(&self.check).map_err(|_| format(layout))?;
+        let own = keeper.unwrap_current(&check, CHECK_PLACE)?;
+        own.map(drop).ok_or_else(|| VaultError::MasterKeyWrong {
+            path: layout.root().to_owned(),
+        })
     }
 
     /// Brings the vault up to date and opens its store.

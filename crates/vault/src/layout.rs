@@ -108,6 +108,11 @@ pub(crate) fn snapshot_of_key(file: &str) -> Option<&str> {
     file.strip_prefix("snapshot-")?.strip_suffix(".key")
 }
 
+/// The population a population key file belongs to.
+pub(crate) fn population_of_key(file: &str) -> Option<&str> {
+    file.strip_prefix("population-")?.strip_suffix(".key")
+}
+
 /// A new snapshot id: the dataset's name and 80 random bits.
 pub(crate) fn new_snapshot_id(dataset: &str) -> crate::Result<String> {
     Ok(format!(

@@ -192,7 +192,7 @@ fn hash(tag: &Tag) -> u64 {
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-fn key_place(name: &str) -> String {
+pub(crate) fn key_place(name: &str) -> String {
     format!("weir population key v1: {name}")
 }
 

@@ -92,7 +92,7 @@ async fn a_regression_needs_no_review() {
                WHERE carrier IN ('UA', 'B6') GROUP BY carrier";
     assert_eq!(domain.run(sql).await.unwrap().cells_released, 2);
     let delays = "SELECT carrier, AVG(dep_delay) FROM flights GROUP BY carrier";
-    assert!(domain.refusal(delays).await.starts_with("GATE_REVIEW"));
+    assert!(domain.refusal(delays).await.starts_with("RUN_IN_REVIEW"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -123,6 +123,15 @@ async fn answer(client: &Client, call: &str) -> String {
             .await
             .map(drop),
         "ListFreezes" => client.list_freezes().await.map(drop),
+        "GetRunStatus" => client.run_status("none").await.map(drop),
+        "WatchRun" => client.watch_run("none", |_| {}).await.map(drop),
+        "CancelRun" => client.cancel_run("none").await,
+        "ListAirlock" => client.list_airlock(true).await.map(drop),
+        "GetAirlock" => client.airlock_entry("none").await.map(drop),
+        "DecideAirlock" => client
+            .decide_airlock(v1::DecideAirlockRequest::default())
+            .await
+            .map(drop),
         "ListReleases" => client.list_releases(0).await.map(drop),
         "GetCheckpoint" => client.checkpoint().await.map(drop),
         "GetReceipt" => client.receipt(0).await.map(drop),
@@ -190,6 +199,12 @@ async fn every_call_by_every_role() {
         "Unfreeze",
         "ListFreezes",
         "Run",
+        "GetRunStatus",
+        "WatchRun",
+        "CancelRun",
+        "ListAirlock",
+        "GetAirlock",
+        "DecideAirlock",
         "ListReleases",
         "GetCheckpoint",
         "GetReceipt",
@@ -247,6 +262,12 @@ Freeze              may     -        -        -
 Unfreeze            may     -        -        -
 ListFreezes         may     -        -        may
 Run                 -       -        may      -
+GetRunStatus        -       -        may      -
+WatchRun            -       -        may      -
+CancelRun           -       -        may      -
+ListAirlock         may     -        -        may
+GetAirlock          may     -        -        may
+DecideAirlock       may     -        -        -
 ListReleases        may     -        -        may
 GetCheckpoint       may     may      may      may
 GetReceipt          may     -        -        may

@@ -8,7 +8,7 @@ use weir_client::v1::{
 use weir_client::{Client, ClientError};
 use weir_tests::{OPERATOR, TestDomain, application, refusal};
 
-const MANIFEST: &str = r#"
+pub(crate) const MANIFEST: &str = r#"
 name = "people"
 population = "persons"
 unit = "id"
@@ -43,7 +43,7 @@ pub(crate) async fn with_people() -> TestDomain {
     with_people_where(|settings| settings).await
 }
 
-async fn with_people_where(settings: impl Fn(String) -> String) -> TestDomain {
+pub(crate) async fn with_people_where(settings: impl Fn(String) -> String) -> TestDomain {
     let domain = TestDomain::start_with(|folder| {
         let text = std::fs::read_to_string(folder.config()).unwrap();
         std::fs::write(folder.config(), settings(text)).unwrap();

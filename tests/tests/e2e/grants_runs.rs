@@ -56,10 +56,10 @@ async fn a_run_reads_what_its_grant_covers() {
     let summed = "SELECT COUNT(*) AS n FROM people HAVING SUM(income) > 0";
     assert_eq!(code(&beta, summed, "").await, "GRANT_COLUMN");
 
-    // The log says under which grant it read, before it says what was released.
+    // The log says under which grant it read, before what it was made from and what was released.
     let receipt = domain
         .bureau
-        .receipt(answer.entry.index() - 1)
+        .receipt(answer.entry.index() - 2)
         .await
         .unwrap();
     let entry = Receipt::from_json(receipt.as_bytes()).unwrap();

@@ -54,6 +54,19 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::RunAuthorised { .. } => "run_authorised",
             Event::IdentityRenewed { .. } => "identity_renewed",
             Event::IdentityRevoked { .. } => "identity_revoked",
+            Event::AirlockEntered { .. } => "airlock_entered",
+            Event::AirlockSeen { .. } => "airlock_seen",
+            Event::AirlockChanged { .. } => "airlock_changed",
+            Event::ModelReviewed { .. } => "model_reviewed",
+            Event::AlertRaised { .. } => "alert_raised",
+            Event::AlertAcknowledged { .. } => "alert_acknowledged",
+            Event::BasisKept { .. } => "basis_kept",
+            Event::DomainRestored { .. } => "domain_restored",
+            Event::KeyRotated { .. } => "key_rotated",
+            Event::KeyRetired { .. } => "key_retired",
+            Event::ReleaseReplayed { .. } => "release_replayed",
+            Event::RunCharged { .. } => "run_charged",
+            Event::ProductChanged { .. } => "product_changed",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.
@@ -74,7 +87,9 @@ vetted_model_approved
 model_submitted
 model_vetted
 vetted_model_approved
+run_charged
 run_authorised
+basis_kept
 release_decided
 run_refused
 identity_issued

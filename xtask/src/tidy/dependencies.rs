@@ -27,6 +27,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
             "client",
             "model",
             "policy",
+            "report",
             "server",
             "vault",
         ],
@@ -42,6 +43,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("outside", &["gate"]),
     ("policy", &[]),
     ("registry", &[]),
+    ("report", &["audit"]),
     (
         "server",
         &[
@@ -56,9 +58,11 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
             "policy",
             "registry",
             "vault",
+            "watch",
         ],
     ),
     ("vault", &["catalogue"]),
+    ("watch", &["audit"]),
 ];
 
 /// Third-party crates, with all whose name continues theirs after a dash, and the crates under `crates/` that alone

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::digest::Digest;
-use crate::event::{DatasetRef, ModelRef};
+use crate::event::{DatasetRef, ModelRef, ReadCharge};
 
 const HEAD: &str = r#"{"version":1,"time":"2026-01-31T09:30:00.000Z","actor":{"person":"wang.lei","organisation":"traffic-bureau","role":"bureau"},"event":"#;
 const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -209,7 +209,35 @@ fn golden() -> Vec<(Event, String)> {
         ),
     ];
     golden.extend(golden_of_authority());
+    golden.extend(golden_of_alerts());
     golden
+}
+
+/// What is watched for.
+fn golden_of_alerts() -> Vec<(Event, String)> {
+    let since = Timestamp::parse("2026-01-31T09:20:00.000Z").unwrap();
+    vec![
+        (
+            Event::AlertRaised {
+                alert: text("a1"),
+                rule: text("refusal_burst"),
+                subject: text("op"),
+                measured: 20,
+                limit: 20,
+                since,
+            },
+            text(
+                r#"{"type":"alert_raised","alert":"a1","rule":"refusal_burst","subject":"op","measured":20,"limit":20,"since":"2026-01-31T09:20:00.000Z"}"#,
+            ),
+        ),
+        (
+            Event::AlertAcknowledged {
+                alert: text("a1"),
+                text_digest: Digest::of(b""),
+            },
+            format!(r#"{{"type":"alert_acknowledged","alert":"a1","text_digest":"{EMPTY}"}}"#),
+        ),
+    ]
 }
 
 /// The same for what grants and identities go through.
@@ -298,6 +326,116 @@ fn golden_of_authority() -> Vec<(Event, String)> {
                 reason: text("lost"),
             },
             format!(r#"{{"type":"identity_revoked","fingerprint":"{EMPTY}","reason":"lost"}}"#),
+        ),
+        (
+            Event::AirlockEntered {
+                run: text("r1"),
+                request_digest: digest,
+                grant: text("g1"),
+                reasons: vec![text("negative_contributions")],
+                sealed_digest: digest,
+                expires_at: not_after,
+            },
+            format!(
+                r#"{{"type":"airlock_entered","run":"r1","request_digest":"{EMPTY}","grant":"g1","reasons":["negative_contributions"],"sealed_digest":"{EMPTY}","expires_at":"2027-01-31T00:00:00.000Z"}}"#
+            ),
+        ),
+        (
+            Event::AirlockSeen {
+                run: text("r1"),
+                sealed_digest: digest,
+            },
+            format!(r#"{{"type":"airlock_seen","run":"r1","sealed_digest":"{EMPTY}"}}"#),
+        ),
+        (
+            Event::AirlockChanged {
+                run: text("r1"),
+                sealed_digest: digest,
+                act: text("approve"),
+                state: text("waiting"),
+                text_digest: digest,
+            },
+            format!(
+                r#"{{"type":"airlock_changed","run":"r1","sealed_digest":"{EMPTY}","act":"approve","state":"waiting","text_digest":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::ModelReviewed {
+                model: text("m"),
+                digest,
+                report_digest: digest,
+            },
+            format!(
+                r#"{{"type":"model_reviewed","model":"m","digest":"{EMPTY}","report_digest":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::BasisKept {
+                run: text("r1"),
+                request_digest: digest,
+                basis: digest,
+            },
+            format!(
+                r#"{{"type":"basis_kept","run":"r1","request_digest":"{EMPTY}","basis":"{EMPTY}"}}"#
+            ),
+        ),
+        (
+            Event::ReleaseReplayed {
+                run: text("r1"),
+                entry: 7,
+                outcome: text("same"),
+            },
+            text(r#"{"type":"release_replayed","run":"r1","entry":7,"outcome":"same"}"#),
+        ),
+        (
+            Event::KeyRotated {
+                key: text("master"),
+                public: text(""),
+            },
+            text(r#"{"type":"key_rotated","key":"master","public":""}"#),
+        ),
+        (
+            Event::KeyRetired {
+                key: text("signing"),
+                public: text("weir/x+0+y"),
+            },
+            text(r#"{"type":"key_retired","key":"signing","public":"weir/x+0+y"}"#),
+        ),
+        (
+            Event::DomainRestored {
+                made_at: not_after,
+                entries: 9,
+            },
+            text(r#"{"type":"domain_restored","made_at":"2027-01-31T00:00:00.000Z","entries":9}"#),
+        ),
+        (
+            Event::ProductChanged {
+                product: text("delays"),
+                digest,
+                state: text("approved"),
+                reason: text("审计"),
+            },
+            format!(
+                r#"{{"type":"product_changed","product":"delays","digest":"{EMPTY}","state":"approved","reason":"审计"}}"#
+            ),
+        ),
+        (
+            Event::RunCharged {
+                run: text("r1"),
+                request_digest: digest,
+                grant: text("g1"),
+                product: text(""),
+                reads: vec![ReadCharge {
+                    dataset: text("flights"),
+                    provider: text("审计"),
+                    rows: 340_000,
+                    bytes: 2_720_000,
+                    fuel: 17,
+                }],
+            },
+            format!(
+                r#"{{"type":"run_charged","run":"r1","request_digest":"{EMPTY}","grant":"g1","product":"","reads":[{{"dataset":"flights","provider":"审计","rows":340000,"bytes":2720000,"fuel":17}}]}}"#
+            ),
         ),
     ]
 }

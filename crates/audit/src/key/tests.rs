@@ -64,7 +64,8 @@ fn two_keys_are_never_the_same() {
 #[test]
 fn the_secret_is_not_shown() {
     let key = LogKey::generate("weir.example/log").unwrap();
-    let seed = key.secret.rsplit('+').next().unwrap();
+    // Not the part behind the last plus: base64 has pluses too.
+    let seed = key.secret.splitn(5, '+').nth(4).unwrap();
     let shown = format!("{key:?} {:#?}", key.verifier());
     assert!(
         !shown.contains("PRIVATE") && !shown.contains(seed),
@@ -182,4 +183,76 @@ fn verifier_keys_are_read_strictly_and_written_in_one_way() {
         assert_eq!(error.code(), "AUDIT_VERIFIER_KEY_INVALID", "{case}");
         assert!(error.to_string().len() < 500);
     }
+}
+
+#[test]
+fn a_successor_signs_beside_the_keys_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log.key");
+    let first = LogKey::generate("log").unwrap();
+    first.save(&path).unwrap();
+    let known = first.verifier().clone();
+    let mut log = crate::Log::create(&dir.path().join("log"), first).unwrap();
+    let load = || LogKey::load(&path).unwrap();
+    let verifies =
+        |note: &str, key: &VerifierKey| crate::Checkpoint::verify(note.as_bytes(), key).is_ok();
+
+    let second = load().successor().unwrap();
+    second.replace(&path).unwrap();
+    let old = log.checkpoint().note().to_owned();
+    log.set_key(load()).unwrap();
+    let newest = load().verifier().single();
+    let both = log.checkpoint().note().to_owned();
+    assert!(verifies(&both, &known) && verifies(&both, &newest));
+    assert!(verifies(&old, load().verifier()) && !verifies(&old, &newest));
+    let text = load().verifier().to_string();
+    assert_eq!(text.lines().count(), 2);
+    assert_eq!(&text.parse::<VerifierKey>().unwrap(), load().verifier());
+
+    let mut alone = load();
+    alone.retire_others();
+    alone.replace(&path).unwrap();
+    assert_eq!(
+        (load().signs_with(), load().verifier().singles().len()),
+        (1, 2)
+    );
+    log.set_key(load()).unwrap();
+    let last = log.checkpoint().note().to_owned();
+    assert!(!verifies(&last, &known) && verifies(&last, &newest));
+    assert!(verifies(&both, load().verifier()));
+    drop(log);
+    crate::Log::open(&dir.path().join("log"), load()).unwrap();
+
+    let foreign = LogKey::generate("log").unwrap();
+    let mut log = crate::Log::open(&dir.path().join("log"), load()).unwrap();
+    assert_eq!(
+        log.set_key(foreign).unwrap_err().code(),
+        "AUDIT_CHECKPOINT_UNSIGNED"
+    );
+}
+
+#[test]
+fn keys_of_several_logs_are_no_key() {
+    let [one, other] = ["one", "other"].map(|origin| LogKey::generate(origin).unwrap());
+    let [one, other] = [one, other].map(|key| key.verifier().to_string());
+    for text in [
+        format!("{one}\n{other}"),
+        format!("{one}\n{one}"),
+        format!("{one}\n"),
+    ] {
+        let read = text.parse::<VerifierKey>();
+        assert_eq!(read.is_ok(), text.trim() == one, "{text}");
+    }
+    let mut key = LogKey::generate("log").unwrap();
+    for _ in 1..KEYS_MAX {
+        key = key.successor().unwrap();
+    }
+    assert_eq!(
+        key.verifier().to_string().parse::<VerifierKey>().unwrap(),
+        *key.verifier()
+    );
+    assert_eq!(
+        key.successor().unwrap_err().code(),
+        "AUDIT_SIGNING_KEYS_TOO_MANY"
+    );
 }

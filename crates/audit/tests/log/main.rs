@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod consistency;
+mod copy;
 mod naive;
 mod others;
 mod place;

@@ -146,6 +146,12 @@ pub(crate) struct LessArgs {
     /// Most cells released
     #[arg(long)]
     pub(crate) cells: Option<u64>,
+    /// Most millions of instructions that models may take
+    #[arg(long)]
+    pub(crate) fuel: Option<u64>,
+    /// Most bytes read
+    #[arg(long)]
+    pub(crate) bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,5 +1,6 @@
 //! `weir audit`.
 
+mod replay;
 mod trace;
 mod verify;
 mod witness;
@@ -45,6 +46,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Resul
             key,
             output,
         } => trace::run(&log, &log_key(identity, key)?, &subject, output.format),
+        AuditCommand::Replay(args) => replay::run(identity, &args).await,
         AuditCommand::Witness {
             folder,
             name,
@@ -73,7 +75,10 @@ pub(crate) async fn run(identity: Option<&Path>, command: AuditCommand) -> Resul
 }
 
 /// The log's public key: of a file, or else the identity's.
-fn log_key(identity: Option<&Path>, file: Option<PathBuf>) -> Result<VerifierKey, CliError> {
+pub(crate) fn log_key(
+    identity: Option<&Path>,
+    file: Option<PathBuf>,
+) -> Result<VerifierKey, CliError> {
     let text = match file {
         Some(file) => read_text(&file)?,
         None => load_identity(identity)?.log_key,

@@ -181,6 +181,8 @@ fn quotas(less: &LessArgs) -> Quotas {
     Quotas {
         runs: less.runs,
         cells: less.cells,
+        fuel: less.fuel,
+        bytes: less.bytes,
         ..Quotas::default()
     }
 }
@@ -246,6 +248,8 @@ fn show_grant(grant: &Grant, format: Format) -> Result<(), CliError> {
         format!("models     {}", grant.models.join(", ")),
         format!("runs       {}{}", grant.runs_used, of(quotas.runs)),
         format!("cells      {}{}", grant.cells_used, of(quotas.cells)),
+        format!("fuel       {}{}", grant.fuel_used, of(quotas.fuel)),
+        format!("bytes      {}{}", grant.bytes_used, of(quotas.bytes)),
         format!("signed     {}", grant.digest),
     ];
     let columns = grant.datasets.iter();

@@ -1,16 +1,24 @@
 //! One module per noun of the command line.
 
+mod airlock;
+mod alert;
 mod audit;
+mod backup;
 mod catalogue;
 mod dataset;
 mod demo;
 mod domain;
 mod grant;
 mod identity;
+mod keys;
 mod model;
 mod policy;
+mod product;
 mod release;
+mod report;
 mod run;
+mod runs;
+mod usage;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -37,8 +45,16 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Grant(command) => grant::run(identity, command).await,
         Command::Freeze(command) => grant::freeze(identity, command).await,
         Command::Run(run) => run::run(identity, &run).await,
+        Command::Runs(command) => runs::run(identity, command).await,
+        Command::Airlock(command) => airlock::run(identity, command).await,
+        Command::Product(command) => product::run(identity, command).await,
+        Command::Usage(args) => usage::run(identity, &args).await,
         Command::Policy(command) => policy::run(identity, command).await,
         Command::Release(command) => release::run(identity, command).await,
+        Command::Alert(command) => alert::run(identity, command).await,
+        Command::Report(command) => report::run(identity, command),
+        Command::Keys(command) => keys::run(identity, command).await,
+        Command::Backup(command) => backup::run(command).await,
         Command::Audit(command) => audit::run(identity, command).await,
     }
 }

@@ -13,7 +13,8 @@ use weir_api::v1::{
 };
 use weir_client::{Client, IdentityFolder, NewKey};
 
-use crate::process::{Served, example};
+use crate::process::{Served, example, succeeds};
+use crate::receiver;
 
 const TEXT: &str = "CANARY-9f41c2";
 const FLOAT: f64 = 123_456_789.987_654;
@@ -120,7 +121,17 @@ async fn no_planted_value_is_in_anything_that_comes_out() {
     let folder = tempfile::tempdir().unwrap();
     let inbox = folder.path().join("inbox");
     std::fs::create_dir(&inbox).unwrap();
-    let served = Served::start(folder.path(), &inbox);
+    let (webhook, told) = receiver::start();
+    let metrics = receiver::free_address();
+    // Every rule holds at the first event, so that each alert there is is looked at.
+    let settings = format!(
+        "[metrics]\nlisten = \"{metrics}\"\n[alerts.webhook]\nurl = \"http://{webhook}/\"\n\
+         [alerts.rules.refusal_burst]\ncount = 1\ncooldown_minutes = 0\n\
+         [alerts.rules.near_threshold]\ncount = 1\ncells_max = 1000\ncooldown_minutes = 0\n\
+         [alerts.rules.quota_spike]\ncells_min = 1\nfactor = 1\n\
+         [alerts.rules.off_hours]\nenabled = true\nfrom_hour = 0\nto_hour = 1\n"
+    );
+    let served = Served::start_with(folder.path(), &inbox, &settings);
     let administrator = IdentityFolder::load(&served.administrator).unwrap();
     let bureau = Client::connect(&administrator).await.unwrap();
     let operator = operator(&bureau, &administrator).await;
@@ -154,9 +165,22 @@ async fn no_planted_value_is_in_anything_that_comes_out() {
     for client in [&bureau, &operator] {
         look_into_the_catalogue(client, &mut sent).await;
     }
+    let alerts = bureau.list_alerts(false, 0).await.unwrap();
+    assert!(alerts.len() > RUNS.len() / 2, "{} alerts", alerts.len());
+    alerts.iter().for_each(|alert| sent.answer(alert));
+    let shown = receiver::get(metrics, "/metrics");
+    assert!(shown.contains("weir_runs_total") && shown.contains("weir_alerts_open"));
+    sent.bytes.extend(shown.into_bytes());
+    let begun = std::time::Instant::now();
+    while !find(&told.lock().unwrap(), b"alert.raised") {
+        assert!(begun.elapsed().as_secs() < 20, "the webhook was not told");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    sent.bytes.extend(told.lock().unwrap().iter());
     let (domain, log) = (served.domain.clone(), served.output.clone());
     served.stop();
 
+    write_reports(&domain, &mut sent);
     sent.search("what the server sent");
     let lines = std::fs::read(&log).unwrap();
     assert!(
@@ -345,6 +369,31 @@ async fn look_into_the_catalogue(client: &Client, sent: &mut Sent) {
         .extend(client.sample_dataset(request).await.unwrap());
     sent.bytes
         .extend(client.export_catalogue().await.unwrap().into_bytes());
+}
+
+/// Each report in each format.
+fn write_reports(domain: &Path, sent: &mut Sent) {
+    let (log, key) = (domain.join("log"), domain.join("log.vkey"));
+    let year = chrono::Utc::now().format("%Y").to_string();
+    for kind in ["operation", "security"] {
+        for format in ["md", "csv", "html"] {
+            let args = [
+                "report",
+                kind,
+                "--year",
+                &year,
+                "--log",
+                log.to_str().unwrap(),
+                "--key",
+                key.to_str().unwrap(),
+                "--format",
+                format,
+            ];
+            let report = succeeds(None, &args);
+            assert!(report.contains("Acme"), "{report}");
+            sent.bytes.extend(report.into_bytes());
+        }
+    }
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

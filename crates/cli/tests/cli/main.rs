@@ -1,9 +1,11 @@
 //! Tests of the `weir` command as a process: what users type, what they read, and what must never be in it.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod canary;
+mod crash;
 mod policies;
 mod process;
+mod receiver;
 mod scaffold;
 mod steps;

@@ -1,6 +1,6 @@
 //! `weir` as a process.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -62,12 +62,37 @@ pub(crate) struct Served {
     pub(crate) domain: PathBuf,
     pub(crate) administrator: PathBuf,
     pub(crate) output: PathBuf,
+    port: u16,
     server: Child,
+}
+
+/// Starts a server that logs all it can, after what is in the file already.
+fn spawn(domain: &Path, output: &Path) -> Child {
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(output)
+        .unwrap();
+    Command::new(env!("CARGO_BIN_EXE_weir"))
+        .env_clear()
+        .env("RUST_LOG", "trace")
+        .env("RUST_BACKTRACE", "full")
+        .args(["serve", domain.to_str().unwrap(), "--verbose"])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 impl Served {
     /// Makes a domain in `folder` and serves it. The server logs all it can.
     pub(crate) fn start(folder: &Path, inbox: &Path) -> Self {
+        Self::start_with(folder, inbox, "")
+    }
+
+    /// The same with more at the end of `domain.toml`.
+    pub(crate) fn start_with(folder: &Path, inbox: &Path, settings: &str) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
@@ -77,26 +102,36 @@ impl Served {
         let listen = format!("127.0.0.1:{port}");
         let (at, from) = (domain.to_str().unwrap(), inbox.to_str().unwrap());
         succeeds(None, &["init", at, "--listen", &listen, "--inbox", from]);
+        let config = domain.join("domain.toml");
+        let written = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, format!("{written}\n{settings}")).unwrap();
         let output = folder.join("server.log");
-        let log = File::create(&output).unwrap();
-        let server = Command::new(env!("CARGO_BIN_EXE_weir"))
-            .env_clear()
-            .env("RUST_LOG", "trace")
-            .env("RUST_BACKTRACE", "full")
-            .args(["serve", at, "--verbose"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let server = spawn(&domain, &output);
         let served = Self {
             administrator: domain.join("identities/administrator"),
             domain,
             output,
+            port,
             server,
         };
-        wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+        served.wait_until_it_listens();
         served
+    }
+
+    fn wait_until_it_listens(&self) {
+        wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok());
+    }
+
+    /// Ends the server as a power cut ends it: nothing more of it runs.
+    pub(crate) fn kill(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+    }
+
+    /// Starts it again after [`Served::kill`].
+    pub(crate) fn start_again(&mut self) {
+        self.server = spawn(&self.domain, &self.output);
+        self.wait_until_it_listens();
     }
 
     /// Asks the server to stop, as a service manager does, and expects that it does so cleanly.

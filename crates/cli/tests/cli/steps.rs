@@ -198,6 +198,13 @@ fn wrong_usage_says_what_to_do() {
         "grant apply",
         "freeze set",
         "identity renew",
+        "airlock list",
+        "airlock show",
+        "airlock approve",
+        "airlock reject",
+        "runs show",
+        "runs watch",
+        "runs cancel",
     ] {
         let args: Vec<_> = command.split(' ').chain(["--help"]).collect();
         assert!(

@@ -3,10 +3,14 @@
 //! The evidence of single cells, withheld ones too, is as sensitive as raw data: it leaves this crate encrypted, and
 //! comes back as names of cells alone. It holds keys, shape and evidence, and none of the table's numbers.
 //!
-//! Format: the header [`HEADER`], a random nonce of 12 bytes, and AES-256-GCM over the contents with the header as
-//! associated data. One key seals fewer than 2³² tables, for which random nonces are good (NIST SP 800-38D, 8.3).
+//! The table itself is sealed only while people decide whether it leaves (`preview`).
+//!
+//! Format: a header such as [`HEADER`], a random nonce of 12 bytes, and AES-256-GCM over the contents with the header, and
+//! for a table the run it is of, as associated data. One key seals fewer than 2³² tables, for which random nonces are good
+//! (NIST SP 800-38D, 8.3).
 
 mod contents;
+mod preview;
 mod rejudge;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -17,6 +21,7 @@ use crate::error::GateError;
 use crate::ground::Ground;
 use crate::verdict::{Judged, Reviewed};
 
+pub use preview::{Preview, Summary};
 pub use rejudge::{Rejudged, rejudge};
 
 /// Most bytes of evidence that are kept of one table. Of a larger one none is, and the record says so.
@@ -52,7 +57,7 @@ impl Judged {
         let ground = self.ground.as_ref().ok_or(GateError::EvidenceNotKept {
             bytes_max: EVIDENCE_BYTES_MAX,
         })?;
-        seal(contents::write(ground)?, key)
+        seal(contents::write(ground)?, key, HEADER, "")
     }
 }
 
@@ -71,25 +76,33 @@ pub(crate) fn kept(ground: Ground) -> Option<Ground> {
     (contents::bytes_about(&ground) <= EVIDENCE_BYTES_MAX).then_some(ground)
 }
 
-fn seal(mut contents: Vec<u8>, key: &EvidenceKey) -> Result<Vec<u8>, GateError> {
+/// Seals contents under a header that says what they are, bound to what they are `of`.
+fn seal(
+    mut contents: Vec<u8>,
+    key: &EvidenceKey,
+    header: &[u8],
+    of: &str,
+) -> Result<Vec<u8>, GateError> {
     let mut nonce = [0; NONCE_LEN];
     SystemRandom::new().fill(&mut nonce).map_err(|_| STEP)?;
     let place = Nonce::assume_unique_for_key(nonce);
+    let bound = [header, of.as_bytes()].concat();
     key.cipher()?
-        .seal_in_place_append_tag(place, Aad::from(HEADER), &mut contents)
+        .seal_in_place_append_tag(place, Aad::from(bound), &mut contents)
         .map_err(|_| STEP)?;
-    Ok([HEADER, &nonce, &contents].concat())
+    Ok([header, &nonce, &contents].concat())
 }
 
-fn open(sealed: &[u8], key: &EvidenceKey) -> Result<Vec<u8>, GateError> {
+fn open(sealed: &[u8], key: &EvidenceKey, header: &[u8], of: &str) -> Result<Vec<u8>, GateError> {
     let closed = || GateError::EvidenceClosed;
-    let rest = sealed.strip_prefix(HEADER).ok_or_else(closed)?;
+    let rest = sealed.strip_prefix(header).ok_or_else(closed)?;
     let (nonce, rest) = rest.split_first_chunk::<NONCE_LEN>().ok_or_else(closed)?;
     let nonce = Nonce::assume_unique_for_key(*nonce);
+    let bound = [header, of.as_bytes()].concat();
     let mut contents = rest.to_vec();
     let opened = key
         .cipher()?
-        .open_in_place(nonce, Aad::from(HEADER), &mut contents)
+        .open_in_place(nonce, Aad::from(bound), &mut contents)
         .map_err(|_| closed())?
         .len();
     contents.truncate(opened);

@@ -4,7 +4,7 @@ use arrow::array::{Array, AsArray};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use weir_policy::Policy;
 
-use super::{EvidenceKey, contents, open};
+use super::{EvidenceKey, HEADER, contents, open};
 use crate::error::GateError;
 use crate::ground::Ground;
 
@@ -32,7 +32,7 @@ pub struct Rejudged {
 /// # Errors
 /// [`GateError::EvidenceClosed`] where this is no evidence under this key; [`GateError::TooManyMargins`].
 pub fn rejudge(sealed: &[u8], key: &EvidenceKey, policy: &Policy) -> Result<Rejudged, GateError> {
-    let ground = contents::read(&open(sealed, key)?)?;
+    let ground = contents::read(&open(sealed, key, HEADER, "")?)?;
     let ruling = ground.judge(policy)?;
     let mut rejudged = Rejudged {
         released: Vec::new(),

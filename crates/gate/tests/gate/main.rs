@@ -19,6 +19,7 @@ mod compile_fail;
 mod contributions;
 mod extract;
 mod plain;
+mod preview;
 mod properties;
 mod published;
 mod published_gauss;

@@ -4,13 +4,14 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::functions::core::expr_fn::{named_struct, nullif};
 use datafusion::functions::math::expr_fn::abs;
-use datafusion::functions_aggregate::{count::count, sum::sum};
+use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::expr_fn::{ident, when};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, lit, try_cast};
 use weir_gate::{Fit, Quantiles, Statistic};
 
 use super::significant::significant;
+use super::sum::sum;
 use super::{
     Argument, Arguments, Kind, LINEAR, LOGISTIC, Of, Print, REGRESSORS_MAX, ROWS, Source,
     StatisticColumn, Statistics, column_name, computed_name, literal, mark, position, quantile,

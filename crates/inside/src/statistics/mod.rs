@@ -23,6 +23,7 @@ mod linear;
 mod logistic;
 mod quantile;
 mod significant;
+mod sum;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;

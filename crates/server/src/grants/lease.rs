@@ -6,21 +6,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use weir_audit::{Digest, Event};
 use weir_policy::{Layer, Policy};
-use weir_registry::{FreezeRecord, GrantRecord, GrantState};
+use weir_registry::{Charge, ChargedRun, FreezeRecord, GrantRecord, GrantState};
 
 use super::terms::Columns;
 use super::{Terms, chain, find, grant_unknown, moment, parse_moment, settle};
 use crate::access::{self, Caller};
+use crate::attempts::under_way_already;
 use crate::domain::Domain;
-use crate::fault::{Fault, count};
-
-/// Runs of one operator under way at once, those that wait for a slot included.
-const RUNS_PER_OPERATOR_MAX: usize = 16;
+use crate::fault::{Fault, panicked};
+use crate::usage::Cost;
 
 /// Longest sleep until the next look: timers of many days are not needed.
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(3_600);
@@ -71,9 +70,9 @@ pub(crate) async fn lease(
 }
 
 impl Lease {
-    fn ids(&self) -> Vec<String> {
-        let grants = self.chain.iter();
-        grants.map(|(grant, _)| grant.id.clone()).collect()
+    /// The id of the grant that is read under.
+    pub(crate) fn grant(&self) -> &str {
+        self.chain.first().map_or("", |(own, _)| &own.id)
     }
 
     /// Refuses columns that the grant does not cover.
@@ -85,30 +84,33 @@ impl Lease {
 
     /// What the grant and those above it ask for beyond the policies in force.
     pub(crate) fn layers(&self) -> Result<Vec<(Layer, Policy)>, Fault> {
-        let mut layers = Vec::new();
-        for (grant, terms) in self.chain.iter().rev() {
-            if let Some(policy) = terms.layer()? {
-                layers.push((Layer::Grant(grant.id.clone()), policy));
-            }
-        }
-        Ok(layers)
+        layers(&self.chain)
     }
 
-    /// Charges the run, and puts on record that it is about to read under this grant.
-    pub(crate) async fn begin(&self) -> Result<(), Fault> {
+    /// Charges the run, and puts on record what it is charged and that it is about to read under this grant.
+    pub(crate) async fn begin(&self, cost: &Cost) -> Result<(), Fault> {
         let (own, _) = self.chain.first().ok_or_else(|| grant_unknown(""))?;
-        self.charge(None).await?;
-        let event = Event::RunAuthorised {
-            run: self.run.clone(),
-            request_digest: self.request_digest,
-            grant: own.id.clone(),
-            grant_digest: own.digest.parse()?,
-        };
-        let record = &self.domain.record;
-        record
-            .append_async(self.caller.actor(), event)
+        within_day(&self.domain, &self.caller, cost.fuel()).await?;
+        self.charge(&cost.charge()?).await?;
+        let events = [
+            Event::RunCharged {
+                run: self.run.clone(),
+                request_digest: self.request_digest,
+                grant: own.id.clone(),
+                product: cost.product.clone(),
+                reads: cost.reads.clone(),
+            },
+            Event::RunAuthorised {
+                run: self.run.clone(),
+                request_digest: self.request_digest,
+                grant: own.id.clone(),
+                grant_digest: own.digest.parse()?,
+            },
+        ];
+        let (record, actor) = (self.domain.record.clone(), self.caller.actor());
+        tokio::task::spawn_blocking(move || record.append_both(actor, events))
             .await
-            .map(drop)
+            .map_err(|_| panicked())?
     }
 
     /// Does work that ends as soon as the lease no longer holds: the work is dropped, and the refusal is the one that a run
@@ -170,44 +172,61 @@ impl Lease {
         usable(&self.domain, &chain, &self.need, Utc::now()).await
     }
 
-    /// Puts a release on record after a last look, while changes wait: `append` writes the log entry. Blocks.
+    /// Puts a release on record after a last look, while changes wait, and charges what it spends: `append` writes the log
+    /// entry. Blocks.
     pub(crate) fn record_blocking<T>(
         &self,
-        cells: u64,
+        spent: &Charge,
         append: impl FnOnce() -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let _standing = self.domain.grants.standing.blocking_read();
         Handle::current().block_on(async {
             self.look().await?;
-            self.charge(Some(cells)).await
+            self.charge(spent).await
         })?;
         append()
     }
 
-    /// Charges the run, as it begins, or the cells it releases to the grant and all above it; refuses where a quota is used
-    /// up.
-    async fn charge(&self, cells: Option<u64>) -> Result<(), Fault> {
-        let _one = self.domain.grants.charging.lock().await;
-        for (grant, terms) in &self.chain {
-            let used = self.domain.registry.grant_use(&grant.id).await?;
-            let (name, quota, needed) = match cells {
-                None => ("runs", terms.quotas.runs, used.runs.unsigned_abs() + 1),
-                Some(cells) => {
-                    let spent = used.cells.unsigned_abs();
-                    ("cells", terms.quotas.cells, spent.saturating_add(cells))
-                }
-            };
-            if quota.is_some_and(|quota| needed > quota) {
-                return Err(used_up(&grant.id, name));
-            }
+    /// Charges the run to the grant and all above it, once for each amount however often it is charged; refuses where a
+    /// quota is used up, and then nothing is charged. Durable when this returns.
+    pub(crate) async fn charge(&self, charge: &Charge) -> Result<(), Fault> {
+        let chain = self.chain.iter();
+        let allowances: Vec<_> = chain
+            .map(|(grant, terms)| terms.quotas.allowance(&grant.id))
+            .collect();
+        let of = ChargedRun {
+            run: &self.run,
+            request_digest: &self.request_digest.to_string(),
+            at: &moment(Utc::now()),
+        };
+        let charged = self.domain.registry.charge_grants(&allowances, of, charge);
+        match charged.await? {
+            None => Ok(()),
+            Some(up) => Err(used_up(&up.grant, up.quota)),
         }
-        let (digest, at) = (self.request_digest.to_string(), moment(Utc::now()));
-        let cells = count(cells.unwrap_or_default())?;
-        let registry = &self.domain.registry;
-        Ok(registry
-            .charge_grants(&self.ids(), &self.run, &digest, cells, &at)
-            .await?)
     }
+}
+
+/// Refuses a run that would take its operator over what the settings allow in a day.
+async fn within_day(domain: &Domain, caller: &Caller, fuel: u64) -> Result<(), Fault> {
+    let Some(most) = domain.config.fair_use.fuel_per_day else {
+        return Ok(());
+    };
+    let begun = Utc::now().date_naive().and_time(NaiveTime::MIN).and_utc();
+    let registry = &domain.registry;
+    let used = registry
+        .fuel_since(&caller.organisation, &moment(begun))
+        .await?;
+    if used.unsigned_abs().saturating_add(fuel) <= most.get() {
+        return Ok(());
+    }
+    Err(Fault::policy(
+        "FUEL_PER_DAY",
+        format!(
+            "this run could take {fuel} million instructions of models, and your organisation may have {most} in a day \
+             (UTC). Read less, or wait until tomorrow"
+        ),
+    ))
 }
 
 fn used_up(grant: &str, quota: &str) -> Fault {
@@ -230,17 +249,15 @@ impl UnderWay {
         let entry = (organisation.to_owned(), run.to_owned());
         let mut running = domain.grants.running();
         if running.contains(&entry) {
-            return Err(Fault::caller(
-                "RUN_UNDER_WAY",
-                format!("run `{run}` is under way. Wait for its answer"),
-            ));
+            return Err(under_way_already(run));
         }
         let own = running.iter().filter(|(of, _)| of == organisation).count();
-        if own >= RUNS_PER_OPERATOR_MAX {
+        let most = domain.config.fair_use.under_way();
+        if own >= most {
             return Err(Fault::policy(
                 "RUNS_TOO_MANY",
                 format!(
-                    "{RUNS_PER_OPERATOR_MAX} runs of your organisation are under way, the most at once. Wait for one to end"
+                    "{most} runs of your organisation are under way, the most at once. Wait for one to end"
                 ),
             ));
         }
@@ -260,6 +277,30 @@ impl Drop for UnderWay {
             .running()
             .retain(|entry| *entry != self.entry);
     }
+}
+
+fn layers(chain: &[(GrantRecord, Terms)]) -> Result<Vec<(Layer, Policy)>, Fault> {
+    let mut layers = Vec::new();
+    for (grant, terms) in chain.iter().rev() {
+        if let Some(policy) = terms.layer()? {
+            layers.push((Layer::Grant(grant.id.clone()), policy));
+        }
+    }
+    Ok(layers)
+}
+
+/// The grant that covers this for the caller now, and what it and those above it ask for beyond the policies in force.
+pub(crate) async fn covers(
+    domain: &Domain,
+    caller: &Caller,
+    asked: &str,
+    (need, read): (&Need, &Columns),
+) -> Result<(String, Vec<(Layer, Policy)>), Fault> {
+    settle(domain).await?;
+    let chain = choose(domain, caller, asked, need).await?;
+    let (own, terms) = chain.first().ok_or_else(|| grant_unknown(asked))?;
+    terms.covers_columns(read)?;
+    Ok((own.id.clone(), layers(&chain)?))
 }
 
 /// The named grant of the caller's organisation, or the only one that covers what is read, with those above it.

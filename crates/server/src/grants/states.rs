@@ -200,7 +200,7 @@ pub(crate) fn next<S: Copy + PartialEq, A: Copy + PartialEq + Named>(
         Fault::caller(
             "STATE_REFUSED",
             format!(
-                "what is {name} cannot be followed by `{}`. The table in docs/grants.md says what can",
+                "what is {name} cannot be followed by `{}`. The table in docs/grants.md or docs/airlock.md says what can",
                 act.name()
             ),
         )
@@ -261,7 +261,12 @@ pub(crate) fn markdown() -> String {
 }
 
 #[cfg(test)]
-fn line<S, A: Copy + Named>(text: &mut String, row: &Row<S, A>, from: &[&str], to: &str) {
+pub(crate) fn line<S, A: Copy + Named>(
+    text: &mut String,
+    row: &Row<S, A>,
+    from: &[&str],
+    to: &str,
+) {
     let by: Vec<_> = row.by.iter().map(|role| role.as_str()).collect();
     let by = match by.is_empty() {
         true => "the server".to_owned(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Months, Utc};
 use serde::{Deserialize, Serialize};
 use weir_policy::Policy;
-use weir_registry::GrantRecord;
+use weir_registry::{Allowance, GrantRecord};
 
 use super::{moment, parse_moment};
 use crate::domain::Domain;
@@ -69,9 +69,13 @@ pub(crate) struct Quotas {
     pub(crate) runs: Option<u64>,
     /// Cells that are released.
     pub(crate) cells: Option<u64>,
+    /// Bits that releases can carry.
     pub(crate) bits_out: Option<u64>,
+    /// Privacy loss, in millionths.
     pub(crate) epsilon_millionths: Option<u64>,
+    /// Millions of instructions that models may take over what is read.
     pub(crate) fuel: Option<u64>,
+    /// Bytes that are read: declared widths of columns times rows.
     pub(crate) bytes: Option<u64>,
 }
 
@@ -98,6 +102,23 @@ impl Quotas {
             })
             .map(|((name, _), _)| name)
             .next()
+    }
+
+    /// As a grant is charged by them. What is larger than the registry can count is no bound.
+    pub(super) fn allowance(&self, grant: &str) -> Allowance {
+        let bound = |quota: Option<u64>| quota.and_then(|quota| i64::try_from(quota).ok());
+        Allowance {
+            grant: grant.to_owned(),
+            runs: bound(self.runs),
+            amounts: [
+                self.cells,
+                self.bits_out,
+                self.epsilon_millionths,
+                self.fuel,
+                self.bytes,
+            ]
+            .map(bound),
+        }
     }
 
     /// These, where they are given, and otherwise those.
@@ -154,7 +175,8 @@ impl Terms {
             )
         };
         let body = domain
-            .log_verifier
+            .signing
+            .verifier()
             .read_statement(KIND, &record.note)
             .ok_or_else(forged)?;
         let terms: Self = serde_json::from_str(&body).map_err(|_| forged())?;
@@ -172,7 +194,7 @@ impl Terms {
         let body = serde_json::to_string(self).map_err(|_| {
             Fault::bug("BUG_GRANT", "a grant cannot be written. Please report this")
         })?;
-        Ok(domain.statement_key.sign_statement(KIND, &body)?)
+        domain.signing.sign_statement(KIND, &body)
     }
 
     /// When it ends.

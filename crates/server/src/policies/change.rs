@@ -326,7 +326,7 @@ fn closed(change: &PolicyChangeRecord, wanted: &str) -> Fault {
 }
 
 /// Whom the log names where nobody called.
-pub(super) fn server() -> Actor {
+pub(crate) fn server() -> Actor {
     Actor {
         person: "server".to_owned(),
         organisation: String::new(),

@@ -125,10 +125,8 @@ pub(crate) async fn replay(
             continue;
         }
         // A slot for each release and not for all: runs must not wait for a long replay.
-        let slot = Arc::clone(&domain.run_slots)
-            .acquire_owned()
-            .await
-            .map_err(|_| stopping())?;
+        let slot = domain.fair.slot(&caller.organisation).await;
+        let slot = slot.ok_or_else(stopping)?;
         let release = one(domain, &in_force, (&scope, &policy), evidence).await?;
         drop(slot);
         add(&mut summary, &release);

@@ -31,7 +31,7 @@ impl AuditService for Audit {
         .map_err(|_| panicked())??;
         Ok(Response::new(GetCheckpointResponse {
             checkpoint,
-            log_key: self.0.log_key.clone(),
+            log_key: self.0.signing.text(),
         }))
     }
 

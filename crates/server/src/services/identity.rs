@@ -90,7 +90,7 @@ impl IdentityService for Identities {
             organisation: caller.organisation,
             role: to_proto(caller.role).into(),
             domain: self.0.config.name.clone(),
-            log_key: self.0.log_key.clone(),
+            log_key: self.0.signing.text(),
         }))
     }
 }

@@ -1,24 +1,38 @@
 //! The gRPC services: each checks who calls, reads the request, calls one thing, and answers.
 
+mod airlock;
+mod alert;
 mod audit;
 mod catalogue;
 mod dataset;
 mod grant;
 mod identity;
+mod key;
 mod model;
 mod policy;
+mod product;
 mod release;
+mod replay;
 mod run;
+mod run_status;
+mod usage;
 
+pub(crate) use airlock::Airlock;
+pub(crate) use alert::Alerts;
 pub(crate) use audit::Audit;
 pub(crate) use catalogue::Catalogue;
 pub(crate) use dataset::Datasets;
 pub(crate) use grant::Grants;
 pub(crate) use identity::Identities;
+pub(crate) use key::Keys;
 pub(crate) use model::Models;
 pub(crate) use policy::Policies;
+pub(crate) use product::Products;
 pub(crate) use release::Releases;
-pub(crate) use run::Runs;
+pub(crate) use replay::Replays;
+pub(crate) use run::{Runs, run_id_or_new};
+pub(crate) use run_status::RunStatuses;
+pub(crate) use usage::Usages;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,6 +41,7 @@ use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status};
+use weir_audit::Digest;
 
 use crate::access::{self, Call, Caller};
 use crate::domain::Domain;
@@ -50,7 +65,8 @@ pub(crate) async fn enter<T>(
     request: &Request<T>,
     call: Call,
 ) -> Result<Caller, Fault> {
-    let caller = access::authorise(&domain.registry, access::fingerprint(request)?, call).await;
+    let fingerprint = access::fingerprint(request)?;
+    let caller = access::authorise(&domain.registry, fingerprint, call).await;
     match &caller {
         Ok(caller) => {
             tracing::info!(
@@ -60,9 +76,28 @@ pub(crate) async fn enter<T>(
                 "call"
             );
         }
-        Err(fault) => tracing::warn!(?call, code = fault.code, "call refused"),
+        Err(fault) => {
+            tracing::warn!(?call, code = fault.code, "call refused");
+            domain.metrics.call_refused(fault.code);
+            tell(domain, fingerprint, fault).await;
+        }
     }
     caller
+}
+
+/// Tells the rules of a call that was refused before there was anything to log.
+async fn tell(domain: &Domain, fingerprint: Digest, fault: &Fault) {
+    match fault.code {
+        "IDENTITY_UNKNOWN" | "IDENTITY_REVOKED" | "IDENTITY_EXPIRED" => {
+            domain.ear.turned_away(fingerprint.to_string());
+        }
+        "ROLE_NOT_ALLOWED" => {
+            if let Ok(Some(known)) = domain.registry.identity(&fingerprint.to_string()).await {
+                domain.ear.refused(known.organisation);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Leaves a line about a refusal: its code, never its message, which quotes the caller.

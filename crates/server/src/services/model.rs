@@ -19,6 +19,7 @@ use super::{Answers, Sender, check_name, enter, refused, stream};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
+use crate::model_reviews;
 use crate::vetting::Vetted;
 
 pub(crate) struct Models(pub(crate) Arc<Domain>);
@@ -55,8 +56,12 @@ impl ModelService for Models {
         let caller = enter(&self.0, &request, Call::ReadModels).await?;
         let GetModelRequest { name, digest } = request.into_inner();
         let found = find(&self.0, &caller, &name, &digest).await;
-        found
-            .map(|model| Response::new(to_proto(model)))
+        let shown = match found {
+            Ok(model) => shown(&self.0, model).await,
+            Err(fault) => Err(fault),
+        };
+        shown
+            .map(Response::new)
             .map_err(|fault| refused(Call::ReadModels, fault))
     }
 
@@ -244,6 +249,7 @@ async fn approve(
             "an approval binds to a digest and none was sent. Send the digest that was reviewed",
         ));
     }
+    let _one = domain.approvals.lock().await;
     let model = find(domain, caller, &request.name, &request.digest).await?;
     if model.organisation == caller.organisation {
         return Err(Fault::policy(
@@ -268,6 +274,9 @@ async fn approve(
     if model.approval.approved_by.is_some() {
         return Ok(to_proto(model));
     }
+    let Some(approved_by) = model_reviews::add(domain, caller, &model).await? else {
+        return shown(domain, model).await;
+    };
     let event = match reviewed.is_empty() {
         // Submitted before there was vetting.
         true => Event::ModelApproved {
@@ -284,7 +293,7 @@ async fn approve(
     let at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     domain
         .registry
-        .approve_model(&model.name, &model.digest, &caller.signature(), &at)
+        .approve_model(&model.name, &model.digest, &approved_by, &at)
         .await?;
     Ok(to_proto(
         find(domain, caller, &request.name, &request.digest).await?,
@@ -310,6 +319,20 @@ async fn find(
                 format!("there is no such version of model `{name}`. `weir model show {name}` shows the newest"),
             )
         })
+}
+
+/// A model with who has approved it so far, where that takes several.
+async fn shown(domain: &Domain, model: ModelRecord) -> Result<v1::Model, Fault> {
+    let needed = model_reviews::needed(domain);
+    if needed == 1 || model.approval.approved_by.is_some() {
+        return Ok(to_proto(model));
+    }
+    let approvals = model_reviews::approvals(domain, &model).await?;
+    Ok(v1::Model {
+        approvals,
+        approvals_needed: needed as u32,
+        ..to_proto(model)
+    })
 }
 
 /// An operator sees its own organisation's models; bureau and auditor see all.
@@ -338,5 +361,7 @@ fn to_proto(model: ModelRecord) -> v1::Model {
             .unwrap_or_default(),
         submitted_digest: model.vetting.submitted_digest,
         report_digest: model.vetting.report_digest,
+        approvals: Vec::new(),
+        approvals_needed: 0,
     }
 }

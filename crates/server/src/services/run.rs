@@ -13,6 +13,7 @@ use crate::access::Call;
 use crate::domain::Domain;
 use crate::estimate;
 use crate::fault::{Fault, panicked};
+use crate::observed::Observed;
 use crate::release;
 
 pub(crate) struct Runs(pub(crate) Arc<Domain>);
@@ -32,9 +33,11 @@ impl RunService for Runs {
         let run = run_id_or_new(&run_id).map_err(|fault| refused(Call::Run, fault))?;
         let domain = Arc::clone(&self.0);
         let (sender, answers) = stream();
+        let observed = Arc::new(Observed::begin(&domain, &run));
         tokio::spawn(async move {
-            let progress = sender.clone();
+            let (progress, seen) = (sender.clone(), Arc::clone(&observed));
             let stage = move |name: &'static str| {
+                seen.stage(name);
                 let step = Step::Progress(Progress {
                     stage: name.to_owned(),
                     percent: None,
@@ -51,10 +54,13 @@ impl RunService for Runs {
                     sql,
                     snapshots,
                     grant,
+                    product: None,
                 };
                 release::run(&domain, &caller, request, stage).await
             });
             let answer = work.await.unwrap_or_else(|_| Err(panicked()));
+            observed.end(answer.as_ref().err());
+            drop(observed);
             let message = match answer {
                 Ok(result) => Ok(RunResponse {
                     step: Some(Step::Result(result)),
@@ -79,7 +85,8 @@ impl RunService for Runs {
     }
 }
 
-fn run_id_or_new(asked: &str) -> Result<String, Fault> {
+/// The caller's run id, or one of ours.
+pub(crate) fn run_id_or_new(asked: &str) -> Result<String, Fault> {
     if asked.is_empty() {
         return Ok(Uuid::now_v7().to_string());
     }

@@ -25,6 +25,9 @@ pub(super) fn place(path: &Path) -> String {
     };
     let known = match (name, parts.get(1).copied().unwrap_or_default()) {
         ("vault.json", _) => "head",
+        ("master.key", _) => "master key",
+        ("master.key.next", _) => "next master key",
+        ("base" | "case" | "error", _) => "folder of the master key",
         ("vault-id", _) => "mark of the store",
         ("lock", _) => "lock",
         ("keys", _) => "keys/",

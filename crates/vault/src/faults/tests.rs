@@ -13,7 +13,7 @@ use std::process::Command;
 
 use super::check::{PLANTED, nothing_readable, whole};
 use super::{How, arm, disarm};
-use crate::keys::{KeyKeeper, MasterKey};
+use crate::keys::{FileKeeper, KeyKeeper, MasterKey};
 use crate::store::StoreSettings;
 use crate::{Destruction, Manifest, Result, Source, Vault, VaultError};
 
@@ -59,6 +59,8 @@ enum Scenario {
     Discard,
     /// A vault of the layout before this one is opened.
     Upgrade,
+    /// The master key is changed for another one.
+    Rotate,
 }
 
 /// Where the snapshots lie.
@@ -91,11 +93,36 @@ impl Place {
     }
 
     fn keeper(&self) -> Box<dyn KeyKeeper> {
-        Box::new(MasterKey::load(&self.master).unwrap())
+        Box::new(FileKeeper::open(&self.master).unwrap())
     }
 
     fn open(&self) -> Result<Vault> {
         Vault::open_with(&self.root, self.keeper(), &self.settings)
+    }
+
+    /// Changes the master key, or goes on with a change that was cut off. Armed once the vault is open.
+    fn rotate(&self, plan: Option<Option<(usize, How)>>) -> Result<()> {
+        let keeper = FileKeeper::open(&self.master)?;
+        let vault = Vault::open_with(&self.root, Box::new(keeper.clone()), &self.settings)?;
+        if let Some(plan) = plan {
+            arm(plan);
+        }
+        vault.rotate(&keeper, || Ok::<_, VaultError>(())).map(drop)
+    }
+
+    /// What must hold of the master key after a rotation that anything may have cut off: what is there opens the vault, the
+    /// rotation goes on by itself, and then the one file that is left opens it alone.
+    fn check_rotation(&self, case: &str) {
+        if FileKeeper::open(&self.master).unwrap().is_pending() {
+            self.rotate(None)
+                .unwrap_or_else(|error| panic!("{case}: does not go on: {error}"));
+        }
+        let alone = Box::new(MasterKey::load(&self.master).unwrap());
+        drop(
+            Vault::open_with(&self.root, alone, &self.settings)
+                .unwrap_or_else(|error| panic!("{case}: one key is not enough: {error}")),
+        );
+        assert!(!self.master.with_extension("key.next").exists(), "{case}");
     }
 }
 
@@ -153,6 +180,9 @@ impl Scenario {
     /// The operation. Armed once what comes before it is done.
     fn act(self, folder: &Path, kind: Kind, plan: Option<(usize, How)>) -> Result<()> {
         let place = Place::new(folder, kind);
+        if self == Self::Rotate {
+            return place.rotate(Some(plan));
+        }
         let open = || {
             if self == Self::Create || self == Self::Upgrade {
                 Ok(None)
@@ -178,7 +208,7 @@ impl Scenario {
                 let id = vault.snapshot_ids()?.remove(0);
                 vault.discard(&id)
             }
-            (_, None) => panic!("no vault"),
+            (Self::Rotate, _) | (_, None) => panic!("no vault"),
         }
     }
 
@@ -189,7 +219,7 @@ impl Scenario {
             Self::Register => (0, 1),
             Self::Update => (1, 2),
             Self::Destroy | Self::Discard => (2, 1),
-            Self::Upgrade => (1, 1),
+            Self::Upgrade | Self::Rotate => (1, 1),
         }
     }
 }
@@ -209,6 +239,9 @@ fn order() -> Destruction {
 fn check(scenario: Scenario, kind: Kind, folder: &Path, outcome: Option<Result<()>>, case: &str) {
     let place = Place::new(folder, kind);
     nothing_readable(folder, case);
+    if scenario == Scenario::Rotate {
+        place.check_rotation(case);
+    }
     let vault = match place.open() {
         Ok(vault) => vault,
         Err(VaultError::VaultMissing { .. }) if scenario == Scenario::Create => {
@@ -388,6 +421,8 @@ tables! {
     discard_in_folder: Discard, Folder;
     discard_in_store: Discard, Objects;
     upgrade_in_folder: Upgrade, Folder;
+    rotate_in_folder: Rotate, Folder;
+    rotate_in_store: Rotate, Objects;
 }
 
 /// The search for planted values finds them.

@@ -30,12 +30,8 @@ impl MasterKey {
                 path: path.to_owned(),
             });
         }
-        let key = Self(Zeroizing::new(seal::random()?));
-        let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES_MAX as usize));
-        let mut digits = hex::encode(key.0.as_slice());
-        text.extend([FILE_PREFIX, &digits, "\n"]);
-        digits.zeroize();
-        durable::write_new(path, text.as_bytes())?;
+        let key = Self::random()?;
+        durable::write_new(path, key.to_text().as_bytes())?;
         if let Some(folder) = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
@@ -43,6 +39,19 @@ impl MasterKey {
             durable::sync_folder(folder)?;
         }
         Ok(key)
+    }
+
+    pub(super) fn random() -> Result<Self> {
+        Ok(Self(Zeroizing::new(seal::random()?)))
+    }
+
+    /// What its file holds.
+    pub(super) fn to_text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES_MAX as usize));
+        let mut digits = hex::encode(self.0.as_slice());
+        text.extend([FILE_PREFIX, &digits, "\n"]);
+        digits.zeroize();
+        text
     }
 
     /// Reads the key from its file.

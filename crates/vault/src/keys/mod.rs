@@ -1,6 +1,7 @@
 //! Keys, and who keeps the one that wraps the others: a file ([`MasterKey`]) or a token ([`TokenKey`]).
 
 mod file;
+mod rotating;
 mod token;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::Result;
 use crate::seal::{self, KEY_LEN};
 pub use file::MasterKey;
+pub use rotating::FileKeeper;
 pub use token::{TokenKey, TokenSettings};
 
 /// A key for one population or one snapshot. Wiped when dropped; its `Debug` shows nothing.

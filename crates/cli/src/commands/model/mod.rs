@@ -81,6 +81,14 @@ async fn remote(client: &Client, command: ModelCommand) -> Result<(), CliError> 
             let approved = client
                 .approve_reviewed_model(&name, &newest.digest, &report)
                 .await?;
+            if approved.approvals_needed > 0 {
+                eprintln!(
+                    "Approved by {} of {}: {}. It runs once the others of other organisations have.",
+                    approved.approvals.len(),
+                    approved.approvals_needed,
+                    approved.approvals.join(", ")
+                );
+            }
             listing(&[approved]).print(output.format)
         }
     }

@@ -29,10 +29,8 @@ pub(super) async fn assess(
             .unwrap_or(RISK_SIZE_MAX)
             .min(RISK_SIZE_MAX),
     };
-    let slot = Arc::clone(&domain.run_slots)
-        .acquire_owned()
-        .await
-        .map_err(|_| stopping())?;
+    let slot = domain.fair.slot(&caller.organisation).await;
+    let slot = slot.ok_or_else(stopping)?;
     // Logged before anything is read: whoever looks at the risk of people is on record.
     let event = Event::RiskAssessed {
         dataset: record.name.clone(),

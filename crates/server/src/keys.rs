@@ -1,0 +1,196 @@
+//! The domain's own keys: which there are, and changing one for another while the domain is served.
+
+use std::sync::Arc;
+
+use weir_api::v1::{DomainKey, KeyKind, RotateKeyResponse};
+use weir_audit::{Actor, Event};
+use weir_vault::{FileKeeper, KeyKeeper, Vault};
+
+use crate::access::Caller;
+use crate::domain::Domain;
+use crate::fault::{Fault, panicked, stopping};
+use crate::folder::Folder;
+use crate::policies::server;
+use crate::record::Record;
+use crate::signing::Signing;
+
+/// What a key in use is called, and one that is not used for anything new.
+const IN_USE: &str = "in use";
+const ACCEPTED: &str = "accepted";
+
+/// An earlier key of the log that signs beside the newest.
+const SIGNS_TOO: &str = "signs too";
+
+/// Who keeps the master key.
+pub(crate) enum Keeper {
+    /// A file, whose key can be changed.
+    File(FileKeeper),
+    /// A token, whose key its maker's means change.
+    Token(Box<dyn KeyKeeper>),
+}
+
+impl Keeper {
+    /// The keeper for the vault, and the handle to change its key with, where it can be.
+    pub(crate) fn split(self) -> (Box<dyn KeyKeeper>, Option<FileKeeper>) {
+        match self {
+            Self::File(keeper) => (Box::new(keeper.clone()), Some(keeper)),
+            Self::Token(keeper) => (keeper, None),
+        }
+    }
+}
+
+/// Every key of the domain.
+pub(crate) fn list(domain: &Domain) -> Result<Vec<DomainKey>, Fault> {
+    let key = |kind: KeyKind, public: String, not_after: String| DomainKey {
+        kind: kind.into(),
+        state: IN_USE.to_owned(),
+        public,
+        not_after,
+    };
+    let mut keys = vec![
+        key(KeyKind::Signing, domain.signing.newest(), String::new()),
+        key(
+            KeyKind::Master,
+            master_place(domain).to_owned(),
+            String::new(),
+        ),
+        key(
+            KeyKind::Authority,
+            domain.authority.fingerprint()?.to_string(),
+            String::new(),
+        ),
+    ];
+    let earlier = domain.signing.earlier().into_iter();
+    keys.extend(earlier.map(|(public, signs)| DomainKey {
+        kind: KeyKind::Signing.into(),
+        state: if signs { SIGNS_TOO } else { ACCEPTED }.to_owned(),
+        public,
+        not_after: String::new(),
+    }));
+    Ok(keys)
+}
+
+fn master_place(domain: &Domain) -> &'static str {
+    match &domain.master {
+        Some(keeper) if keeper.is_pending() => "file, and a rotation under way",
+        Some(_) => "file",
+        None => "token",
+    }
+}
+
+/// Changes a key for a new one.
+pub(crate) async fn rotate(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    kind: KeyKind,
+) -> Result<RotateKeyResponse, Fault> {
+    match kind {
+        KeyKind::Master => rotate_master(domain, caller).await,
+        KeyKind::Signing => change_signing(domain, caller, Signing::rotate).await,
+        KeyKind::Authority => Err(Fault::caller(
+            "KEY_ROTATION_UNSUPPORTED",
+            "the authority cannot be changed while the domain is served yet; the master key and the signing key can",
+        )),
+        KeyKind::Unspecified => Err(Fault::caller(
+            "KEY_KIND_MISSING",
+            "no key is named. Name one of signing, master and authority",
+        )),
+    }
+}
+
+/// Has the newest key of the log sign alone.
+pub(crate) async fn retire(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    kind: KeyKind,
+) -> Result<RotateKeyResponse, Fault> {
+    match kind {
+        KeyKind::Signing => change_signing(domain, caller, Signing::retire).await,
+        _ => Err(Fault::caller(
+            "KEY_NOTHING_TO_RETIRE",
+            "only earlier keys of the log go on being used; the others end when they are changed",
+        )),
+    }
+}
+
+async fn change_signing(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    change: fn(&Signing, &Folder, &Record, &Actor) -> Result<(), Fault>,
+) -> Result<RotateKeyResponse, Fault> {
+    let _one = domain.rotating.lock().await;
+    let (worker, actor) = (Arc::clone(domain), caller.actor());
+    tokio::task::spawn_blocking(move || {
+        change(&worker.signing, &worker.folder, &worker.record, &actor)
+    })
+    .await
+    .map_err(|_| panicked())??;
+    Ok(RotateKeyResponse {
+        key: Some(DomainKey {
+            kind: KeyKind::Signing.into(),
+            state: IN_USE.to_owned(),
+            public: domain.signing.newest(),
+            not_after: String::new(),
+        }),
+        rewrapped: 0,
+    })
+}
+
+/// Wraps every key of the vault under a new master key. Runs go on; registrations and destructions wait.
+async fn rotate_master(domain: &Arc<Domain>, caller: &Caller) -> Result<RotateKeyResponse, Fault> {
+    let slot = Arc::clone(&domain.registration_slots)
+        .acquire_owned()
+        .await
+        .map_err(|_| stopping())?;
+    let keeper = domain.master.clone().ok_or_else(|| {
+        Fault::caller(
+            "KEY_IN_TOKEN",
+            "the master key is in a token and cannot leave it. Change it by the token's own means",
+        )
+    })?;
+    let (worker, actor) = (Arc::clone(domain), caller.actor());
+    let rewrapped = tokio::task::spawn_blocking(move || {
+        let rewrapped = master(&worker.vault, &keeper, &worker.record, actor);
+        drop(slot);
+        rewrapped
+    })
+    .await
+    .map_err(|_| panicked())??;
+    Ok(RotateKeyResponse {
+        key: Some(DomainKey {
+            kind: KeyKind::Master.into(),
+            state: IN_USE.to_owned(),
+            public: master_place(domain).to_owned(),
+            not_after: String::new(),
+        }),
+        rewrapped,
+    })
+}
+
+fn master(vault: &Vault, keeper: &FileKeeper, record: &Record, actor: Actor) -> Result<u64, Fault> {
+    let on_record = || {
+        let event = Event::KeyRotated {
+            key: "master".to_owned(),
+            public: String::new(),
+        };
+        record.append(actor, event).map(drop)
+    };
+    Ok(vault.rotate::<Fault>(keeper, on_record)? as u64)
+}
+
+/// Goes on with a change of the master key that a crash cut off.
+pub(crate) async fn complete(
+    vault: &Vault,
+    keeper: Option<&FileKeeper>,
+    record: &Record,
+) -> Result<(), Fault> {
+    let Some(keeper) = keeper.filter(|keeper| keeper.is_pending()) else {
+        return Ok(());
+    };
+    tracing::warn!("a change of the master key was interrupted; it goes on");
+    let (vault, keeper, record) = (vault.clone(), keeper.clone(), record.clone());
+    tokio::task::spawn_blocking(move || master(&vault, &keeper, &record, server()))
+        .await
+        .map_err(|_| panicked())?
+        .map(drop)
+}
