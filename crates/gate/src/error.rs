@@ -111,6 +111,12 @@ pub enum GateError {
         "the query groups by too many keys at once for its margins to be judged; group by fewer keys"
     )]
     TooManyMargins,
+    /// A statistic that cannot be rounded so that no single unit shows.
+    #[error(
+        "statistics other than counts, sums and means of what a model or a condition computes cannot be made coarse enough \
+         that no single unit shows; ask for counts, sums or means of it, or aggregate columns of the data"
+    )]
+    NotCoarse,
     /// A table that people have to look at first.
     #[error(
         "the table has to be reviewed by people before it can be released; ask for statistics of values that are not \
@@ -199,6 +205,7 @@ impl GateError {
             GateError::TooManyBytes { .. } => "GATE_TOO_MANY_BYTES",
             GateError::TooManyLevels { .. } => "GATE_TOO_MANY_LEVELS",
             GateError::TooManyMargins => "GATE_TOO_MANY_MARGINS",
+            GateError::NotCoarse => "GATE_NOT_COARSE",
             GateError::Review => "GATE_REVIEW",
             GateError::Reviewers => "GATE_REVIEWERS",
             GateError::NoColumn => "GATE_NO_COLUMN",
@@ -230,6 +237,7 @@ impl GateError {
             | GateError::TooManyBytes { .. }
             | GateError::TooManyLevels { .. }
             | GateError::TooManyMargins
+            | GateError::NotCoarse
             | GateError::Review => Family::Policy,
             GateError::Ledger { family, .. } => *family,
             GateError::NoColumn

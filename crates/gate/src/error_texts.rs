@@ -66,6 +66,12 @@ fn all() -> Vec<(GateError, &'static str, &'static str)> {
             "the query groups by too many keys at once for its margins to be judged; group by fewer keys",
         ),
         (
+            GateError::NotCoarse,
+            "GATE_NOT_COARSE",
+            "statistics other than counts, sums and means of what a model or a condition computes cannot be made coarse enough \
+             that no single unit shows; ask for counts, sums or means of it, or aggregate columns of the data",
+        ),
+        (
             GateError::Review,
             "GATE_REVIEW",
             "the table has to be reviewed by people before it can be released; ask for statistics of values that are not \
@@ -153,19 +159,20 @@ fn number(error: &GateError) -> usize {
         GateError::TooManyBytes { .. } => 7,
         GateError::TooManyLevels { .. } => 8,
         GateError::TooManyMargins => 9,
-        GateError::Review => 10,
-        GateError::Reviewers => 11,
-        GateError::NoColumn => 12,
-        GateError::Shape => 13,
-        GateError::ColumnTwice { .. } => 14,
-        GateError::EvidenceLength => 15,
-        GateError::EvidenceMissing => 16,
-        GateError::EvidenceContradiction => 17,
-        GateError::EvidenceNotKept { .. } => 18,
-        GateError::EvidenceClosed => 19,
-        GateError::CellTwice => 20,
-        GateError::Ledger { .. } => 21,
-        GateError::Step { .. } => 22,
+        GateError::NotCoarse => 10,
+        GateError::Review => 11,
+        GateError::Reviewers => 12,
+        GateError::NoColumn => 13,
+        GateError::Shape => 14,
+        GateError::ColumnTwice { .. } => 15,
+        GateError::EvidenceLength => 16,
+        GateError::EvidenceMissing => 17,
+        GateError::EvidenceContradiction => 18,
+        GateError::EvidenceNotKept { .. } => 19,
+        GateError::EvidenceClosed => 20,
+        GateError::CellTwice => 21,
+        GateError::Ledger { .. } => 22,
+        GateError::Step { .. } => 23,
     }
 }
 
@@ -177,7 +184,7 @@ fn every_message_is_on_the_list() {
         assert_eq!(error.code(), *code);
         assert_eq!(error.to_string(), *text);
     }
-    assert_eq!(all.len(), 23);
+    assert_eq!(all.len(), 24);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, BinaryArray, FixedSizeBinaryArray, UInt64Array};
 use weir_ledger::RoaringBitmap;
+use weir_policy::Policy;
 
 use crate::error::GateError;
 
@@ -27,6 +28,8 @@ pub struct Basis {
     pub kind: String,
     /// Where it is of a column of the data itself, and not of something computed, the column.
     pub column: Option<String>,
+    /// Whether a model or a condition of the query decides what a unit contributes.
+    pub is_chosen: bool,
     /// Where in [`Members::sets`] its units are; 0 is the cell.
     pub set: usize,
     /// Where in [`Members::prints`] it is said how much of it each unit is; empty where each is as much as any other.
@@ -56,12 +59,27 @@ pub struct Provenance {
     pub bases: Vec<Basis>,
     /// Places of sets that nobody chose: the units for which a column of the data itself has a value.
     pub parts: Vec<usize>,
-    /// Whether a model computed something of it.
-    pub by_model: bool,
     /// What rows are read and how they are grouped, in words that are the same for the same. A digest is taken of it.
     pub selection: String,
     /// Whether every row is read and grouped by columns of the data alone, so that nobody is left out by choice.
     pub is_plain: bool,
+}
+
+impl Provenance {
+    /// Whether a model or a condition decides what units contribute to any of the numbers.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.bases.iter().any(|basis| basis.is_chosen)
+    }
+
+    /// That every number which has to be coarse enough for no single unit to show can be made so. Nothing here depends on
+    /// the data.
+    pub(crate) fn check_coarse(&self, policy: &Policy) -> Result<(), GateError> {
+        let cannot = |basis: &Basis| basis.is_chosen && basis.most == Most::NotASum;
+        if policy.leaves_one_out(true) && self.bases.iter().any(cannot) {
+            return Err(GateError::NotCoarse);
+        }
+        Ok(())
+    }
 }
 
 impl Members {

@@ -83,6 +83,7 @@ pub(crate) fn compare(
     policy: &Policy,
     (past, again): (&mut Past<'_>, Again),
 ) -> Result<Compared, GateError> {
+    provenance.check_coarse(policy)?;
     let ranks = ranks(ruling);
     let order = in_order(ground, ruling, &ranks, policy)?;
     let mut sets = vec![0];

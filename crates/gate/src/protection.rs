@@ -41,7 +41,7 @@ impl Protection<'_> {
                     numbers.round_one(row, rounding);
                     return Ok(());
                 }
-                let by_model = self.provenance.by_model;
+                let by_model = self.provenance.is_chosen();
                 let base = match policy.leaves_one_out(by_model) {
                     true => leave_one_out_base(self.most(basis, ground, cell)),
                     false => Some(0.0),

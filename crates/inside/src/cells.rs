@@ -74,7 +74,6 @@ impl Plan {
             members,
             bases,
             parts,
-            by_model: self.by_model,
             selection: self.selection.clone(),
             is_plain: self.is_plain,
         })?)

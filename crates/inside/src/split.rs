@@ -34,8 +34,6 @@ pub struct Plan {
     units: Vec<Expr>,
     /// The population of each kind of unit.
     pub(crate) populations: Vec<String>,
-    /// Whether a model computes something of the rows.
-    pub(crate) by_model: bool,
     /// Relations, conditions and keys, in words that are the same for the same.
     pub(crate) selection: String,
     /// Whether every row is read and grouped by columns of the data alone.
@@ -118,7 +116,6 @@ impl Plan {
             above: with_hole(whole, aggregate, &grouping, &statistics)?,
             units,
             populations: Vec::new(),
-            by_model,
             selection: selection(&input, &grouping.keys),
             is_plain: !by_model && is_plain(&input) && grouping.keys.iter().all(is_of_columns),
             input,

@@ -19,7 +19,7 @@ fn the_demo_tells_the_whole_story_and_leaves_nothing() {
         "grant ",
         "334264 rows of 4043 aircraft",
         "severe",
-        "11 cells",
+        "12 cells",
         "entries of `weir/demo` verify",
     ] {
         assert!(
@@ -37,6 +37,32 @@ fn the_demo_tells_the_whole_story_and_leaves_nothing() {
         !Path::new("/").join(folder).exists(),
         "the domain is still there"
     );
+}
+
+/// A model computed something of the table: each count is within a step of the true one, a step being 1, 2 or 5 times a power
+/// of ten and no smaller than the flights of any single aircraft.
+fn assert_coarse(table: &str) {
+    let counts = [
+        ("cancelled", 6_920, 60),
+        ("major", 24_560, 110),
+        ("minor", 54_640, 510),
+        ("on-time", 229_170, 1_010),
+        ("severe", 18_980, 110),
+    ];
+    let mut lines = table.lines();
+    assert_eq!(lines.next(), Some("band,flights"));
+    for (band, count, step) in counts {
+        let shown = lines
+            .next()
+            .and_then(|line| line.strip_prefix(band)?.strip_prefix(','));
+        let shown: i64 = shown.unwrap().parse().unwrap();
+        assert!(
+            (shown - count).abs() <= step,
+            "{band}: {shown} is not near {count}"
+        );
+        assert_eq!(shown % 10, 0, "{band}: {shown} is too fine");
+    }
+    assert_eq!(lines.next(), None);
 }
 
 #[test]
@@ -131,10 +157,7 @@ fn the_separate_steps_lead_to_a_released_table() {
         operator,
         &["run", sql, "--receipt", &receipt, "--format", "csv"],
     );
-    assert_eq!(
-        table,
-        "band,flights\ncancelled,6920\nmajor,24560\nminor,54640\non-time,229170\nsevere,18980\n"
-    );
+    assert_coarse(&table);
     let releases = succeeds(bureau, &["release", "list", "--format", "json"]);
     assert!(
         releases.contains("\"cells_released\": 5") && releases.contains("\"cells_withheld\": 0")

@@ -190,6 +190,7 @@ impl EvidencePlan {
             Ok(Basis {
                 kind: of.kind.clone(),
                 column: of.column.clone(),
+                is_chosen: of.is_chosen,
                 set: set.ok_or(ComputeError::Bug)?,
                 prints: prints.ok_or(ComputeError::Bug)?,
                 most,

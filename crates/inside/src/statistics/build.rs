@@ -37,6 +37,7 @@ pub(crate) fn statistics(
         grouping,
         depth,
         knows,
+        is_chosen: false,
         quantiles_of: Vec::new(),
         made: Statistics {
             computed: Vec::new(),
@@ -98,6 +99,24 @@ impl Knows<'_> {
         }
     }
 
+    /// Whether an argument is made of columns by addition and multiplication alone.
+    fn is_measured(self, of: &Expr) -> bool {
+        match of {
+            Expr::Column(_) | Expr::Literal(..) => true,
+            Expr::Cast(cast) => self.is_measured(&cast.expr),
+            Expr::TryCast(cast) => self.is_measured(&cast.expr),
+            Expr::Negative(of) => self.is_measured(of),
+            Expr::BinaryExpr(sum) => {
+                let op = matches!(
+                    sum.op,
+                    Operator::Plus | Operator::Minus | Operator::Multiply
+                );
+                op && self.is_measured(&sum.left) && self.is_measured(&sum.right)
+            }
+            other => self.is_of_the_data(other),
+        }
+    }
+
     fn is_there(self, condition: &Expr) -> bool {
         matches!(condition, Expr::IsNotNull(of) if self.is_of_the_data(of))
     }
@@ -112,6 +131,8 @@ struct Builder<'a> {
     grouping: &'a Grouping,
     depth: Depth,
     knows: Knows<'a>,
+    /// Whether a model or a condition decides what a unit contributes to the aggregate that is taken apart.
+    is_chosen: bool,
     /// The quantiles asked of each argument, by its position among contributions.
     quantiles_of: Vec<(usize, Vec<u64>)>,
     made: Statistics,
@@ -124,6 +145,7 @@ impl Builder<'_> {
             return plan_err!("{aggregate} is not an aggregate that is computed inside the domain");
         };
         let arguments = call.params.args.as_slice();
+        self.is_chosen = self.knows.by_model || !self.are_measured(arguments)?;
         let rebuilt = match (call.func.name(), arguments) {
             ("grouping", keys) => self.grouping.function(keys)?,
             ("count", [of]) => self.count(of)?,
@@ -145,6 +167,18 @@ impl Builder<'_> {
             }
         };
         Ok(rebuilt)
+    }
+
+    /// Whether arguments are columns, perhaps in another unit of measure, or comparisons, which are one of two values: not a
+    /// function that could give one unit its value and all others a constant.
+    fn are_measured(&self, arguments: &[Expr]) -> Result<bool> {
+        for argument in arguments {
+            let is_boolean = argument.get_type(self.input)? == DataType::Boolean;
+            if !is_boolean && !self.knows.is_measured(argument) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn column(&mut self, column: StatisticColumn) -> Expr {
@@ -184,6 +218,7 @@ impl Builder<'_> {
         Ok(Of {
             kind: kind.to_owned(),
             column: is_column.then(|| label(what, of)),
+            is_chosen: self.is_chosen,
             set,
             prints,
         })

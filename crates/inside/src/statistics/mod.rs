@@ -77,6 +77,8 @@ pub(crate) struct Of {
     pub(crate) kind: String,
     /// The column of the data that it is of, where it is of nothing computed.
     pub(crate) column: Option<String>,
+    /// Whether a model or a condition of the query decides what a unit contributes.
+    pub(crate) is_chosen: bool,
     /// The argument whose contributors its units are; none where they are all of the cell.
     pub(crate) set: Option<Argument>,
     /// The arguments whose contributions it is made of; none where every unit is as much of it as any other.
