@@ -44,22 +44,11 @@ macro_rules! attack {
 /// them no longer works, and where another one does.
 pub(crate) const OPEN: &[&str] = &[
     // Sums over sets that are far from each other, and that add up to one person.
-    "everybody, those below, those above",
     "those below, those above, everybody",
-    "some, of those the ones below, the ones above",
     "of some, those below, those above, all of them",
     "some, less three stretches of them",
     "four overlapping sets, no two near",
-    "search for triples",
     "search for quadruples, no two near",
-    // One query, in which everybody else is known: rounding to the largest contribution is for models alone.
-    "constant mask in a sum",
-    "constant mask with a little of everybody",
-    "constant mask in a variance",
-    "constant mask in a median",
-    "constant mask in a slope",
-    "constant mask in a covariance",
-    "constant mask in a regression",
     // Whether an answer is a fresh one or that of a neighbour says on which side of k a distance is.
     "cloning, people who do not matter",
 ];
