@@ -97,13 +97,27 @@ impl Place {
     }
 
     fn open(&self) -> Result<Vault> {
-        Vault::open_with(&self.root, self.keeper(), &self.settings)
+        self.open_with(|| self.keeper())
+    }
+
+    /// Opens the vault, which this process has just closed. Other tests start children meanwhile, and a child holds copies of
+    /// all open files, locks and all, until its own program begins.
+    fn open_with(&self, keeper: impl Fn() -> Box<dyn KeyKeeper>) -> Result<Vault> {
+        for _ in 0..200 {
+            match Vault::open_with(&self.root, keeper(), &self.settings) {
+                Err(VaultError::VaultInUse { .. }) => {
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                }
+                opened => return opened,
+            }
+        }
+        Vault::open_with(&self.root, keeper(), &self.settings)
     }
 
     /// Changes the master key, or goes on with a change that was cut off. Armed once the vault is open.
     fn rotate(&self, plan: Option<Option<(usize, How)>>) -> Result<()> {
         let keeper = FileKeeper::open(&self.master)?;
-        let vault = Vault::open_with(&self.root, Box::new(keeper.clone()), &self.settings)?;
+        let vault = self.open_with(|| Box::new(keeper.clone()))?;
         if let Some(plan) = plan {
             arm(plan);
         }
@@ -117,9 +131,8 @@ impl Place {
             self.rotate(None)
                 .unwrap_or_else(|error| panic!("{case}: does not go on: {error}"));
         }
-        let alone = Box::new(MasterKey::load(&self.master).unwrap());
         drop(
-            Vault::open_with(&self.root, alone, &self.settings)
+            self.open_with(|| Box::new(MasterKey::load(&self.master).unwrap()))
                 .unwrap_or_else(|error| panic!("{case}: one key is not enough: {error}")),
         );
         assert!(!self.master.with_extension("key.next").exists(), "{case}");
