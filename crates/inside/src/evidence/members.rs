@@ -32,10 +32,8 @@ impl Sets {
 
     /// Adds a unit; those of a group come in ascending order, or are put where they belong.
     pub(super) fn add(&mut self, group: usize, unit: u32) {
-        let set = &mut self.of[group];
-        if set.try_push(unit).is_err() {
-            set.insert(unit);
-        }
+        // `push` would look for the largest unit of a dense set each time, all through its words.
+        self.of[group].insert(unit);
         self.units += 1;
     }
 
