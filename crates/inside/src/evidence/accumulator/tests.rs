@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt64Array};
+use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt32Array, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Float64Type, UInt32Type, UInt64Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Accumulator;
