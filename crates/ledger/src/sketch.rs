@@ -46,7 +46,7 @@ impl Mixer {
     }
 
     /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014), keyed before and within.
-    fn hash(self, unit: u32) -> u64 {
+    pub(crate) fn hash(self, unit: u32) -> u64 {
         let mut z = u64::from(unit)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             .wrapping_add(self.add);
@@ -58,8 +58,16 @@ impl Mixer {
     pub(crate) fn sketch(self, units: &RoaringBitmap) -> Sketch {
         let mut sketch = Sketch::empty();
         sketch.cardinality = units.len();
-        for unit in units {
-            sketch.add(self.hash(unit));
+        // Many at a time: an iterator that looks for its container at each step takes twice as long.
+        let (mut some, mut rest) = ([0; 512], units.iter());
+        loop {
+            let next = rest.next_many(&mut some);
+            if next.is_empty() {
+                break;
+            }
+            for unit in next {
+                sketch.add(self.hash(*unit));
+            }
         }
         if is_small_indexed(sketch.cardinality) {
             let mut by_hash: Vec<(u64, u32)> =
