@@ -27,6 +27,7 @@ mod grants;
 mod policies;
 mod products;
 mod records;
+mod retention;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -50,4 +51,5 @@ pub use records::{
     Approval, DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, ModelVetting, Role,
     RunRecord, SnapshotEnd, SnapshotRecord,
 };
+pub use retention::{Kept, KeptSummary, KeptThing};
 pub use usage::{StoredSpan, UsageFact, UsageLine, UsageRead, UsageRun};

@@ -27,7 +27,9 @@ use crate::products::Products;
 use crate::record::Record;
 use crate::signing::Signing;
 use crate::snapshots;
+use crate::tls::{Credentials, Front};
 use crate::traces::Traces;
+use crate::unfinished::{self, Held, Unfinished};
 use crate::watching::{self, Ear, Heard};
 use crate::witnesses::Witnesses;
 
@@ -53,7 +55,8 @@ pub struct Domain {
     pub(crate) record: Record,
     pub(crate) policies: Policies,
     pub(crate) released: Arc<Released>,
-    pub(crate) authority: Authority,
+    /// The authority in use, and what handshakes need of it.
+    pub(crate) front: Front,
     pub(crate) folder: Folder,
     pub(crate) signing: Signing,
     /// Held by whoever changes a key.
@@ -67,6 +70,10 @@ pub struct Domain {
     pub(crate) products: Products,
     /// Held by whoever renews or revokes a certificate.
     pub(crate) identities: tokio::sync::Mutex<()>,
+    /// Entries of the log whose effect was not found yet.
+    pub(crate) unfinished: tokio::sync::Mutex<Unfinished>,
+    /// Held by whoever destroys what was kept.
+    pub(crate) retention: tokio::sync::Mutex<()>,
     pub(crate) runtime: Runtime,
     pub(crate) computing: Computing,
     pub(crate) fair: FairUse,
@@ -93,10 +100,13 @@ impl Domain {
         let folder = Folder::new(root);
         let config = Config::load(&folder.config())?;
         config.alerts.check()?;
+        config.retention.check()?;
         let (ear, heard) = watching::listen();
         let metrics = Arc::new(Metrics::new());
         let traces = Traces::open(&config.traces)?;
         let authority = Authority::open(&folder)?;
+        authority.publish(&folder)?;
+        let front = Front::new(Credentials::new(authority, &config)?);
         let log_key = LogKey::load(&folder.log_key())?;
         // Once more: one goes into the log, the other signs grants.
         let signing = Signing::new(LogKey::load(&folder.log_key())?);
@@ -120,6 +130,15 @@ impl Domain {
         };
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
         let slot = config.result_slot.duration();
+        let unfinished = {
+            let credentials = front.now();
+            let held = Held {
+                registry: &registry,
+                signing: &signing,
+                authority: &credentials.authority,
+            };
+            unfinished::note(&record, &held).await?
+        };
         Ok(Self {
             fair: FairUse::new(&config.fair_use),
             config,
@@ -129,7 +148,7 @@ impl Domain {
             record,
             policies,
             released: Arc::new(released),
-            authority,
+            front,
             signing,
             rotating: tokio::sync::Mutex::new(()),
             grants: Grants::new(),
@@ -138,6 +157,8 @@ impl Domain {
             attempts: Attempts::new(slot),
             products: Products::default(),
             identities: tokio::sync::Mutex::new(()),
+            unfinished: tokio::sync::Mutex::new(unfinished),
+            retention: tokio::sync::Mutex::new(()),
             runtime: Runtime::with_cache(
                 &weir_model::Limits::default(),
                 &folder.model_cache(),

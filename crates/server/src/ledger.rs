@@ -52,6 +52,12 @@ impl Released {
         })
     }
 
+    /// How many releases are recorded.
+    pub(crate) fn releases(&self) -> u64 {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.releases()
+    }
+
     /// As if nothing had ever been released, for each run anew: to show what thresholds alone let through.
     pub(crate) fn forget(&mut self) {
         self.forgets = true;
