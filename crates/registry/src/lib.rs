@@ -38,7 +38,7 @@ pub use alerts::AlertRecord;
 pub use bases::{BasisRecord, KeptKind, KeptText};
 pub use charges::{Allowance, Charge, ChargedRun, GrantUse, UsedUp};
 pub use copy::CopyFacts;
-pub use database::Registry;
+pub use database::{Registry, WriteFaults};
 pub use error::{Family, RegistryError};
 pub use feedback::FeedbackRecord;
 pub use grants::{

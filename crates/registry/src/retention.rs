@@ -114,8 +114,9 @@ impl Registry {
         };
         sqlx::query(statement)
             .bind(run)
-            .execute(self.pool())
+            .execute(self.writing()?)
             .await?;
+        self.written()?;
         Ok(())
     }
 

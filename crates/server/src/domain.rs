@@ -17,6 +17,7 @@ use crate::computing::Computing;
 use crate::config::Config;
 use crate::fair::FairUse;
 use crate::fault::{Fault, panicked};
+use crate::faults::Faults;
 use crate::folder::Folder;
 use crate::grants::Grants;
 use crate::keys;
@@ -97,6 +98,15 @@ impl Domain {
     /// # Errors
     /// Where the folder holds no domain, something in it is damaged, or another process has it open.
     pub async fn open(root: &Path) -> Result<Self, Fault> {
+        Self::open_on(root, Faults::none()).await
+    }
+
+    /// The same on other disks: for tests.
+    ///
+    /// # Errors
+    /// Those of [`Domain::open`].
+    #[doc(hidden)]
+    pub async fn open_on(root: &Path, faults: Faults) -> Result<Self, Fault> {
         let folder = Folder::new(root);
         let config = Config::load(&folder.config())?;
         config.alerts.check()?;
@@ -112,10 +122,12 @@ impl Domain {
         let signing = Signing::new(LogKey::load(&folder.log_key())?);
         signing.publish(&folder)?;
         let witnesses = Witnesses::new(&config.log)?;
-        let log = Log::open(&folder.log(), log_key)?;
+        let log = Log::open_on(&folder.log(), log_key, faults.log)?;
         let (vault, master) = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
-        let registry = Registry::open(&folder.registry()).await?;
+        let registry = Registry::open(&folder.registry())
+            .await?
+            .failing(faults.registry);
         snapshots::discard_orphans(&vault, &registry).await?;
         let record = Record::new(log, witnesses, ear.clone(), Arc::clone(&metrics));
         backup::note_restored(&folder, &record).await?;
@@ -124,7 +136,8 @@ impl Domain {
         let vault = Arc::new(vault);
         let released = {
             let (folder, vault, record) = (folder.clone(), Arc::clone(&vault), record.clone());
-            tokio::task::spawn_blocking(move || Released::open(&folder, &vault, &record))
+            let disk = faults.ledger;
+            tokio::task::spawn_blocking(move || Released::open(&folder, (&vault, disk), &record))
                 .await
                 .map_err(|_| panicked())??
         };

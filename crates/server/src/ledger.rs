@@ -13,6 +13,7 @@ use weir_ledger::{Asked, History, Ledger, LedgerKey, Question, Release, State};
 use weir_vault::Vault;
 
 use crate::fault::Fault;
+use crate::faults::LedgerDisk;
 use crate::folder::Folder;
 use crate::record::Record;
 
@@ -35,13 +36,17 @@ impl Released {
     ///
     /// # Errors
     /// A ledger that is gone, damaged, or lacks releases that are in the log.
-    pub(crate) fn open(folder: &Folder, vault: &Vault, record: &Record) -> Result<Self, Fault> {
+    pub(crate) fn open(
+        folder: &Folder,
+        (vault, disk): (&Vault, Box<dyn LedgerDisk>),
+        record: &Record,
+    ) -> Result<Self, Fault> {
         let key = || Ok::<_, Fault>(LedgerKey::new(*vault.derive_key(LEDGER_KEY)?));
         let known = last_state(record)?;
         if known.is_none() && !folder.ledger().exists() {
             Ledger::create(&folder.ledger(), &key()?)?;
         }
-        let ledger = Ledger::open(&folder.ledger(), key()?)?;
+        let ledger = Ledger::open_on(&folder.ledger(), key()?, disk)?;
         if let Some(known) = known {
             ledger.check_state(&known)?;
         }

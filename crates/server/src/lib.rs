@@ -29,6 +29,8 @@ mod domain;
 mod estimate;
 mod fair;
 mod fault;
+#[doc(hidden)]
+pub mod faults;
 mod folder;
 mod grants;
 mod http;

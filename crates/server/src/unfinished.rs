@@ -163,7 +163,11 @@ async fn put(
     Ok(())
 }
 
-async fn keep(registry: &Registry, unfinished: &Unfinished, before: Option<u64>,) -> Result<u64, Fault> {
+async fn keep(
+    registry: &Registry,
+    unfinished: &Unfinished,
+    before: Option<u64>,
+) -> Result<u64, Fault> {
     let settled = unfinished.settled_to();
     if before != Some(settled) {
         let text = settled.to_string();

@@ -13,6 +13,7 @@ mod bad_data;
 mod catalogue;
 mod expected;
 mod fair_use;
+mod faults;
 mod grants;
 mod grants_race;
 mod grants_runs;

@@ -9,6 +9,13 @@ use std::time::{Duration, Instant};
 /// How long a server may take to start or stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The command under test, or another build of it that the environment names: a drill of an hour is not to notice that
+/// somebody builds meanwhile.
+pub(crate) fn binary() -> PathBuf {
+    let built = env!("CARGO_BIN_EXE_weir");
+    std::env::var_os("WEIR_BINARY").map_or_else(|| PathBuf::from(built), PathBuf::from)
+}
+
 /// What a command printed.
 pub(crate) struct Output {
     pub(crate) status: ExitStatus,
@@ -18,7 +25,7 @@ pub(crate) struct Output {
 
 /// Runs `weir` with these arguments and nothing of this process's environment.
 pub(crate) fn weir(identity: Option<&Path>, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    let mut command = Command::new(binary());
     command.env_clear().args(args);
     if let Some(identity) = identity {
         command.env("WEIR_IDENTITY", identity);
@@ -75,7 +82,7 @@ fn spawn(domain: &Path, output: &Path, is_verbose: bool) -> Child {
         .append(true)
         .open(output)
         .unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    let mut command = Command::new(binary());
     command.env_clear().env("RUST_BACKTRACE", "full");
     command.args(["serve", domain.to_str().unwrap()]);
     let log_level = match is_verbose {

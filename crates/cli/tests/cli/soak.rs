@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use weir_audit::{Event, Log, LogKey, Receipt, VerifierKey, verify_log};
 use weir_client::{Client, IdentityFolder};
 
-use crate::process::{Served, succeeds, wait_until};
+use crate::process::{Served, binary, succeeds, wait_until};
 use crate::scene::{Dice, number, operator_of, register, request};
 
 /// Clients within this process, each with one run under way.
@@ -85,7 +85,7 @@ impl Seat {
     fn start(&mut self) {
         let listen = format!("127.0.0.1:{}", self.port);
         let (folder, key) = (text(&self.folder), text(&self.log_key));
-        let process = Command::new(env!("CARGO_BIN_EXE_weir"))
+        let process = Command::new(binary())
             .env_clear()
             .args([
                 "audit",
@@ -210,7 +210,7 @@ fn asks_as_a_process(drill: &Drill, client: u64) {
         let begun = Instant::now();
         loop {
             assert!(begun.elapsed() < PATIENCE, "{id} is not answered");
-            let mut process = Command::new(env!("CARGO_BIN_EXE_weir"))
+            let mut process = Command::new(binary())
                 .env_clear()
                 .args(["--identity", text(&folder), "run", sql, "--run-id", &id])
                 .args(["--receipt", text(&receipt)])
