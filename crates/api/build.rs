@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "product",
         "release",
         "replay",
+        "retention",
         "run",
         "run_status",
         "usage",

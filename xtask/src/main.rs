@@ -48,6 +48,9 @@ enum Task {
         /// Measure optimised code
         #[arg(long)]
         release: bool,
+        /// Kill server, witnesses and clients at random meanwhile, and show that nothing is lost
+        #[arg(long)]
+        kill: bool,
     },
     /// Run every attack under every defence and write `tests/attacks/SCOREBOARD.md`; fails where one gets through that may not
     Attacks {
@@ -71,7 +74,11 @@ fn main() -> ExitCode {
         Task::Check => check::run(&root),
         Task::Fix => fix::run(&root),
         Task::Tidy => tidy::run(&root),
-        Task::Soak { minutes, release } => soak::run(&root, minutes, release),
+        Task::Soak {
+            minutes,
+            release,
+            kill,
+        } => soak::run(&root, minutes, release, kill),
         Task::Attacks { only } => attacks::scoreboard(&root, only.as_deref()),
         Task::Utility => attacks::utility(&root),
         Task::Models { check } => models::run(check),

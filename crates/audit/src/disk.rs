@@ -11,23 +11,42 @@ use crate::error::AuditError;
 use crate::layout::LOCK;
 
 /// The steps. An implementation does what the name says, or fails; a failed step may have happened all the same.
-pub(crate) trait Disk: Send + Sync {
+pub trait Disk: Send + Sync {
     /// Makes one directory.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn make_dir(&self, path: &Path) -> io::Result<()>;
     /// Writes a whole file, replacing what was there; its bytes are durable when this returns, its name need not be.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Puts a file in the place of another, atomically.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Removes a file.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 }
 
 /// The file system.
-pub(crate) struct OsDisk;
+#[derive(Debug, Clone, Copy)]
+pub struct OsDisk;
 
 impl Disk for OsDisk {
     fn make_dir(&self, path: &Path) -> io::Result<()> {

@@ -495,4 +495,24 @@ pub enum Event {
         /// Why; empty for one that was registered.
         reason: String,
     },
+    /// Something that was kept for a term is destroyed after it.
+    KeptDestroyed {
+        /// `answers` or `evidence`.
+        kind: String,
+        /// The run that it is of.
+        run: String,
+        /// Digest of what is destroyed.
+        digest: Digest,
+        /// Since when it was kept.
+        kept_since: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// An earlier entry says what did not happen: the server stopped, or failed, before it took effect.
+    EntryWithoutEffect {
+        /// The earlier entry.
+        entry: u64,
+        /// Its type.
+        of: String,
+    },
 }

@@ -61,6 +61,8 @@ pub use consistency::ConsistencyProof;
 pub use copy::copy_log;
 pub use cosignature::{Cosignature, WitnessKey, WitnessVerifierKey};
 pub use digest::Digest;
+#[doc(hidden)]
+pub use disk::{Disk, OsDisk};
 pub use entry::{Actor, ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, PreparedEntry, Timestamp};
 pub use error::{AuditError, Family};
 pub use event::{

@@ -119,7 +119,12 @@ impl Log {
         Self::open_on(dir, key, Box::new(OsDisk))
     }
 
-    fn open_on(dir: &Path, key: LogKey, disk: Box<dyn Disk>) -> Result<Self, AuditError> {
+    /// The same on another disk: for tests.
+    ///
+    /// # Errors
+    /// Those of [`Log::open`].
+    #[doc(hidden)]
+    pub fn open_on(dir: &Path, key: LogKey, disk: Box<dyn Disk>) -> Result<Self, AuditError> {
         let files = Files::new(dir);
         if !files.exists(CHECKPOINT)? {
             return Err(AuditError::NoLog {

@@ -10,6 +10,7 @@ mod keys;
 mod policy;
 mod product;
 mod report;
+mod retention;
 mod usage;
 
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ pub(crate) use keys::{KeyName, KeysCommand};
 pub(crate) use policy::{CheckPolicyArgs, PolicyCommand};
 pub(crate) use product::{DecideProductArgs, ProductCommand};
 pub(crate) use report::{ReportArgs, ReportCommand, ReportFormat, ReportLanguage};
+pub(crate) use retention::RetentionCommand;
 pub(crate) use usage::{UsageArgs, UsageKeyArg};
 
 /// Public data, usable but not visible: run models and SQL inside a data domain; only releasable aggregates leave.
@@ -111,6 +113,9 @@ pub(crate) enum Command {
     /// Yearly reports from the log alone: operation and security
     #[command(subcommand)]
     Report(ReportCommand),
+    /// What has to be kept until when; destroying what may go (bureau and auditor only)
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// The domain's own keys: list, change
     #[command(subcommand)]
     Keys(KeysCommand),

@@ -22,6 +22,7 @@ mod key;
 mod policy;
 mod product;
 mod replay;
+mod retention;
 mod run;
 mod usage;
 

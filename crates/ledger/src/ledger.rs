@@ -143,7 +143,12 @@ impl Ledger {
         Ledger::open_on(folder, key, Box::new(OsDisk))
     }
 
-    pub(crate) fn open_on(folder: &Path, key: LedgerKey, disk: Box<dyn Disk>) -> Result<Ledger> {
+    /// The same on another disk: for tests.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::open`].
+    #[doc(hidden)]
+    pub fn open_on(folder: &Path, key: LedgerKey, disk: Box<dyn Disk>) -> Result<Ledger> {
         let mut index_key = [0; 16];
         index_key.copy_from_slice(&key.derive("index", &[])?[..16]);
         let mut ledger = Ledger::in_memory(index_key);

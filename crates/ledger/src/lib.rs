@@ -60,6 +60,8 @@ pub use limits::{
 pub use question::{Answers, Cell, Digest, Question, Release, Selection, Statistic, Verdict};
 pub use roaring::RoaringBitmap;
 pub use store::LedgerKey;
+#[doc(hidden)]
+pub use store::{Disk, OsDisk};
 
 /// What a function of this crate answers.
 pub type Result<T> = std::result::Result<T, LedgerError>;

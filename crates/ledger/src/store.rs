@@ -39,7 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use roaring::RoaringBitmap;
 
-pub(crate) use disk::{Disk, OsDisk};
+pub use disk::{Disk, OsDisk};
 pub use seal::LedgerKey;
 
 use crate::entry::{Entry, NewEntry, Span};

@@ -148,8 +148,9 @@ impl Registry {
         .bind(&table.entered_at)
         .bind(&table.expires_at)
         .bind(&table.ended_at)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 
@@ -260,7 +261,7 @@ impl Registry {
         .bind(state.is_open())
         .execute(&mut *transaction)
         .await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// Records an approval of a version of a model. An organisation's first stays.
@@ -278,8 +279,9 @@ impl Registry {
         .bind(&review.person)
         .bind(&review.report_digest)
         .bind(&review.given_at)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 
@@ -316,8 +318,9 @@ impl Registry {
         .bind(&end.grant_id)
         .bind(end.released)
         .bind(end.seconds_at_most)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 

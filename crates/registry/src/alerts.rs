@@ -58,8 +58,9 @@ impl Registry {
         .bind(alert.threshold)
         .bind(alert.log_index)
         .bind(&alert.webhook)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 
@@ -112,8 +113,9 @@ impl Registry {
         .bind(at)
         .bind(note)
         .bind(id)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -138,8 +140,9 @@ impl Registry {
         sqlx::query("UPDATE alerts SET attempts = attempts + 1, webhook = ? WHERE id = ?")
             .bind(webhook)
             .bind(id)
-            .execute(self.pool())
+            .execute(self.writing()?)
             .await?;
+        self.written()?;
         Ok(())
     }
 

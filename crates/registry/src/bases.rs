@@ -84,7 +84,7 @@ impl Registry {
         .bind(&basis.basis)
         .execute(&mut *transaction)
         .await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// The basis of a run's last computation that began before an entry of the log.

@@ -146,7 +146,7 @@ impl Registry {
                 return Ok(Some(UsedUp { grant, quota }));
             }
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(None)
     }
 

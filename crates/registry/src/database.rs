@@ -1,11 +1,14 @@
 //! Reads and writes.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Sqlite, Transaction};
 
 use crate::error::RegistryError;
 use crate::records::{DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, RunRecord};
@@ -16,10 +19,28 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections kept open; SQLite writes one at a time, readers run beside.
 const CONNECTIONS_MAX: u32 = 8;
 
+/// Hears of every write, and may have it fail: for tests of the order in which whoever writes does so.
+#[doc(hidden)]
+pub trait WriteFaults: fmt::Debug + Send + Sync {
+    /// Before a write. An error: nothing of it happens.
+    ///
+    /// # Errors
+    /// Where the write is to fail.
+    fn before(&self) -> std::io::Result<()>;
+
+    /// After a write. An error: it has happened all the same.
+    ///
+    /// # Errors
+    /// Where the write is to seem to fail.
+    fn after(&self) -> std::io::Result<()>;
+}
+
 /// An open registry. Cloning shares the connections.
 #[derive(Debug, Clone)]
 pub struct Registry {
     pub(crate) pool: SqlitePool,
+    /// For tests of whoever writes.
+    faults: Option<Arc<dyn WriteFaults>>,
 }
 
 impl Registry {
@@ -35,18 +56,55 @@ impl Registry {
             // FULL: a commit that was acknowledged survives a power cut.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is deleted is overwritten.
+            .pragma("secure_delete", "ON")
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .connect_with(options)
             .await?;
         sqlx::migrate!().run(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, faults: None })
     }
 
     /// The connections, for what other files of this crate read and write.
     pub(crate) const fn pool(&self) -> &SqlitePool {
         &self.pool
+    }
+
+    /// The same registry, whose writes can be made to fail.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn failing(mut self, faults: Option<Arc<dyn WriteFaults>>) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// The connections, for a statement that writes.
+    pub(crate) fn writing(&self) -> Result<&SqlitePool, RegistryError> {
+        match &self.faults {
+            Some(faults) => faults.before().map_err(sqlx::Error::Io)?,
+            None => {}
+        }
+        Ok(&self.pool)
+    }
+
+    /// After a statement that has written.
+    pub(crate) fn written(&self) -> Result<(), RegistryError> {
+        match &self.faults {
+            Some(faults) => Ok(faults.after().map_err(sqlx::Error::Io)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Has a transaction take effect: one step, whole or not at all.
+    pub(crate) async fn commit(
+        &self,
+        transaction: Transaction<'_, Sqlite>,
+    ) -> Result<(), RegistryError> {
+        self.writing()?;
+        transaction.commit().await?;
+        self.written()
     }
 
     /// Writes everything to the file and closes it.
@@ -75,8 +133,9 @@ impl Registry {
         )
         .bind(fact.as_str())
         .bind(value)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 
@@ -95,8 +154,9 @@ impl Registry {
         .bind(&identity.person)
         .bind(&identity.not_after)
         .bind(&identity.issued_at)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 
@@ -150,7 +210,7 @@ impl Registry {
             .execute(&mut *transaction)
             .await?;
         }
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// The dataset of this name.
@@ -193,8 +253,9 @@ impl Registry {
         .bind(&model.vetting.submitted_digest)
         .bind(&model.vetting.report)
         .bind(&model.vetting.report_digest)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 
@@ -217,8 +278,9 @@ impl Registry {
         .bind(at)
         .bind(name)
         .bind(digest)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 
@@ -268,8 +330,9 @@ impl Registry {
         .bind(run.log_index)
         .bind(&run.finished_at)
         .bind(&run.answer)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 

@@ -47,8 +47,9 @@ impl Registry {
         .bind(&feedback.organisation)
         .bind(&feedback.filed_by)
         .bind(&feedback.filed_at)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 
@@ -71,8 +72,9 @@ impl Registry {
         .bind(by)
         .bind(at)
         .bind(id)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(answered.rows_affected() == 1)
     }
 

@@ -207,7 +207,7 @@ impl Registry {
         let mut transaction = self.pool().begin().await?;
         write_application(&mut transaction, application).await?;
         write_request(&mut transaction, request).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// The application with this id.
@@ -267,7 +267,7 @@ impl Registry {
         }
         write_application(&mut transaction, application).await?;
         write_request(&mut transaction, request).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// The opinions on an application, by dataset and organisation.
@@ -318,7 +318,7 @@ impl Registry {
             write_application(&mut transaction, application).await?;
         }
         write_request(&mut transaction, request).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// Records what has become of grants, all of them or none. What was granted never changes.
@@ -345,7 +345,7 @@ impl Registry {
             .await?;
         }
         write_request(&mut transaction, request).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// The grant with this id.
@@ -421,8 +421,9 @@ impl Registry {
         .bind(&freeze.reason)
         .bind(&freeze.frozen_by)
         .bind(&freeze.frozen_at)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 
@@ -434,8 +435,9 @@ impl Registry {
         sqlx::query("DELETE FROM freezes WHERE scope = ? AND name = ?")
             .bind(scope)
             .bind(name)
-            .execute(self.pool())
+            .execute(self.writing()?)
             .await?;
+        self.written()?;
         Ok(())
     }
 

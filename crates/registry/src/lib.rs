@@ -27,6 +27,7 @@ mod grants;
 mod policies;
 mod products;
 mod records;
+mod retention;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -37,7 +38,7 @@ pub use alerts::AlertRecord;
 pub use bases::{BasisRecord, KeptKind, KeptText};
 pub use charges::{Allowance, Charge, ChargedRun, GrantUse, UsedUp};
 pub use copy::CopyFacts;
-pub use database::Registry;
+pub use database::{Registry, WriteFaults};
 pub use error::{Family, RegistryError};
 pub use feedback::FeedbackRecord;
 pub use grants::{
@@ -50,4 +51,5 @@ pub use records::{
     Approval, DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, ModelVetting, Role,
     RunRecord, SnapshotEnd, SnapshotRecord,
 };
+pub use retention::{Kept, KeptSummary, KeptThing};
 pub use usage::{StoredSpan, UsageFact, UsageLine, UsageRead, UsageRun};

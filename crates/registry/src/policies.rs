@@ -178,7 +178,7 @@ impl Registry {
         .bind(&policy.dataset)
         .execute(&mut *transaction)
         .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let mut transaction = self.pool().begin().await?;
         write_change(&mut transaction, change).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
     }
 
@@ -244,8 +244,9 @@ impl Registry {
         .bind(&evidence.snapshots)
         .bind(&evidence.kept_at)
         .bind(&evidence.sealed)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 

@@ -70,8 +70,9 @@ impl Registry {
         .bind(&product.changed_by)
         .bind(&product.changed_at)
         .bind(&product.reason)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 
@@ -111,8 +112,9 @@ impl Registry {
         .bind(&run.run)
         .bind(&run.code)
         .bind(&run.ended_at)
-        .execute(self.pool())
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 

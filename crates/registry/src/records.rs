@@ -70,6 +70,8 @@ pub enum Fact {
     PolicyDigest,
     /// Digest of the bytes of `policy.toml` as they were last read or written.
     PolicyFile,
+    /// Every entry of the log before this one has had its effect, or an entry that says that it had none.
+    SettledTo,
 }
 
 impl Fact {
@@ -77,6 +79,7 @@ impl Fact {
         match self {
             Self::PolicyDigest => "policy_digest",
             Self::PolicyFile => "policy_file",
+            Self::SettledTo => "settled_to",
         }
     }
 }

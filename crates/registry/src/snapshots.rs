@@ -34,7 +34,7 @@ impl Registry {
             return Err(RegistryError::DatasetExists(dataset.name.clone()));
         }
         add_snapshot(&mut transaction, dataset).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// Records another snapshot of a dataset that is there; it is the newest from now on.
@@ -59,7 +59,7 @@ impl Registry {
         .execute(&mut *transaction)
         .await?;
         add_snapshot(&mut transaction, dataset).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// The snapshots of a dataset, the newest first.
@@ -99,8 +99,9 @@ impl Registry {
         .bind(&end.destroy_reason)
         .bind(&end.certificate)
         .bind(id)
-        .execute(&self.pool)
+        .execute(self.writing()?)
         .await?;
+        self.written()?;
         Ok(())
     }
 }

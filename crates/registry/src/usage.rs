@@ -150,7 +150,7 @@ impl Registry {
         for fact in facts {
             add(&mut transaction, fact).await?;
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(true)
     }
 
@@ -167,7 +167,7 @@ impl Registry {
         ] {
             sqlx::query(statement).execute(&mut *transaction).await?;
         }
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// What was used in the months from `from` to `to`, both included.

@@ -59,6 +59,8 @@ pub(crate) enum Call {
     RetireProduct,
     ReadProducts,
     RunProduct,
+    ReadRetention,
+    DestroyKept,
 }
 
 /// The whole of it: a call that is not in the caller's row is refused.
@@ -95,8 +97,8 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         Call::ReadAlerts => &[Bureau, Auditor],
         Call::AcknowledgeAlert => &[Bureau],
         Call::ReplayRelease => &[Auditor],
-        Call::ListKeys => &[Bureau, Auditor],
-        Call::RotateKey => &[Bureau],
+        Call::ListKeys | Call::ReadRetention => &[Bureau, Auditor],
+        Call::RotateKey | Call::DestroyKept => &[Bureau],
     }
 }
 

@@ -101,6 +101,11 @@ impl Attempts {
         })
     }
 
+    /// Whether a run of this id is under way, whosever it is.
+    pub(crate) fn is_under_way(&self, run: &str) -> bool {
+        !run.is_empty() && self.under_way().keys().any(|(_, known)| known == run)
+    }
+
     /// Calls a run off, if there is one and its outcome is open. Says nothing of either.
     pub(crate) fn call_off(&self, organisation: &str, run: &str) {
         let Some(shared) = self.find(organisation, run) else {

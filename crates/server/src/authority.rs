@@ -1,4 +1,8 @@
 //! The domain's certificate authority: who the server is, and who its callers are.
+//!
+//! An authority is changed for another one as RFC 4210 (§4.4) has it: both have one name, and the last key signs a certificate
+//! of the next one. The server shows that beside its own certificate, so that a client that knows either authority knows the
+//! server. Key, certificate and what is left of an earlier authority are one file, because they change in one step.
 
 use std::path::Path;
 
@@ -12,6 +16,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use weir_audit::Digest;
 use weir_registry::Role;
+use zeroize::Zeroizing;
 
 use crate::fault::Fault;
 use crate::folder::Folder;
@@ -30,8 +35,17 @@ pub(crate) const NAME_CHARS_MAX: usize = 64;
 
 /// Signs certificates with the domain's authority key.
 pub(crate) struct Authority {
+    key_pem: Zeroizing<String>,
     pem: String,
     issuer: Issuer<'static, KeyPair>,
+    earlier: Option<Earlier>,
+}
+
+/// An authority that signs no more, and whose certificates are still accepted.
+struct Earlier {
+    /// What its key said of the authority in use.
+    cross_pem: String,
+    pem: String,
 }
 
 /// Whom a certificate speaks for.
@@ -52,33 +66,116 @@ impl Authority {
     /// Makes the authority's key and certificate.
     pub(crate) fn create(folder: &Folder, domain: &str, now: DateTime<Utc>) -> Result<Self, Fault> {
         let key = KeyPair::generate().map_err(broken)?;
-        let mut params = params(now, AUTHORITY_VALID_DAYS)?;
-        params
-            .distinguished_name
-            .push(DnType::CommonName, format!("Weir domain {domain}"));
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
-        let certificate = params.self_signed(&key).map_err(broken)?;
-        write_secret(&folder.authority_key(), &key.serialize_pem())?;
+        let certificate = of_an_authority(domain, now)?
+            .self_signed(&key)
+            .map_err(broken)?;
+        let made = Self::of(key.serialize_pem().into(), certificate.pem(), None)?;
+        write_secret(&folder.authority_key(), &made.text())?;
         write_new(&folder.authority_certificate(), &certificate.pem())?;
-        Self::open(folder)
+        Ok(made)
     }
 
     /// Opens the authority of a domain.
     pub(crate) fn open(folder: &Folder) -> Result<Self, Fault> {
-        let pem = read(&folder.authority_certificate())?;
-        let key = KeyPair::from_pem(&read(&folder.authority_key())?).map_err(broken)?;
+        let text = Zeroizing::new(read(&folder.authority_key())?);
+        let mut blocks = blocks(&text).into_iter();
+        let key_pem = Zeroizing::new(blocks.next().unwrap_or_default());
+        // Domains of before authorities could be changed have the certificate in a file of its own alone.
+        let pem = match blocks.next() {
+            Some(pem) => pem,
+            None => read(&folder.authority_certificate())?,
+        };
+        let earlier = blocks
+            .next()
+            .zip(blocks.next())
+            .map(|(cross_pem, pem)| Earlier { cross_pem, pem });
+        Self::of(key_pem, pem, earlier)
+    }
+
+    fn of(
+        key_pem: Zeroizing<String>,
+        pem: String,
+        earlier: Option<Earlier>,
+    ) -> Result<Self, Fault> {
+        let key = KeyPair::from_pem(&key_pem).map_err(broken)?;
         let issuer = Issuer::from_ca_cert_pem(&pem, key).map_err(broken)?;
-        Ok(Self { pem, issuer })
+        Ok(Self {
+            key_pem,
+            pem,
+            issuer,
+            earlier,
+        })
+    }
+
+    /// The authority to change this one for, of the same name. Where an earlier one is accepted still, there is none: what
+    /// the server shows its clients is one step long.
+    pub(crate) fn successor(&self, domain: &str, now: DateTime<Utc>) -> Result<Self, Fault> {
+        if self.earlier.is_some() {
+            return Err(Fault::caller(
+                "KEY_EARLIER_ACCEPTED",
+                "an earlier authority is accepted still. Retire it with `weir keys retire authority` first",
+            ));
+        }
+        let key = KeyPair::generate().map_err(broken)?;
+        let own = of_an_authority(domain, now)?
+            .self_signed(&key)
+            .map_err(broken)?;
+        let cross = of_an_authority(domain, now)?
+            .signed_by(&key, &self.issuer)
+            .map_err(broken)?;
+        let earlier = Earlier {
+            cross_pem: cross.pem(),
+            pem: self.pem.clone(),
+        };
+        Self::of(key.serialize_pem().into(), own.pem(), Some(earlier))
+    }
+
+    /// The same authority, and no earlier one beside it.
+    pub(crate) fn alone(&self) -> Result<Self, Fault> {
+        Self::of(self.key_pem.clone(), self.pem.clone(), None)
+    }
+
+    /// The same authority once more.
+    pub(crate) fn again(&self) -> Result<Self, Fault> {
+        let earlier = self.earlier.as_ref().map(|earlier| Earlier {
+            cross_pem: earlier.cross_pem.clone(),
+            pem: earlier.pem.clone(),
+        });
+        Self::of(self.key_pem.clone(), self.pem.clone(), earlier)
+    }
+
+    /// Puts the authority in the place of the one in the folder: the file of the key in one step, then the one for people.
+    pub(crate) fn replace(&self, folder: &Folder) -> Result<(), Fault> {
+        crate::backup::publish(&folder.authority_key(), &self.text())?;
+        self.publish(folder)
+    }
+
+    /// Writes the public file where it is not that of the key: a change was cut off.
+    pub(crate) fn publish(&self, folder: &Folder) -> Result<(), Fault> {
+        let file = folder.authority_certificate();
+        match std::fs::read_to_string(&file) {
+            Ok(found) if found == self.pem => Ok(()),
+            _ => crate::backup::publish(&file, &self.pem),
+        }
+    }
+
+    fn text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(format!("{}{}", *self.key_pem, self.pem));
+        if let Some(earlier) = &self.earlier {
+            text.push_str(&earlier.cross_pem);
+            text.push_str(&earlier.pem);
+        }
+        text
     }
 
     /// Digest of the authority's own certificate.
     pub(crate) fn fingerprint(&self) -> Result<Digest, Fault> {
-        let der = CertificateDer::from_pem_slice(self.pem.as_bytes()).map_err(|_| unreadable())?;
-        Ok(Digest::of(&der))
+        fingerprint(&self.pem)
+    }
+
+    /// The same of the earlier one that is accepted, if there is one.
+    pub(crate) fn earlier_fingerprint(&self) -> Result<Option<Digest>, Fault> {
+        self.earlier_pem().map(fingerprint).transpose()
     }
 
     /// The authority's own certificate.
@@ -86,7 +183,13 @@ impl Authority {
         &self.pem
     }
 
-    /// A certificate for the server, with its key, both in PEM. Made anew at each start, so it never runs out.
+    /// That of the earlier one that is accepted, if there is one.
+    pub(crate) fn earlier_pem(&self) -> Option<&str> {
+        self.earlier.as_ref().map(|earlier| earlier.pem.as_str())
+    }
+
+    /// A certificate for the server with what leads to an earlier authority, and its key, both in PEM. Made anew at each
+    /// start and every month, so it never runs out.
     pub(crate) fn server(
         &self,
         names: &[String],
@@ -102,7 +205,9 @@ impl Authority {
             .push(DnType::CommonName, "Weir server");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.signed_by(&key, &self.issuer).map_err(broken)?;
-        Ok((certificate.pem(), key.serialize_pem()))
+        let cross = self.earlier.as_ref().map(|earlier| &earlier.cross_pem);
+        let chain = certificate.pem() + cross.map_or("", String::as_str);
+        Ok((chain, key.serialize_pem()))
     }
 
     /// A certificate that another authority issued, to be let in as it is: whoever connects with it has been checked against
@@ -158,6 +263,41 @@ impl Authority {
             not_after: now + Days::new(u64::from(valid_days)),
         })
     }
+}
+
+/// What the certificate of an authority says, whoever signs it.
+fn of_an_authority(domain: &str, now: DateTime<Utc>) -> Result<CertificateParams, Fault> {
+    let mut params = params(now, AUTHORITY_VALID_DAYS)?;
+    params
+        .distinguished_name
+        .push(DnType::CommonName, format!("Weir domain {domain}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
+    Ok(params)
+}
+
+/// The parts of a PEM text, each with its first and its last line.
+fn blocks(text: &str) -> Vec<String> {
+    let mut blocks: Vec<String> = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("-----BEGIN ") {
+            blocks.push(String::new());
+        }
+        if let Some(block) = blocks.last_mut() {
+            block.push_str(line);
+            block.push('\n');
+        }
+    }
+    blocks
+}
+
+/// Digest of a certificate in PEM.
+pub(crate) fn fingerprint(pem: &str) -> Result<Digest, Fault> {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| unreadable())?;
+    Ok(Digest::of(&der))
 }
 
 fn params(now: DateTime<Utc>, valid_days: u64) -> Result<CertificateParams, Fault> {

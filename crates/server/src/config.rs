@@ -10,6 +10,7 @@ use crate::fair::FairUseConfig;
 use crate::fault::Fault;
 use crate::log_settings::LogConfig;
 use crate::observe_settings::{MetricsConfig, TracesConfig};
+use crate::retention::RetentionConfig;
 use crate::usage::UsageConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
@@ -70,6 +71,9 @@ pub struct Config {
     /// What usage costs, and who gets it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub usage: UsageConfig,
+    /// How long what may go one day is kept.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retention: RetentionConfig,
 }
 
 const fn one() -> u8 {

@@ -17,6 +17,7 @@ use crate::computing::Computing;
 use crate::config::Config;
 use crate::fair::FairUse;
 use crate::fault::{Fault, panicked};
+use crate::faults::Faults;
 use crate::folder::Folder;
 use crate::grants::Grants;
 use crate::keys;
@@ -27,7 +28,9 @@ use crate::products::Products;
 use crate::record::Record;
 use crate::signing::Signing;
 use crate::snapshots;
+use crate::tls::{Credentials, Front};
 use crate::traces::Traces;
+use crate::unfinished::{self, Held, Unfinished};
 use crate::watching::{self, Ear, Heard};
 use crate::witnesses::Witnesses;
 
@@ -53,7 +56,8 @@ pub struct Domain {
     pub(crate) record: Record,
     pub(crate) policies: Policies,
     pub(crate) released: Arc<Released>,
-    pub(crate) authority: Authority,
+    /// The authority in use, and what handshakes need of it.
+    pub(crate) front: Front,
     pub(crate) folder: Folder,
     pub(crate) signing: Signing,
     /// Held by whoever changes a key.
@@ -67,6 +71,10 @@ pub struct Domain {
     pub(crate) products: Products,
     /// Held by whoever renews or revokes a certificate.
     pub(crate) identities: tokio::sync::Mutex<()>,
+    /// Entries of the log whose effect was not found yet.
+    pub(crate) unfinished: tokio::sync::Mutex<Unfinished>,
+    /// Held by whoever destroys what was kept.
+    pub(crate) retention: tokio::sync::Mutex<()>,
     pub(crate) runtime: Runtime,
     pub(crate) computing: Computing,
     pub(crate) fair: FairUse,
@@ -90,22 +98,36 @@ impl Domain {
     /// # Errors
     /// Where the folder holds no domain, something in it is damaged, or another process has it open.
     pub async fn open(root: &Path) -> Result<Self, Fault> {
+        Self::open_on(root, Faults::none()).await
+    }
+
+    /// The same on other disks: for tests.
+    ///
+    /// # Errors
+    /// Those of [`Domain::open`].
+    #[doc(hidden)]
+    pub async fn open_on(root: &Path, faults: Faults) -> Result<Self, Fault> {
         let folder = Folder::new(root);
         let config = Config::load(&folder.config())?;
         config.alerts.check()?;
+        config.retention.check()?;
         let (ear, heard) = watching::listen();
         let metrics = Arc::new(Metrics::new());
         let traces = Traces::open(&config.traces)?;
         let authority = Authority::open(&folder)?;
+        authority.publish(&folder)?;
+        let front = Front::new(Credentials::new(authority, &config)?);
         let log_key = LogKey::load(&folder.log_key())?;
         // Once more: one goes into the log, the other signs grants.
         let signing = Signing::new(LogKey::load(&folder.log_key())?);
         signing.publish(&folder)?;
         let witnesses = Witnesses::new(&config.log)?;
-        let log = Log::open(&folder.log(), log_key)?;
+        let log = Log::open_on(&folder.log(), log_key, faults.log)?;
         let (vault, master) = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
-        let registry = Registry::open(&folder.registry()).await?;
+        let registry = Registry::open(&folder.registry())
+            .await?
+            .failing(faults.registry);
         snapshots::discard_orphans(&vault, &registry).await?;
         let record = Record::new(log, witnesses, ear.clone(), Arc::clone(&metrics));
         backup::note_restored(&folder, &record).await?;
@@ -114,12 +136,22 @@ impl Domain {
         let vault = Arc::new(vault);
         let released = {
             let (folder, vault, record) = (folder.clone(), Arc::clone(&vault), record.clone());
-            tokio::task::spawn_blocking(move || Released::open(&folder, &vault, &record))
+            let disk = faults.ledger;
+            tokio::task::spawn_blocking(move || Released::open(&folder, (&vault, disk), &record))
                 .await
                 .map_err(|_| panicked())??
         };
         let policies = Policies::open(folder.policy(), &registry, &record).await?;
         let slot = config.result_slot.duration();
+        let unfinished = {
+            let credentials = front.now();
+            let held = Held {
+                registry: &registry,
+                signing: &signing,
+                authority: &credentials.authority,
+            };
+            unfinished::note(&record, &held).await?
+        };
         Ok(Self {
             fair: FairUse::new(&config.fair_use),
             config,
@@ -129,7 +161,7 @@ impl Domain {
             record,
             policies,
             released: Arc::new(released),
-            authority,
+            front,
             signing,
             rotating: tokio::sync::Mutex::new(()),
             grants: Grants::new(),
@@ -138,6 +170,8 @@ impl Domain {
             attempts: Attempts::new(slot),
             products: Products::default(),
             identities: tokio::sync::Mutex::new(()),
+            unfinished: tokio::sync::Mutex::new(unfinished),
+            retention: tokio::sync::Mutex::new(()),
             runtime: Runtime::with_cache(
                 &weir_model::Limits::default(),
                 &folder.model_cache(),

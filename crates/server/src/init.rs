@@ -18,6 +18,7 @@ use crate::fault::{Fault, panicked};
 use crate::folder::Folder;
 use crate::log_settings::LogConfig;
 use crate::observe_settings::{MetricsConfig, TracesConfig};
+use crate::retention::RetentionConfig;
 use crate::usage::UsageConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
@@ -89,6 +90,7 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
         traces: TracesConfig::default(),
         fair_use: FairUseConfig::default(),
         usage: UsageConfig::default(),
+        retention: RetentionConfig::default(),
     };
     write_new(&folder.config(), &config.to_toml()?)?;
     write_new(&folder.policy(), weir_policy::DEFAULT_TOML)?;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
 use weir_api::v1::{DomainKey, KeyKind, RotateKeyResponse};
-use weir_audit::{Actor, Event};
+use weir_audit::{Actor, Digest, Event};
 use weir_vault::{FileKeeper, KeyKeeper, Vault};
 
 use crate::access::Caller;
@@ -13,6 +14,7 @@ use crate::folder::Folder;
 use crate::policies::server;
 use crate::record::Record;
 use crate::signing::Signing;
+use crate::tls::Credentials;
 
 /// What a key in use is called, and one that is not used for anything new.
 const IN_USE: &str = "in use";
@@ -56,10 +58,15 @@ pub(crate) fn list(domain: &Domain) -> Result<Vec<DomainKey>, Fault> {
         ),
         key(
             KeyKind::Authority,
-            domain.authority.fingerprint()?.to_string(),
+            domain.front.now().authority.fingerprint()?.to_string(),
             String::new(),
         ),
     ];
+    let before = domain.front.now().authority.earlier_fingerprint()?;
+    keys.extend(before.map(|public| DomainKey {
+        state: ACCEPTED.to_owned(),
+        ..key(KeyKind::Authority, public.to_string(), String::new())
+    }));
     let earlier = domain.signing.earlier().into_iter();
     keys.extend(earlier.map(|(public, signs)| DomainKey {
         kind: KeyKind::Signing.into(),
@@ -87,10 +94,7 @@ pub(crate) async fn rotate(
     match kind {
         KeyKind::Master => rotate_master(domain, caller).await,
         KeyKind::Signing => change_signing(domain, caller, Signing::rotate).await,
-        KeyKind::Authority => Err(Fault::caller(
-            "KEY_ROTATION_UNSUPPORTED",
-            "the authority cannot be changed while the domain is served yet; the master key and the signing key can",
-        )),
+        KeyKind::Authority => change_authority(domain, caller, true).await,
         KeyKind::Unspecified => Err(Fault::caller(
             "KEY_KIND_MISSING",
             "no key is named. Name one of signing, master and authority",
@@ -106,11 +110,68 @@ pub(crate) async fn retire(
 ) -> Result<RotateKeyResponse, Fault> {
     match kind {
         KeyKind::Signing => change_signing(domain, caller, Signing::retire).await,
+        KeyKind::Authority => change_authority(domain, caller, false).await,
         _ => Err(Fault::caller(
             "KEY_NOTHING_TO_RETIRE",
-            "only earlier keys of the log go on being used; the others end when they are changed",
+            "only earlier keys of the log and an earlier authority go on being used; the others end when they are changed",
         )),
     }
+}
+
+/// Changes the authority for a new one, or has the earlier one be accepted no more.
+///
+/// The order of the steps: *made*, with all that a handshake needs, so that what cannot be used is refused before anything is
+/// said of it; *on record*; *the file of the key*, in one step: from here on the next start has it; *the file for people*;
+/// *the next handshake*. A crash before the file leaves an entry for a change that did not happen, which the next start says.
+async fn change_authority(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    rotates: bool,
+) -> Result<RotateKeyResponse, Fault> {
+    let _one = domain.rotating.lock().await;
+    let (worker, actor) = (Arc::clone(domain), caller.actor());
+    tokio::task::spawn_blocking(move || {
+        let now = worker.front.now();
+        let event = |key: Digest, make: fn(String, String) -> Event| {
+            make("authority".to_owned(), key.to_string())
+        };
+        let (next, event) = match (rotates, now.authority.earlier_fingerprint()?) {
+            (true, _) => {
+                let next = now.authority.successor(&worker.config.name, Utc::now())?;
+                let event = event(next.fingerprint()?, |key, public| Event::KeyRotated {
+                    key,
+                    public,
+                });
+                (next, event)
+            }
+            (false, Some(earlier)) => {
+                let event = event(earlier, |key, public| Event::KeyRetired { key, public });
+                (now.authority.alone()?, event)
+            }
+            (false, None) => {
+                return Err(Fault::caller(
+                    "KEY_NOTHING_TO_RETIRE",
+                    "no earlier authority is accepted. `weir keys list` shows what there is",
+                ));
+            }
+        };
+        let next = Credentials::new(next, &worker.config)?;
+        worker.record.append(actor, event)?;
+        next.authority.replace(&worker.folder)?;
+        worker.front.put(next);
+        Ok(())
+    })
+    .await
+    .map_err(|_| panicked())??;
+    Ok(RotateKeyResponse {
+        key: Some(DomainKey {
+            kind: KeyKind::Authority.into(),
+            state: IN_USE.to_owned(),
+            public: domain.front.now().authority.fingerprint()?.to_string(),
+            not_after: String::new(),
+        }),
+        rewrapped: 0,
+    })
 }
 
 async fn change_signing(

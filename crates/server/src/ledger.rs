@@ -13,6 +13,7 @@ use weir_ledger::{Asked, History, Ledger, LedgerKey, Question, Release, State};
 use weir_vault::Vault;
 
 use crate::fault::Fault;
+use crate::faults::LedgerDisk;
 use crate::folder::Folder;
 use crate::record::Record;
 
@@ -35,13 +36,17 @@ impl Released {
     ///
     /// # Errors
     /// A ledger that is gone, damaged, or lacks releases that are in the log.
-    pub(crate) fn open(folder: &Folder, vault: &Vault, record: &Record) -> Result<Self, Fault> {
+    pub(crate) fn open(
+        folder: &Folder,
+        (vault, disk): (&Vault, Box<dyn LedgerDisk>),
+        record: &Record,
+    ) -> Result<Self, Fault> {
         let key = || Ok::<_, Fault>(LedgerKey::new(*vault.derive_key(LEDGER_KEY)?));
         let known = last_state(record)?;
         if known.is_none() && !folder.ledger().exists() {
             Ledger::create(&folder.ledger(), &key()?)?;
         }
-        let ledger = Ledger::open(&folder.ledger(), key()?)?;
+        let ledger = Ledger::open_on(&folder.ledger(), key()?, disk)?;
         if let Some(known) = known {
             ledger.check_state(&known)?;
         }
@@ -50,6 +55,12 @@ impl Released {
             coins: CoinKey::new(&key()?)?,
             forgets: false,
         })
+    }
+
+    /// How many releases are recorded.
+    pub(crate) fn releases(&self) -> u64 {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.releases()
     }
 
     /// As if nothing had ever been released, for each run anew: to show what thresholds alone let through.

@@ -552,6 +552,16 @@ async fn stored_answer(
     if !same {
         return Err(id_taken(&request.run));
     }
+    if stored.answer.is_empty() {
+        return Err(Fault::policy(
+            "ANSWER_DESTROYED",
+            format!(
+                "the answer of run `{}` was kept for its term and then destroyed, as the log says. Ask again under another run \
+                 id",
+                request.run
+            ),
+        ));
+    }
     RunResult::decode(stored.answer.as_slice())
         .map(Some)
         .map_err(|_| {

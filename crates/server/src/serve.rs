@@ -4,12 +4,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use chrono::Utc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 use weir_api::v1;
 use weir_api::v1::airlock_service_server::AirlockServiceServer;
 use weir_api::v1::alert_service_server::AlertServiceServer;
@@ -24,6 +22,7 @@ use weir_api::v1::policy_service_server::PolicyServiceServer;
 use weir_api::v1::product_service_server::ProductServiceServer;
 use weir_api::v1::release_service_server::ReleaseServiceServer;
 use weir_api::v1::replay_service_server::ReplayServiceServer;
+use weir_api::v1::retention_service_server::RetentionServiceServer;
 use weir_api::v1::run_service_server::RunServiceServer;
 use weir_api::v1::run_status_service_server::RunStatusServiceServer;
 use weir_api::v1::usage_service_server::UsageServiceServer;
@@ -37,8 +36,10 @@ use crate::metrics_http::serve_metrics;
 use crate::products::Schedule;
 use crate::services::{
     Airlock, Alerts, Audit, Catalogue, Datasets, Grants, Identities, Keys, Models, Policies,
-    Products, Releases, Replays, RunStatuses, Runs, Usages,
+    Products, Releases, Replays, Retention, RunStatuses, Runs, Usages,
 };
+use crate::tls;
+use crate::unfinished::Looking;
 use crate::watching::{Watching, Webhook};
 use crate::witnesses::Following;
 
@@ -50,9 +51,6 @@ const CALLS_PER_CONNECTION_MAX: u32 = 64;
 
 /// Longest list of request headers that is read, in bytes.
 const HEADERS_BYTES_MAX: u32 = 16 * 1024;
-
-/// How long a peer may take for the TLS handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often an idle connection is asked whether it is still there.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -68,6 +66,7 @@ pub struct Serving {
     watching: Option<Watching>,
     metrics_http: Option<HttpServing>,
     schedule: Option<Schedule>,
+    looking: Option<Looking>,
 }
 
 /// Serves a domain on the address of its settings; port 0 picks a free one.
@@ -85,13 +84,6 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
     let address = listener
         .local_addr()
         .map_err(|error| file_fault("the listening socket".as_ref(), &error))?;
-    let (certificate, key) = domain
-        .authority
-        .server(&domain.config.server_names, Utc::now())?;
-    let tls = ServerTlsConfig::new()
-        .identity(Identity::from_pem(certificate, key))
-        .client_ca_root(Certificate::from_pem(client_authorities(&domain)?))
-        .timeout(HANDSHAKE_TIMEOUT);
     let log_http = match domain.config.log.http_listen {
         Some(listen) => {
             let dir = domain.record.with(|log| Ok(log.dir().to_owned()))?;
@@ -107,14 +99,15 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         None => None,
     };
     let (stop, stopped) = oneshot::channel();
-    let router = router(&domain, tls).await?;
+    let router = router(&domain).await?;
     let task = tokio::spawn(router.serve_with_incoming_shutdown(
-        TcpListenerStream::new(listener),
+        tls::incoming(listener, &domain),
         async {
             drop(stopped.await);
         },
     ));
     let schedule = Some(Schedule::start(&domain));
+    let looking = Some(Looking::start(&domain));
     tracing::info!(%address, domain = domain.config.name, "serving");
     Ok(Serving {
         address,
@@ -126,6 +119,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         watching,
         metrics_http,
         schedule,
+        looking,
     })
 }
 
@@ -141,21 +135,7 @@ fn watch(domain: &Arc<Domain>) -> Result<Option<Watching>, Fault> {
         .map(|heard| Watching::start(domain, heard, webhook)))
 }
 
-/// The authorities whose clients may connect: the domain's own, and those of its settings.
-fn client_authorities(domain: &Domain) -> Result<String, Fault> {
-    let mut all = domain.authority.pem().to_owned();
-    for file in &domain.config.client_authorities {
-        let pem = std::fs::read_to_string(file).map_err(|error| file_fault(file, &error))?;
-        all += "\n";
-        all += &pem;
-    }
-    Ok(all)
-}
-
-async fn router(
-    domain: &Arc<Domain>,
-    tls: ServerTlsConfig,
-) -> Result<tonic::transport::server::Router, Fault> {
+async fn router(domain: &Arc<Domain>) -> Result<tonic::transport::server::Router, Fault> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter
         .set_serving::<RunServiceServer<Runs>>()
@@ -170,48 +150,79 @@ async fn router(
             )
         })?;
     let server = Server::builder()
-        .tls_config(tls)
-        .map_err(|error| {
-            Fault::environment(
-                "TLS_FAILED",
-                format!("the server's certificate was refused: {error}. Check the folder `keys` of the domain"),
-            )
-        })?
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
         .http2_max_header_list_size(HEADERS_BYTES_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .add_service(health)
         .add_service(reflection)
-        .add_service(AirlockServiceServer::new(Airlock(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
-            RunStatusServiceServer::new(RunStatuses(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .add_service(AlertServiceServer::new(Alerts(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(AuditServiceServer::new(Audit(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(
-            CatalogueServiceServer::new(Catalogue(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            AirlockServiceServer::new(Airlock(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(
-            DatasetServiceServer::new(Datasets(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .add_service(GrantServiceServer::new(Grants(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(
-            IdentityServiceServer::new(Identities(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .add_service(KeyServiceServer::new(Keys(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(ModelServiceServer::new(Models(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(
-            PolicyServiceServer::new(Policies(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            RunStatusServiceServer::new(RunStatuses(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(
-            ProductServiceServer::new(Products(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            AlertServiceServer::new(Alerts(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(
-            ReleaseServiceServer::new(Releases(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            AuditServiceServer::new(Audit(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
-        .add_service(ReplayServiceServer::new(Replays(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(UsageServiceServer::new(Usages(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        .add_service(
+            CatalogueServiceServer::new(Catalogue(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            DatasetServiceServer::new(Datasets(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            GrantServiceServer::new(Grants(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            IdentityServiceServer::new(Identities(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            KeyServiceServer::new(Keys(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            ModelServiceServer::new(Models(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            PolicyServiceServer::new(Policies(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            ProductServiceServer::new(Products(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            ReleaseServiceServer::new(Releases(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            ReplayServiceServer::new(Replays(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            RetentionServiceServer::new(Retention(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            RunServiceServer::new(Runs(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            UsageServiceServer::new(Usages(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        );
     Ok(server)
 }
 
@@ -251,6 +262,9 @@ impl Serving {
         }
         if let Some(following) = self.following.take() {
             following.stop().await;
+        }
+        if let Some(looking) = self.looking.take() {
+            looking.stop(&self.domain).await;
         }
         let domain = Arc::clone(&self.domain);
         let _ = tokio::task::spawn_blocking(move || domain.traces.close()).await;

@@ -67,6 +67,8 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::ReleaseReplayed { .. } => "release_replayed",
             Event::RunCharged { .. } => "run_charged",
             Event::ProductChanged { .. } => "product_changed",
+            Event::KeptDestroyed { .. } => "kept_destroyed",
+            Event::EntryWithoutEffect { .. } => "entry_without_effect",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.

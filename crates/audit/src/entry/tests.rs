@@ -420,6 +420,25 @@ fn golden_of_authority() -> Vec<(Event, String)> {
             ),
         ),
         (
+            Event::KeptDestroyed {
+                kind: text("answers"),
+                run: text("r1"),
+                digest,
+                kept_since: not_after,
+                reason: text("审计"),
+            },
+            format!(
+                r#"{{"type":"kept_destroyed","kind":"answers","run":"r1","digest":"{EMPTY}","kept_since":"2027-01-31T00:00:00.000Z","reason":"审计"}}"#
+            ),
+        ),
+        (
+            Event::EntryWithoutEffect {
+                entry: 9,
+                of: text("grant_issued"),
+            },
+            text(r#"{"type":"entry_without_effect","entry":9,"of":"grant_issued"}"#),
+        ),
+        (
             Event::RunCharged {
                 run: text("r1"),
                 request_digest: digest,

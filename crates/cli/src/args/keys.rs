@@ -11,7 +11,7 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Have earlier keys of the log sign no more (bureau only); what they signed goes on verifying
+    /// Have an earlier key not be used any more (bureau only): of the log, it signs no more; an authority's clients are refused
     Retire {
         /// Which
         #[arg(value_enum)]

@@ -16,6 +16,7 @@ mod policy;
 mod product;
 mod release;
 mod report;
+mod retention;
 mod run;
 mod runs;
 mod usage;
@@ -53,6 +54,7 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Release(command) => release::run(identity, command).await,
         Command::Alert(command) => alert::run(identity, command).await,
         Command::Report(command) => report::run(identity, command),
+        Command::Retention(command) => retention::run(identity, command).await,
         Command::Keys(command) => keys::run(identity, command).await,
         Command::Backup(command) => backup::run(command).await,
         Command::Audit(command) => audit::run(identity, command).await,

@@ -8,4 +8,6 @@ mod policies;
 mod process;
 mod receiver;
 mod scaffold;
+mod scene;
+mod soak;
 mod steps;

@@ -9,6 +9,13 @@ use std::time::{Duration, Instant};
 /// How long a server may take to start or stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The command under test, or another build of it that the environment names: a drill of an hour is not to notice that
+/// somebody builds meanwhile.
+pub(crate) fn binary() -> PathBuf {
+    let built = env!("CARGO_BIN_EXE_weir");
+    std::env::var_os("WEIR_BINARY").map_or_else(|| PathBuf::from(built), PathBuf::from)
+}
+
 /// What a command printed.
 pub(crate) struct Output {
     pub(crate) status: ExitStatus,
@@ -18,7 +25,7 @@ pub(crate) struct Output {
 
 /// Runs `weir` with these arguments and nothing of this process's environment.
 pub(crate) fn weir(identity: Option<&Path>, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    let mut command = Command::new(binary());
     command.env_clear().args(args);
     if let Some(identity) = identity {
         command.env("WEIR_IDENTITY", identity);
@@ -64,20 +71,25 @@ pub(crate) struct Served {
     pub(crate) output: PathBuf,
     port: u16,
     server: Child,
+    /// Whether it logs all it can.
+    is_verbose: bool,
 }
 
 /// Starts a server that logs all it can, after what is in the file already.
-fn spawn(domain: &Path, output: &Path) -> Child {
+fn spawn(domain: &Path, output: &Path, is_verbose: bool) -> Child {
     let log = OpenOptions::new()
         .create(true)
         .append(true)
         .open(output)
         .unwrap();
-    Command::new(env!("CARGO_BIN_EXE_weir"))
-        .env_clear()
-        .env("RUST_LOG", "trace")
-        .env("RUST_BACKTRACE", "full")
-        .args(["serve", domain.to_str().unwrap(), "--verbose"])
+    let mut command = Command::new(binary());
+    command.env_clear().env("RUST_BACKTRACE", "full");
+    command.args(["serve", domain.to_str().unwrap()]);
+    let log_level = match is_verbose {
+        true => command.env("RUST_LOG", "trace").arg("--verbose"),
+        false => &mut command,
+    };
+    log_level
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
@@ -106,13 +118,14 @@ impl Served {
         let written = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, format!("{written}\n{settings}")).unwrap();
         let output = folder.join("server.log");
-        let server = spawn(&domain, &output);
+        let server = spawn(&domain, &output, true);
         let served = Self {
             administrator: domain.join("identities/administrator"),
             domain,
             output,
             port,
             server,
+            is_verbose: true,
         };
         served.wait_until_it_listens();
         served
@@ -128,9 +141,19 @@ impl Served {
         self.server.wait().unwrap();
     }
 
+    /// From the next start on it logs what every server logs.
+    pub(crate) fn be_quiet(&mut self) {
+        self.is_verbose = false;
+    }
+
+    /// The process's number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server.id()
+    }
+
     /// Starts it again after [`Served::kill`].
     pub(crate) fn start_again(&mut self) {
-        self.server = spawn(&self.domain, &self.output);
+        self.server = spawn(&self.domain, &self.output, self.is_verbose);
         self.wait_until_it_listens();
     }
 
@@ -157,7 +180,8 @@ impl Drop for Served {
     }
 }
 
-fn wait_until(mut done: impl FnMut() -> bool) {
+/// Waits for something that a process brings about.
+pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
         assert!(begun.elapsed() < PATIENCE, "the server took too long");

@@ -1,10 +1,11 @@
 //! `weir model new`: what it makes builds with the language's ordinary toolchain, and is accepted.
 
+use crate::process::binary;
 use std::path::Path;
 use std::process::{Command, Output};
 
 fn weir(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_weir"))
+    Command::new(binary())
         .current_dir(folder)
         .args(args)
         .output()
@@ -40,7 +41,7 @@ fn from_nothing_to_checked(lang: &str) {
     let built = Command::new("sh")
         .arg("build.sh")
         .current_dir(&folder)
-        .env("WEIR", env!("CARGO_BIN_EXE_weir"))
+        .env("WEIR", binary())
         .env_remove("CARGO_TARGET_DIR")
         .output()
         .unwrap();

@@ -7,23 +7,42 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The steps. An implementation does what the name says, or fails; a failed step may have happened all the same.
-pub(crate) trait Disk: Send + Sync {
+pub trait Disk: Send + Sync {
     /// Makes one folder that others may not look into.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn make_folder(&self, path: &Path) -> io::Result<()>;
     /// Writes a whole file, replacing what was there, and makes its bytes durable; its name need not be.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Writes at the end of a file, which is at `offset`, and makes that durable.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn append(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()>;
     /// Cuts a file, durably.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn cut(&self, path: &Path, bytes: u64) -> io::Result<()>;
     /// Puts a file in the place of another, atomically.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
 }
 
 /// The file system.
-pub(crate) struct OsDisk;
+#[derive(Debug, Clone, Copy)]
+pub struct OsDisk;
 
 fn writable(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).open(path)

@@ -113,7 +113,11 @@ async fn issue(
     let pem = &request.signing_request_pem;
     let issued = match pem.contains(CERTIFICATE) {
         true => foreign(domain, pem, valid_days, now).await?,
-        false => domain.authority.person(pem, &subject, valid_days, now)?,
+        false => domain
+            .front
+            .now()
+            .authority
+            .person(pem, &subject, valid_days, now)?,
     };
     // Logged before it works: the certificate is of no use until the registry knows it.
     let event = Event::IdentityIssued {
@@ -136,7 +140,7 @@ async fn issue(
     domain.registry.add_identity(&identity).await?;
     Ok(IssueIdentityResponse {
         certificate_pem: issued.pem,
-        authority_pem: domain.authority.pem().to_owned(),
+        authority_pem: domain.front.now().authority.pem().to_owned(),
         fingerprint: identity.fingerprint,
         not_after: identity.not_after,
     })
@@ -194,7 +198,11 @@ async fn renew(
         person: &caller.person,
     };
     let pem = &request.signing_request_pem;
-    let issued = domain.authority.person(pem, &subject, valid_days, now)?;
+    let issued = domain
+        .front
+        .now()
+        .authority
+        .person(pem, &subject, valid_days, now)?;
     // One change of identities at a time: a certificate that is being revoked renews nothing.
     let _one = domain.identities.lock().await;
     access::still_known(&domain.registry, caller.fingerprint).await?;
@@ -216,7 +224,7 @@ async fn renew(
     domain.registry.add_identity(&identity).await?;
     Ok(IssueIdentityResponse {
         certificate_pem: issued.pem,
-        authority_pem: domain.authority.pem().to_owned(),
+        authority_pem: domain.front.now().authority.pem().to_owned(),
         fingerprint: identity.fingerprint,
         not_after: identity.not_after,
     })
