@@ -13,6 +13,7 @@ use weir_vault::{FileKeeper, Vault};
 use crate::attempts::Attempts;
 use crate::authority::Authority;
 use crate::backup;
+use crate::clock::Clock;
 use crate::computing::Computing;
 use crate::config::Config;
 use crate::fair::FairUse;
@@ -46,6 +47,7 @@ const VETTINGS_MAX: usize = 1;
 /// A domain that is open: no other process can open it until this one is dropped.
 pub struct Domain {
     pub(crate) config: Config,
+    pub(crate) clock: Clock,
     pub(crate) registry: Registry,
     pub(crate) vault: Arc<Vault>,
     /// The handle to change the master key with, where it is in a file.
@@ -93,7 +95,8 @@ impl Domain {
         let folder = Folder::new(root);
         let config = Config::load(&folder.config())?;
         config.alerts.check()?;
-        let (ear, heard) = watching::listen();
+        let clock = Clock::of_machine();
+        let (ear, heard) = watching::listen(&clock);
         let metrics = Arc::new(Metrics::new());
         let traces = Traces::open(&config.traces)?;
         let authority = Authority::open(&folder)?;
@@ -103,11 +106,19 @@ impl Domain {
         signing.publish(&folder)?;
         let witnesses = Witnesses::new(&config.log)?;
         let log = Log::open(&folder.log(), log_key)?;
+        if let Some(last) = log.size().checked_sub(1) {
+            clock.go_on_from(log.entry(last)?.time.to_utc());
+        }
         let (vault, master) = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
         let registry = Registry::open(&folder.registry()).await?;
         snapshots::discard_orphans(&vault, &registry).await?;
-        let record = Record::new(log, witnesses, ear.clone(), Arc::clone(&metrics));
+        let record = Record::new(
+            log,
+            witnesses,
+            ear.clone(),
+            (Arc::clone(&metrics), clock.clone()),
+        );
         backup::note_restored(&folder, &record).await?;
         keys::complete(&vault, master.as_ref(), &record).await?;
         snapshots::complete(&vault, &registry, &record).await?;
@@ -123,6 +134,7 @@ impl Domain {
         Ok(Self {
             fair: FairUse::new(&config.fair_use),
             config,
+            clock,
             registry,
             vault,
             master,
@@ -166,6 +178,13 @@ impl Domain {
             released.forget();
         }
         self
+    }
+
+    /// The time that the domain goes by, for tests that set it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
     }
 
     /// The domain's settings.

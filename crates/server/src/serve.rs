@@ -8,8 +8,7 @@ use chrono::Utc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 use weir_api::v1;
 use weir_api::v1::airlock_service_server::AirlockServiceServer;
 use weir_api::v1::alert_service_server::AlertServiceServer;
@@ -39,6 +38,7 @@ use crate::services::{
     Airlock, Alerts, Audit, Catalogue, Datasets, Grants, Identities, Keys, Models, Policies,
     Products, Releases, Replays, RunStatuses, Runs, Usages,
 };
+use crate::tls;
 use crate::watching::{Watching, Webhook};
 use crate::witnesses::Following;
 
@@ -50,9 +50,6 @@ const CALLS_PER_CONNECTION_MAX: u32 = 64;
 
 /// Longest list of request headers that is read, in bytes.
 const HEADERS_BYTES_MAX: u32 = 16 * 1024;
-
-/// How long a peer may take for the TLS handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often an idle connection is asked whether it is still there.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -88,10 +85,7 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
     let (certificate, key) = domain
         .authority
         .server(&domain.config.server_names, Utc::now())?;
-    let tls = ServerTlsConfig::new()
-        .identity(Identity::from_pem(certificate, key))
-        .client_ca_root(Certificate::from_pem(client_authorities(&domain)?))
-        .timeout(HANDSHAKE_TIMEOUT);
+    let acceptor = tls::acceptor((&certificate, &key), &client_authorities(&domain)?)?;
     let log_http = match domain.config.log.http_listen {
         Some(listen) => {
             let dir = domain.record.with(|log| Ok(log.dir().to_owned()))?;
@@ -107,9 +101,9 @@ pub async fn serve(domain: Domain) -> Result<Serving, Fault> {
         None => None,
     };
     let (stop, stopped) = oneshot::channel();
-    let router = router(&domain, tls).await?;
+    let router = router(&domain).await?;
     let task = tokio::spawn(router.serve_with_incoming_shutdown(
-        TcpListenerStream::new(listener),
+        tls::accept(listener, acceptor),
         async {
             drop(stopped.await);
         },
@@ -152,10 +146,7 @@ fn client_authorities(domain: &Domain) -> Result<String, Fault> {
     Ok(all)
 }
 
-async fn router(
-    domain: &Arc<Domain>,
-    tls: ServerTlsConfig,
-) -> Result<tonic::transport::server::Router, Fault> {
+async fn router(domain: &Arc<Domain>) -> Result<tonic::transport::server::Router, Fault> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter
         .set_serving::<RunServiceServer<Runs>>()
@@ -170,48 +161,75 @@ async fn router(
             )
         })?;
     let server = Server::builder()
-        .tls_config(tls)
-        .map_err(|error| {
-            Fault::environment(
-                "TLS_FAILED",
-                format!("the server's certificate was refused: {error}. Check the folder `keys` of the domain"),
-            )
-        })?
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
         .http2_max_header_list_size(HEADERS_BYTES_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .add_service(health)
         .add_service(reflection)
-        .add_service(AirlockServiceServer::new(Airlock(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
-            RunStatusServiceServer::new(RunStatuses(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .add_service(AlertServiceServer::new(Alerts(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(AuditServiceServer::new(Audit(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(
-            CatalogueServiceServer::new(Catalogue(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            AirlockServiceServer::new(Airlock(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(
-            DatasetServiceServer::new(Datasets(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .add_service(GrantServiceServer::new(Grants(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(
-            IdentityServiceServer::new(Identities(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .add_service(KeyServiceServer::new(Keys(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(ModelServiceServer::new(Models(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(
-            PolicyServiceServer::new(Policies(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            RunStatusServiceServer::new(RunStatuses(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(
-            ProductServiceServer::new(Products(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            AlertServiceServer::new(Alerts(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(
-            ReleaseServiceServer::new(Releases(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            AuditServiceServer::new(Audit(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
-        .add_service(ReplayServiceServer::new(Replays(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(RunServiceServer::new(Runs(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(UsageServiceServer::new(Usages(Arc::clone(domain))).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        .add_service(
+            CatalogueServiceServer::new(Catalogue(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            DatasetServiceServer::new(Datasets(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            GrantServiceServer::new(Grants(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            IdentityServiceServer::new(Identities(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            KeyServiceServer::new(Keys(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            ModelServiceServer::new(Models(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            PolicyServiceServer::new(Policies(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            ProductServiceServer::new(Products(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            ReleaseServiceServer::new(Releases(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            ReplayServiceServer::new(Replays(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            RunServiceServer::new(Runs(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            UsageServiceServer::new(Usages(Arc::clone(domain)))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        );
     Ok(server)
 }
 

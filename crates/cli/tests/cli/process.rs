@@ -64,10 +64,12 @@ pub(crate) struct Served {
     pub(crate) output: PathBuf,
     port: u16,
     server: Child,
+    /// What the server logs.
+    level: &'static str,
 }
 
-/// Starts a server that logs all it can, after what is in the file already.
-fn spawn(domain: &Path, output: &Path) -> Child {
+/// Starts a server that logs after what is in the file already.
+fn spawn(domain: &Path, output: &Path, level: &str) -> Child {
     let log = OpenOptions::new()
         .create(true)
         .append(true)
@@ -75,7 +77,7 @@ fn spawn(domain: &Path, output: &Path) -> Child {
         .unwrap();
     Command::new(env!("CARGO_BIN_EXE_weir"))
         .env_clear()
-        .env("RUST_LOG", "trace")
+        .env("RUST_LOG", level)
         .env("RUST_BACKTRACE", "full")
         .args(["serve", domain.to_str().unwrap(), "--verbose"])
         .stdin(Stdio::null())
@@ -91,8 +93,17 @@ impl Served {
         Self::start_with(folder, inbox, "")
     }
 
+    /// The same, but the server logs what goes wrong and nothing else.
+    pub(crate) fn start_quiet(folder: &Path, inbox: &Path) -> Self {
+        Self::start_as(folder, inbox, "", "error")
+    }
+
     /// The same with more at the end of `domain.toml`.
     pub(crate) fn start_with(folder: &Path, inbox: &Path, settings: &str) -> Self {
+        Self::start_as(folder, inbox, settings, "trace")
+    }
+
+    fn start_as(folder: &Path, inbox: &Path, settings: &str, level: &'static str) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
@@ -106,13 +117,14 @@ impl Served {
         let written = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, format!("{written}\n{settings}")).unwrap();
         let output = folder.join("server.log");
-        let server = spawn(&domain, &output);
+        let server = spawn(&domain, &output, level);
         let served = Self {
             administrator: domain.join("identities/administrator"),
             domain,
             output,
             port,
             server,
+            level,
         };
         served.wait_until_it_listens();
         served
@@ -130,7 +142,7 @@ impl Served {
 
     /// Starts it again after [`Served::kill`].
     pub(crate) fn start_again(&mut self) {
-        self.server = spawn(&self.domain, &self.output);
+        self.server = spawn(&self.domain, &self.output, self.level);
         self.wait_until_it_listens();
     }
 

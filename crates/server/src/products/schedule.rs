@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -46,7 +45,7 @@ async fn follow(domain: Arc<Domain>, mut stopped: watch::Receiver<bool>) {
     loop {
         // Taken before looking, so that what changes meanwhile is looked at.
         let changed = domain.products.changed.notified();
-        if let Err(fault) = begin_due(&domain, Utc::now(), &mut tasks).await {
+        if let Err(fault) = begin_due(&domain, domain.clock.now(), &mut tasks).await {
             tracing::error!(
                 code = fault.code,
                 reason = fault.message,
