@@ -154,6 +154,43 @@ async fn what_is_not_mended_in_time_is_suspended_and_then_revoked() {
     ");
 }
 
+/// Though nobody calls: the log has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_passes_while_nobody_calls_is_on_record() {
+    let domain = with_people().await;
+    let (grant, mut heard) = (domain.operators_grant(), false);
+    domain.change_grant(&grant, GrantAct::Order).await.unwrap();
+    domain
+        .clock
+        .set_ahead(TimeDelta::days(29) + TimeDelta::hours(23));
+    let entries = domain.folder.log().join("tile/entries");
+    domain.clock.set_ahead(TimeDelta::days(30));
+    for _ in 0..100 {
+        heard = heard
+            || contains(&entries, b"a deadline has passed")
+            || contains(&entries, b"its term is over");
+        if heard {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(heard, "nothing was logged");
+}
+
+/// Whether some file below a folder holds these bytes.
+fn contains(folder: &std::path::Path, bytes: &[u8]) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => contains(&path, bytes),
+            false => {
+                let text = std::fs::read(&path).unwrap();
+                text.windows(bytes.len()).any(|window| window == bytes)
+            }
+        }
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_can_be_renewed_in_its_last_three_months() {
     let domain = with_people().await;

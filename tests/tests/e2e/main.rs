@@ -12,6 +12,7 @@ mod bad_data;
 mod cast;
 mod catalogue;
 mod clock;
+mod effective;
 mod expected;
 mod fair_use;
 mod grants;

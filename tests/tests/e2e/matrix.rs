@@ -107,8 +107,8 @@ pub(crate) fn is(status: &Status, code: &str) -> bool {
     String::from_utf8_lossy(status.details()).contains(code)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_call_by_every_role() {
+/// Every call by every role, with an empty message: whether the role may make it.
+pub(crate) async fn tried() -> String {
     let domain = TestDomain::start().await;
     let mut clients = Vec::new();
     for (_, role) in ROLES {
@@ -133,7 +133,7 @@ async fn every_call_by_every_role() {
         }
     }
     let lines: Vec<_> = table.lines().map(str::trim_end).collect();
-    insta::assert_snapshot!(lines.join("\n"));
+    lines.join("\n")
 }
 
 /// A certificate of the domain's authority that the registry does not know, that was revoked or that has expired opens

@@ -1,8 +1,8 @@
-//! Who may do what to what is in which state: every call on an application, a grant, a table in the airlock, a product, a
-//! model and a change of the policy, by everybody, in every state that it can be in.
+//! Who may do what to what is in which state: every call of the contract by everybody, and every call on an application, a
+//! grant, a table in the airlock, a product, a model and a change of the policy in every state that it can be in. One table.
 //!
 //! The rows come from the server's own tables, and each was tried: what a table does not say is refused, and changes
-//! nothing. Calls that need no such subject are in `matrix.rs`.
+//! nothing.
 
 mod airlock;
 mod application;
@@ -19,6 +19,44 @@ use weir_client::v1::Role;
 use weir_server::{Transition, transitions};
 
 use crate::cast::Person;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_by_everybody_in_every_state() {
+    // At once, each in a domain of its own: most of it is waiting for a disk.
+    let (applications, grants, tables, products, models, changes, calls) = tokio::join!(
+        tokio::spawn(application::tried()),
+        tokio::spawn(grant::tried()),
+        tokio::spawn(airlock::tried()),
+        tokio::spawn(product::tried()),
+        tokio::spawn(model::tried()),
+        tokio::spawn(policy::tried()),
+        tokio::spawn(crate::matrix::tried()),
+    );
+    let mut whole = LEGEND.to_owned();
+    for (title, tried) in [
+        ("APPLICATIONS", applications),
+        ("GRANTS", grants),
+        ("TABLES IN THE AIRLOCK", tables),
+        ("PRODUCTS", products),
+        ("MODELS, of which two people have to approve each", models),
+        ("CHANGES OF THE POLICY, proposed by the namesake", changes),
+        ("EVERY CALL, whatever it is about", calls),
+    ] {
+        write!(whole, "\n{title}\n{}\n", tried.unwrap()).unwrap();
+    }
+    insta::assert_snapshot!(whole);
+}
+
+/// How to read it.
+const LEGEND: &str = "\
+yes      answered, and what it is about is in the state that it was in
+> STATE  answered, and it is in that state then
+-        the role may not make the call
+own      the caller is of the organisation whose work it is, or has the name of the person who did it
+unknown  there is none that the caller may see
+state    it does not follow on this state
+Anything else is the code of the refusal. What was refused changed nothing.
+";
 
 /// Something that has states.
 pub(crate) trait Subject {

@@ -124,8 +124,8 @@ impl Subject for Airlock<'_> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_call_on_a_table_in_the_airlock_in_every_state() {
+/// Every call by everybody in every state.
+pub(super) async fn tried() -> String {
     let domain = stage("airlock_wait = \"1h\"").await;
     let people = cast(&domain).await;
     let mut subject = Airlock {
@@ -134,5 +134,5 @@ async fn every_call_on_a_table_in_the_airlock_in_every_state() {
         people: &people,
         ahead: TimeDelta::zero(),
     };
-    insta::assert_snapshot!(matrix(&mut subject, &people).await);
+    matrix(&mut subject, &people).await
 }

@@ -134,8 +134,8 @@ impl Subject for Grants<'_> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_call_on_a_grant_in_every_state() {
+/// Every call by everybody in every state.
+pub(super) async fn tried() -> String {
     let domain = stage("").await;
     let people = cast(&domain).await;
     let mut subject = Grants {
@@ -144,5 +144,5 @@ async fn every_call_on_a_grant_in_every_state() {
         made: 0,
         ahead: TimeDelta::zero(),
     };
-    insta::assert_snapshot!(matrix(&mut subject, &people).await);
+    matrix(&mut subject, &people).await
 }

@@ -75,8 +75,8 @@ impl Subject for Models<'_> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_call_on_a_model_in_every_state() {
+/// Every call by everybody in every state.
+pub(super) async fn tried() -> String {
     let domain = stage("model_reviewers = 2").await;
     let people = cast(&domain).await;
     let component = std::fs::read(example("models/pace/pace.wasm")).unwrap();
@@ -86,5 +86,5 @@ async fn every_call_on_a_model_in_every_state() {
         component,
         made: 0,
     };
-    insta::assert_snapshot!(matrix(&mut subject, &people).await);
+    matrix(&mut subject, &people).await
 }

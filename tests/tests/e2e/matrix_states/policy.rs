@@ -108,8 +108,8 @@ impl Subject for Changes<'_> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_call_on_a_change_of_the_policy_in_every_state() {
+/// Every call by everybody in every state.
+pub(super) async fn tried() -> String {
     let domain = stage("").await;
     let people = cast(&domain).await;
     let mut subject = Changes {
@@ -118,5 +118,5 @@ async fn every_call_on_a_change_of_the_policy_in_every_state() {
         ahead: TimeDelta::zero(),
         made: 0,
     };
-    insta::assert_snapshot!(matrix(&mut subject, &people).await);
+    matrix(&mut subject, &people).await
 }

@@ -31,7 +31,8 @@ pub(super) async fn play(game: Arc<Game>, player: Arc<Player>) {
         game: &game,
         player: &player,
     };
-    while let Some(call) = game.next() {
+    for _ in 0..game.calls_each {
+        let call = game.next();
         match player.role {
             Role::Operator => at.operate(call).await,
             Role::Bureau => at.decide().await,

@@ -37,6 +37,17 @@ pub(super) async fn file(
         }
     };
     let (record, _) = dataset(domain, &request.dataset).await?;
+    let waits = |other: &FeedbackRecord| {
+        other.answer.is_none()
+            && (other.kind.as_str(), other.text.as_str()) == (kind, request.text.as_str())
+            && other.filed_by == caller.signature()
+    };
+    let (of, by) = (Some(record.name.as_str()), caller.organisation.as_str());
+    let filed = domain.registry.feedbacks(of, Some(by), LISTED_MAX).await?;
+    if let Some(same) = filed.into_iter().find(waits) {
+        // Said again, as when an answer got lost.
+        return Ok(to_proto(same));
+    }
     if domain
         .registry
         .feedback_waiting(&caller.organisation)
