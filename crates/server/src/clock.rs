@@ -40,6 +40,11 @@ impl Clock {
         DateTime::from_timestamp_millis(shown_ms.max(latest_ms)).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
+    /// What the machine's clock shows: handshakes go by it, and refuse a certificate that begins later.
+    pub(crate) fn of_handshakes() -> DateTime<Utc> {
+        Utc::now()
+    }
+
     /// Goes on from what a log ends with.
     pub(crate) fn go_on_from(&self, latest: DateTime<Utc>) {
         let ahead = latest - Utc::now();

@@ -24,7 +24,7 @@ use crate::fault::Fault;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Handshakes at once; others wait in the listening socket's queue.
-const HANDSHAKES_MAX: usize = 256;
+const HANDSHAKES_MAX: usize = 1_024;
 
 /// Connections that wait to be taken up.
 const ACCEPTED_MAX: usize = 16;
@@ -100,10 +100,10 @@ pub(crate) fn accept(listener: TcpListener, acceptor: TlsAcceptor) -> Connection
             let (acceptor, sender) = (acceptor.clone(), sender.clone());
             tokio::spawn(async move {
                 let shaken = shake(stream, &acceptor).await;
-                drop(slot);
                 if let Some(connection) = shaken {
                     drop(sender.send(Ok(connection)).await);
                 }
+                drop(slot);
             });
         }
     });

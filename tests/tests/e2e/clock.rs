@@ -96,13 +96,9 @@ async fn a_server_that_starts_with_its_clock_set_back_goes_on_from_its_log() {
         Role::Auditor,
         ("Audit Office", "chen"),
     );
-    // Of a day later by now: a handshake goes by the machine's clock, and takes none of tomorrow.
-    let early = Client::connect(&identity.await).await;
-    let early = match early {
-        Ok(client) => client.who_am_i().await.map(drop),
-        Err(error) => Err(error),
-    };
-    assert_eq!(early.unwrap_err().code(), "CONNECTION_FAILED");
+    // Handshakes go by the machine's clock: what is issued meanwhile is good for them too.
+    let early = Client::connect(&identity.await).await.unwrap();
+    assert_eq!(early.who_am_i().await.unwrap().person, "chen");
 
     let administrator = domain.administrator.clone();
     let (folder, _guard) = domain.stop().await;

@@ -1,15 +1,20 @@
-//! Who may do what to what is in which state: every call of the contract by everybody, and every call on an application, a
-//! grant, a table in the airlock, a product, a model and a change of the policy in every state that it can be in. One table.
+//! Who may do what to what is in which state: every call of the contract by everybody, and every call on what has states
+//! (applications, grants, tables in the airlock, products, models, changes of the policy, certificates …) in each of them. One
+//! table. What a caller may do whose own certificate is in another state is nothing at all: `matrix.rs`.
 //!
 //! The rows come from the server's own tables, and each was tried: what a table does not say is refused, and changes
 //! nothing.
 
 mod airlock;
 mod application;
+mod feedback;
+mod frozen;
 mod grant;
+mod identity;
 mod model;
 mod policy;
 mod product;
+mod snapshot;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -23,26 +28,34 @@ use crate::cast::Person;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_by_everybody_in_every_state() {
     // At once, each in a domain of its own: most of it is waiting for a disk.
-    let (applications, grants, tables, products, models, changes, calls) = tokio::join!(
-        tokio::spawn(application::tried()),
-        tokio::spawn(grant::tried()),
-        tokio::spawn(airlock::tried()),
-        tokio::spawn(product::tried()),
-        tokio::spawn(model::tried()),
-        tokio::spawn(policy::tried()),
-        tokio::spawn(crate::matrix::tried()),
-    );
+    let tried = [
+        ("APPLICATIONS", tokio::spawn(application::tried())),
+        ("GRANTS", tokio::spawn(grant::tried())),
+        ("TABLES IN THE AIRLOCK", tokio::spawn(airlock::tried())),
+        ("PRODUCTS", tokio::spawn(product::tried())),
+        (
+            "MODELS, each to be approved by two",
+            tokio::spawn(model::tried()),
+        ),
+        (
+            "CHANGES OF THE POLICY, by the namesake",
+            tokio::spawn(policy::tried()),
+        ),
+        (
+            "CERTIFICATES, of somebody else",
+            tokio::spawn(identity::tried()),
+        ),
+        ("THE OPERATOR, frozen", tokio::spawn(frozen::tried())),
+        ("FEEDBACK, by the operator", tokio::spawn(feedback::tried())),
+        ("SNAPSHOTS", tokio::spawn(snapshot::tried())),
+        (
+            "EVERY CALL, whatever it is about",
+            tokio::spawn(crate::matrix::tried()),
+        ),
+    ];
     let mut whole = LEGEND.to_owned();
-    for (title, tried) in [
-        ("APPLICATIONS", applications),
-        ("GRANTS", grants),
-        ("TABLES IN THE AIRLOCK", tables),
-        ("PRODUCTS", products),
-        ("MODELS, of which two people have to approve each", models),
-        ("CHANGES OF THE POLICY, proposed by the namesake", changes),
-        ("EVERY CALL, whatever it is about", calls),
-    ] {
-        write!(whole, "\n{title}\n{}\n", tried.unwrap()).unwrap();
+    for (title, tried) in tried {
+        write!(whole, "\n{title}\n{}\n", tried.await.unwrap()).unwrap();
     }
     insta::assert_snapshot!(whole);
 }
