@@ -46,7 +46,7 @@ pub use grants::{
     RequestRecord,
 };
 pub use policies::{ChangeState, EvidenceRecord, PolicyChangeRecord, PolicyRecord};
-pub use products::{ProductRecord, ProductRunRecord};
+pub use products::{ProductRecord, ProductRunRecord, ProductState};
 pub use records::{
     Approval, DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, ModelVetting, Role,
     RunRecord, SnapshotEnd, SnapshotRecord,

@@ -106,7 +106,7 @@ async fn put(
     state: AirlockState,
     review: Option<&AirlockReview>,
 ) -> Result<(), Fault> {
-    let now = moment(Utc::now());
+    let now = moment(domain.clock.now());
     let registry = &domain.registry;
     Ok(registry
         .move_in_airlock(&record.run, state, review, &now)
@@ -115,7 +115,7 @@ async fn put(
 
 /// Has every deadline that has passed take effect.
 pub(crate) async fn settle(domain: &Domain) -> Result<(), Fault> {
-    settle_at(domain, Utc::now()).await
+    settle_at(domain, domain.clock.now()).await
 }
 
 async fn settle_at(domain: &Domain, now: DateTime<Utc>) -> Result<(), Fault> {

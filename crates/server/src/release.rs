@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use prost::Message;
 use weir_api::v1::RunResult;
 use weir_audit::{DatasetRef, Digest, Event, LedgerState, ModelRef, Receipt};
@@ -589,7 +589,10 @@ async fn store_answer(
         cells_withheld: count(recorded.decision.cells_withheld)?,
         table_digest: recorded.decision.table_digest.clone(),
         log_index: count(recorded.receipt.index())?,
-        finished_at: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+        finished_at: domain
+            .clock
+            .now()
+            .to_rfc3339_opts(SecondsFormat::Secs, true),
         answer: result.encode_to_vec(),
     };
     Ok(domain.registry.add_run(&record).await?)

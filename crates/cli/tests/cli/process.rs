@@ -71,12 +71,12 @@ pub(crate) struct Served {
     pub(crate) output: PathBuf,
     port: u16,
     server: Child,
-    /// Whether it logs all it can.
-    is_verbose: bool,
+    /// What the server logs; empty for what every server logs.
+    level: &'static str,
 }
 
-/// Starts a server that logs all it can, after what is in the file already.
-fn spawn(domain: &Path, output: &Path, is_verbose: bool) -> Child {
+/// Starts a server that logs after what is in the file already.
+fn spawn(domain: &Path, output: &Path, level: &str) -> Child {
     let log = OpenOptions::new()
         .create(true)
         .append(true)
@@ -85,11 +85,10 @@ fn spawn(domain: &Path, output: &Path, is_verbose: bool) -> Child {
     let mut command = Command::new(binary());
     command.env_clear().env("RUST_BACKTRACE", "full");
     command.args(["serve", domain.to_str().unwrap()]);
-    let log_level = match is_verbose {
-        true => command.env("RUST_LOG", "trace").arg("--verbose"),
-        false => &mut command,
-    };
-    log_level
+    if !level.is_empty() {
+        command.env("RUST_LOG", level).arg("--verbose");
+    }
+    command
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
@@ -103,8 +102,17 @@ impl Served {
         Self::start_with(folder, inbox, "")
     }
 
+    /// The same, but the server logs what goes wrong and nothing else.
+    pub(crate) fn start_quiet(folder: &Path, inbox: &Path) -> Self {
+        Self::start_as(folder, inbox, "", "error")
+    }
+
     /// The same with more at the end of `domain.toml`.
     pub(crate) fn start_with(folder: &Path, inbox: &Path, settings: &str) -> Self {
+        Self::start_as(folder, inbox, settings, "trace")
+    }
+
+    fn start_as(folder: &Path, inbox: &Path, settings: &str, level: &'static str) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
@@ -118,14 +126,14 @@ impl Served {
         let written = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, format!("{written}\n{settings}")).unwrap();
         let output = folder.join("server.log");
-        let server = spawn(&domain, &output, true);
+        let server = spawn(&domain, &output, level);
         let served = Self {
             administrator: domain.join("identities/administrator"),
             domain,
             output,
             port,
             server,
-            is_verbose: true,
+            level,
         };
         served.wait_until_it_listens();
         served
@@ -143,7 +151,7 @@ impl Served {
 
     /// From the next start on it logs what every server logs.
     pub(crate) fn be_quiet(&mut self) {
-        self.is_verbose = false;
+        self.level = "";
     }
 
     /// The process's number.
@@ -153,7 +161,7 @@ impl Served {
 
     /// Starts it again after [`Served::kill`].
     pub(crate) fn start_again(&mut self) {
-        self.server = spawn(&self.domain, &self.output, self.is_verbose);
+        self.server = spawn(&self.domain, &self.output, self.level);
         self.wait_until_it_listens();
     }
 

@@ -21,8 +21,8 @@ use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
 use crate::usage::Cost;
 
-/// Longest sleep until the next look: timers of many days are not needed.
-const LOOK_AFTER_MAX: Duration = Duration::from_secs(3_600);
+/// How often a run under way looks at the clock, so that one that was set forward ends what it ends within a second.
+const CLOCK_EVERY: Duration = Duration::from_millis(500);
 
 /// What a run is about to read, before its columns are known.
 #[derive(Debug, Clone, Default)]
@@ -130,46 +130,30 @@ impl Lease {
     async fn lost(&mut self) -> Fault {
         loop {
             self.changed.borrow_and_update();
-            if let Err(fault) = self.look().await {
-                return fault;
+            match self.look().await {
+                // What it rests on may end at another time by now.
+                Ok(chain) => self.chain = chain,
+                Err(fault) => return fault,
             }
-            let sleep = tokio::time::sleep(self.next_look());
             tokio::select! {
                 changed = self.changed.changed() => if changed.is_err() {
                     return crate::fault::stopping();
                 },
-                () = sleep => if let Err(fault) = settle(&self.domain).await {
+                () = due(&self.domain, &self.chain) => if let Err(fault) = settle(&self.domain).await {
                     return fault;
                 },
             }
         }
     }
 
-    /// How long until something happens to the grant by itself.
-    fn next_look(&self) -> Duration {
-        let now = Utc::now();
-        let ends = self.chain.iter().map(|(grant, _)| grant.not_after.as_str());
-        let deadlines = self
-            .chain
-            .iter()
-            .filter_map(|(grant, _)| grant.deadline.as_deref());
-        let next = ends
-            .chain(deadlines)
-            .filter_map(|at| parse_moment(at).ok())
-            .min();
-        let wait = next
-            .and_then(|next| (next - now).to_std().ok())
-            .unwrap_or_default();
-        // A millisecond more: moments are kept to the millisecond.
-        (wait + Duration::from_millis(1)).min(LOOK_AFTER_MAX)
-    }
-
-    /// Looks again at everything the lease rests on, the caller's certificate included.
-    async fn look(&self) -> Result<(), Fault> {
+    /// Looks again at everything the lease rests on, the caller's certificate included; answers with what the grant and
+    /// those above it are now.
+    async fn look(&self) -> Result<Vec<(GrantRecord, Terms)>, Fault> {
         let (own, _) = self.chain.first().ok_or_else(|| grant_unknown(""))?;
-        access::still_known(&self.domain.registry, self.caller.fingerprint).await?;
+        access::still_known(&self.domain, self.caller.fingerprint).await?;
         let chain = chain(&self.domain, find(&self.domain, &own.id).await?).await?;
-        usable(&self.domain, &chain, &self.need, Utc::now()).await
+        usable(&self.domain, &chain, &self.need, self.domain.clock.now()).await?;
+        Ok(chain)
     }
 
     /// Puts a release on record after a last look, while changes wait, and charges what it spends: `append` writes the log
@@ -197,7 +181,7 @@ impl Lease {
         let of = ChargedRun {
             run: &self.run,
             request_digest: &self.request_digest.to_string(),
-            at: &moment(Utc::now()),
+            at: &moment(self.domain.clock.now()),
         };
         let charged = self.domain.registry.charge_grants(&allowances, of, charge);
         match charged.await? {
@@ -207,12 +191,39 @@ impl Lease {
     }
 }
 
+/// Waits until something happens to a grant by itself: a term or a deadline that ends.
+async fn due(domain: &Domain, chain: &[(GrantRecord, Terms)]) {
+    let ends = chain.iter().map(|(grant, _)| grant.not_after.as_str());
+    let deadlines = chain
+        .iter()
+        .filter_map(|(grant, _)| grant.deadline.as_deref());
+    let next = ends
+        .chain(deadlines)
+        .filter_map(|at| parse_moment(at).ok())
+        .min();
+    loop {
+        let now = domain.clock.now();
+        let wait = next.and_then(|next| (next - now).to_std().ok());
+        // A millisecond more: moments are kept to the millisecond.
+        let wait = wait.unwrap_or_default() + Duration::from_millis(1);
+        tokio::time::sleep(wait.min(CLOCK_EVERY)).await;
+        if next.is_some_and(|next| next <= domain.clock.now()) {
+            return;
+        }
+    }
+}
+
 /// Refuses a run that would take its operator over what the settings allow in a day.
 async fn within_day(domain: &Domain, caller: &Caller, fuel: u64) -> Result<(), Fault> {
     let Some(most) = domain.config.fair_use.fuel_per_day else {
         return Ok(());
     };
-    let begun = Utc::now().date_naive().and_time(NaiveTime::MIN).and_utc();
+    let begun = domain
+        .clock
+        .now()
+        .date_naive()
+        .and_time(NaiveTime::MIN)
+        .and_utc();
     let registry = &domain.registry;
     let used = registry
         .fuel_since(&caller.organisation, &moment(begun))
@@ -279,7 +290,8 @@ impl Drop for UnderWay {
     }
 }
 
-fn layers(chain: &[(GrantRecord, Terms)]) -> Result<Vec<(Layer, Policy)>, Fault> {
+/// What a grant and those above it ask for beyond the policies in force, the whole first.
+pub(crate) fn layers(chain: &[(GrantRecord, Terms)]) -> Result<Vec<(Layer, Policy)>, Fault> {
     let mut layers = Vec::new();
     for (grant, terms) in chain.iter().rev() {
         if let Some(policy) = terms.layer()? {
@@ -356,7 +368,7 @@ async fn covering(
     need: &Need,
 ) -> Result<Vec<(GrantRecord, Terms)>, Fault> {
     let chain = chain(domain, grant).await?;
-    usable(domain, &chain, need, Utc::now()).await?;
+    usable(domain, &chain, need, domain.clock.now()).await?;
     for (_, terms) in &chain {
         terms.covers(need)?;
     }
