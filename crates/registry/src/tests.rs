@@ -533,3 +533,131 @@ async fn usage_is_read_on_from_where_it_stopped_and_again_from_the_beginning() {
         assert_eq!(registry.usage_read_to().await.unwrap(), 0);
     }
 }
+
+async fn reserved(
+    registry: &Registry,
+    allowances: &[Allowance],
+    (run, question): (&str, &str),
+    (least, most): (i64, i64),
+    allows: i64,
+) -> Reserved {
+    let of = ChargedRun {
+        run,
+        request_digest: "sha256:00",
+        at: "2026-11-22T00:00:00.000Z",
+    };
+    let charge = Charge {
+        bits_out: least,
+        epsilon_millionths: 5,
+        ..Charge::default()
+    };
+    let asked = Reservation {
+        charge: &charge,
+        bits_most: most,
+        question,
+    };
+    let budget = |kind, allows| Budget {
+        kind,
+        of: "people".to_owned(),
+        allows,
+    };
+    let budgets = [
+        budget(BudgetKind::Bits, allows),
+        budget(BudgetKind::Epsilon, 17),
+    ];
+    let reserved = registry.reserve(allowances, &budgets, of, asked);
+    reserved.await.unwrap()
+}
+
+async fn settled(registry: &Registry, run: &str, bits: i64, answered: bool) {
+    let of = ChargedRun {
+        run,
+        request_digest: "sha256:00",
+        at: "",
+    };
+    registry
+        .settle(&["part", "whole"], of, bits, answered)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_was_reserved_and_not_said_is_given_back_once() {
+    let (_guard, registry) = registry().await;
+    let allowances = granted(&registry, 9, 100).await;
+    let bits = async || {
+        registry
+            .budget_use(BudgetKind::Bits, "people")
+            .await
+            .unwrap()
+    };
+    let one = reserved(&registry, &allowances, ("one", "q1"), (10, 40), 100).await;
+    assert_eq!((one, bits().await), (Reserved::Bits(40), 40));
+    let two = reserved(&registry, &allowances, ("two", "q2"), (10, 70), 100).await;
+    assert_eq!(
+        (two, bits().await),
+        (Reserved::Bits(35), 75),
+        "10, and half of 50"
+    );
+    let three = reserved(&registry, &allowances, ("three", "q3"), (30, 70), 100).await;
+    assert!(matches!(three, Reserved::Budget(of) if of.kind == BudgetKind::Bits));
+    assert!(!registry.was_answered("q1").await.unwrap());
+    settled(&registry, "one", 12, true).await;
+    assert!(registry.was_answered("q1").await.unwrap());
+    assert_eq!(bits().await, 47);
+    for grant in ["part", "whole"] {
+        let used = registry.grant_use(grant).await.unwrap();
+        assert_eq!((used.runs, used.charged.bits_out), (2, 47), "{grant}");
+    }
+    // One that began twice may have said something each time.
+    let again = reserved(&registry, &allowances, ("two", "q2"), (10, 20), 100).await;
+    assert_eq!(
+        (again, bits().await),
+        (Reserved::Bits(20), 47),
+        "it counts once"
+    );
+    settled(&registry, "two", 1, true).await;
+    assert_eq!(bits().await, 47);
+    // One whose table waited said what the table says, once.
+    for answered in [false, true] {
+        let six = reserved(&registry, &allowances, ("six", "q6"), (10, 20), 100).await;
+        assert_eq!((six, bits().await), (Reserved::Bits(20), 67));
+        assert!(!registry.was_answered("q6").await.unwrap());
+        settled(&registry, "six", 11, answered).await;
+        assert_eq!(bits().await, 58);
+    }
+    // Privacy loss is never given back, and counts once a run.
+    let epsilon = registry.budget_use(BudgetKind::Epsilon, "people").await;
+    assert_eq!(epsilon.unwrap(), 15);
+    let five = reserved(&registry, &allowances, ("five", "q5"), (0, 0), 100).await;
+    assert!(matches!(five, Reserved::Budget(of) if of.kind == BudgetKind::Epsilon));
+    assert_eq!(registry.grant_use("whole").await.unwrap().runs, 3);
+}
+
+#[tokio::test]
+async fn runs_side_by_side_never_reserve_more_than_there_is() {
+    let (_guard, registry) = registry().await;
+    let allowances = granted(&registry, 100, 100).await;
+    let mut all = tokio::task::JoinSet::new();
+    for run in 0..20 {
+        let (registry, allowances) = (registry.clone(), allowances.clone());
+        all.spawn(async move {
+            let run = run.to_string();
+            reserved(&registry, &allowances, (&run, &run), (0, 9), 100).await
+        });
+    }
+    let mut sum = 0;
+    while let Some(one) = all.join_next().await {
+        if let Reserved::Bits(bits) = one.unwrap() {
+            sum += bits;
+        }
+    }
+    assert!(sum <= 100, "{sum}");
+    assert_eq!(
+        registry
+            .budget_use(BudgetKind::Bits, "people")
+            .await
+            .unwrap(),
+        sum
+    );
+}

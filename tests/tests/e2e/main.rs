@@ -9,6 +9,7 @@ mod alerts;
 mod authority;
 mod backup;
 mod bad_data;
+mod bits;
 mod catalogue;
 mod expected;
 mod fair_use;
