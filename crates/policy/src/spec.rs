@@ -90,8 +90,8 @@ pub const BITS_RUN_MAX_FLOOR: u64 = 64;
 pub const BITS_RUN_MAX_CEILING: u64 = 8 * BYTES_MAX_CEILING;
 /// Fewest bits for each unit that a policy may allow the releases of a dataset to carry, in parts per 10,000: 0.01.
 pub const BITS_PER_UNIT_FLOOR_PARTS: u64 = 100;
-/// Most bits for each unit that a policy may allow, in parts per 10,000: 1,000 bits, about what a row of fifteen numbers holds.
-pub const BITS_PER_UNIT_CEILING_PARTS: u64 = 1_000 * PARTS;
+/// Most bits for each unit that a policy may allow, in parts per 10,000: a million bits, which nobody reaches.
+pub const BITS_PER_UNIT_CEILING_PARTS: u64 = 1_000_000 * PARTS;
 
 /// The value of a limit that is not set. Only where the smaller of two values is the stricter: there it is the laxest
 /// of all, so that folding needs no case for it.

@@ -150,10 +150,14 @@ async fn what_keys_did_not_say_is_given_back() {
     let strict = people(&policy("per_unit", "16.00", "0.30"), 8).await;
     let told = estimate(&strict.operator, BY_TOWN).await;
     assert!(told.budgets[0].allows == 120 && told.bits_min < 120);
-    assert_eq!(code(run(&strict.operator, BY_TOWN).await), "BUDGET_TABLE");
+    let mut outcomes = Vec::new();
+    for _ in 0..8 {
+        outcomes.push(code(run(&strict.operator, BY_TOWN).await));
+    }
+    assert_eq!(outcomes[0], "BUDGET_TABLE");
+    assert_eq!(outcomes[7], "BUDGET_USED_UP", "{outcomes:?}");
     let told = estimate(&strict.operator, BY_TOWN).await;
-    assert_eq!(told.budgets[0].left, 0);
-    assert_eq!(code(run(&strict.operator, BY_TOWN).await), "BUDGET_USED_UP");
+    assert!(told.budgets[0].left < told.bits_min, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

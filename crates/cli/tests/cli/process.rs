@@ -93,6 +93,16 @@ impl Served {
 
     /// The same with more at the end of `domain.toml`.
     pub(crate) fn start_with(folder: &Path, inbox: &Path, settings: &str) -> Self {
+        Self::start_under(folder, inbox, settings, |policy| policy)
+    }
+
+    /// The same under another policy than the default one.
+    pub(crate) fn start_under(
+        folder: &Path,
+        inbox: &Path,
+        settings: &str,
+        policy: impl FnOnce(String) -> String,
+    ) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
@@ -105,6 +115,8 @@ impl Served {
         let config = domain.join("domain.toml");
         let written = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, format!("{written}\n{settings}")).unwrap();
+        let file = domain.join("policy.toml");
+        std::fs::write(&file, policy(std::fs::read_to_string(&file).unwrap())).unwrap();
         let output = folder.join("server.log");
         let server = spawn(&domain, &output);
         let served = Self {

@@ -31,7 +31,7 @@ pub(crate) const BITS_PER_UNIT: Spec = Spec {
     source: "the census of 2010 published about 500 numbers for a person (Abowd 2018) and was reconstructed; a quarter of one              number of 64 bits is far from it",
     larger_is_stricter: false,
     floor_reason: "with fewer a dataset of a thousand units shows no number",
-    ceiling_reason: "rows hold about as much",
+    ceiling_reason: "more than any unit's rows hold is no bound",
 };
 
 pub(crate) const BITS_CHOSEN_PER_UNIT: Spec = Spec {
@@ -45,5 +45,5 @@ pub(crate) const BITS_CHOSEN_PER_UNIT: Spec = Spec {
     source: "Dinur and Nissim 2003: so few answers about n units are fewer than n / 24 equations",
     larger_is_stricter: false,
     floor_reason: "with fewer a dataset of a thousand units answers no condition",
-    ceiling_reason: "rows hold about as much",
+    ceiling_reason: "more than any unit's rows hold is no bound",
 };
