@@ -45,7 +45,7 @@ pub struct TestDomain {
     _temporary: tempfile::TempDir,
 }
 
-/// The default policy without what changes numbers or asks for people: tests that compare numbers with those of another
+/// The default policy without what changes numbers, asks for people or counts bits: tests that compare numbers with those of another
 /// tool need every digit. Which cells are withheld is as by default, but for class disclosure.
 pub const EXACT_POLICY: &str = r#"
 name = "exact"
@@ -60,6 +60,10 @@ model_leave_one_out = false
 model_keyed = false
 [table]
 levels_max = 1000
+[bits]
+run_max = 536870912
+per_unit = 1000.0
+chosen_per_unit = 1000.0
 "#;
 
 /// The policy of a new domain.

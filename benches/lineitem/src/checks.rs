@@ -259,6 +259,7 @@ fn planned(sql: &str, table: &Arc<dyn TableProvider>, unit: &str) -> Result<Plan
         is_sensitive: false,
         // Every key of the queries is declared: how many levels a key may have is not what is measured.
         declared: Declared::Bounds(None),
+        bounds: None,
     });
     let sources = Sources {
         relations: vec![RelationSource {

@@ -18,7 +18,7 @@ use weir_gate::Preview;
 use weir_registry::{AirlockRecord, AirlockReview, AirlockState};
 
 pub(crate) use decide::{Decided, decide, preview, withdraw};
-pub(crate) use pass::{Asked, IN_REVIEW, Pins, in_review, look, ticket};
+pub(crate) use pass::{Asked, IN_REVIEW, Kept, Pins, in_review, look, ticket};
 
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};

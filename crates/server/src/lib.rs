@@ -23,6 +23,7 @@ mod attempts;
 mod authority;
 mod backup;
 mod basis;
+mod budgets;
 mod clock;
 mod computing;
 mod config;

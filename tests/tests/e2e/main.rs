@@ -11,6 +11,7 @@ mod authority;
 mod authority_rotation;
 mod backup;
 mod bad_data;
+mod bits;
 mod cast;
 mod catalogue;
 mod clock;

@@ -104,15 +104,30 @@ impl Served {
 
     /// The same, but the server logs what goes wrong and nothing else.
     pub(crate) fn start_quiet(folder: &Path, inbox: &Path) -> Self {
-        Self::start_as(folder, inbox, "", "error")
+        Self::start_as(folder, inbox, ("", "error"), |policy| policy)
     }
 
     /// The same with more at the end of `domain.toml`.
     pub(crate) fn start_with(folder: &Path, inbox: &Path, settings: &str) -> Self {
-        Self::start_as(folder, inbox, settings, "trace")
+        Self::start_as(folder, inbox, (settings, "trace"), |policy| policy)
     }
 
-    fn start_as(folder: &Path, inbox: &Path, settings: &str, level: &'static str) -> Self {
+    /// The same under another policy than the default one.
+    pub(crate) fn start_under(
+        folder: &Path,
+        inbox: &Path,
+        settings: &str,
+        policy: impl FnOnce(String) -> String,
+    ) -> Self {
+        Self::start_as(folder, inbox, (settings, "trace"), policy)
+    }
+
+    fn start_as(
+        folder: &Path,
+        inbox: &Path,
+        (settings, level): (&str, &'static str),
+        policy: impl FnOnce(String) -> String,
+    ) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
@@ -125,6 +140,8 @@ impl Served {
         let config = domain.join("domain.toml");
         let written = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, format!("{written}\n{settings}")).unwrap();
+        let file = domain.join("policy.toml");
+        std::fs::write(&file, policy(std::fs::read_to_string(&file).unwrap())).unwrap();
         let output = folder.join("server.log");
         let server = spawn(&domain, &output, level);
         let served = Self {

@@ -11,14 +11,15 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use weir_audit::{Digest, Event};
 use weir_policy::{Layer, Policy};
-use weir_registry::{Charge, ChargedRun, FreezeRecord, GrantRecord, GrantState};
+use weir_registry::{Charge, ChargedRun, FreezeRecord, GrantRecord, GrantState, Reserved};
 
 use super::terms::Columns;
 use super::{Terms, chain, find, grant_unknown, moment, parse_moment, settle};
 use crate::access::{self, Caller};
 use crate::attempts::under_way_already;
+use crate::budgets::{self, Asks};
 use crate::domain::Domain;
-use crate::fault::{Fault, panicked};
+use crate::fault::{Fault, count, panicked};
 use crate::usage::Cost;
 
 /// How often a run under way looks at the clock, so that one that was set forward ends what it ends within a second.
@@ -87,11 +88,12 @@ impl Lease {
         layers(&self.chain)
     }
 
-    /// Charges the run, and puts on record what it is charged and that it is about to read under this grant.
-    pub(crate) async fn begin(&self, cost: &Cost) -> Result<(), Fault> {
+    /// Charges the run, and puts on record what it is charged and that it is about to read under this grant. Gives the bits
+    /// that it may say.
+    pub(crate) async fn begin(&self, cost: &Cost, asks: &Asks) -> Result<u64, Fault> {
         let (own, _) = self.chain.first().ok_or_else(|| grant_unknown(""))?;
         within_day(&self.domain, &self.caller, cost.fuel()).await?;
-        self.charge(&cost.charge()?).await?;
+        let bits = self.reserve(&cost.charge()?, asks).await?;
         let events = [
             Event::RunCharged {
                 run: self.run.clone(),
@@ -99,6 +101,7 @@ impl Lease {
                 grant: own.id.clone(),
                 product: cost.product.clone(),
                 reads: cost.reads.clone(),
+                bits_reserved: Some(bits),
             },
             Event::RunAuthorised {
                 run: self.run.clone(),
@@ -110,7 +113,8 @@ impl Lease {
         let (record, actor) = (self.domain.record.clone(), self.caller.actor());
         tokio::task::spawn_blocking(move || record.append_both(actor, events))
             .await
-            .map_err(|_| panicked())?
+            .map_err(|_| panicked())??;
+        Ok(bits)
     }
 
     /// Does work that ends as soon as the lease no longer holds: the work is dropped, and the refusal is the one that a run
@@ -169,6 +173,45 @@ impl Lease {
             self.charge(spent).await
         })?;
         append()
+    }
+
+    /// Charges the run to the grant, to all above it and to the budgets of what it reads.
+    async fn reserve(&self, charge: &Charge, asks: &Asks) -> Result<u64, Fault> {
+        let chain = self.chain.iter();
+        let allowances: Vec<_> = chain
+            .map(|(grant, terms)| terms.quotas.allowance(&grant.id))
+            .collect();
+        let digest = self.request_digest.to_string();
+        let of = (self.run.as_str(), digest.as_str());
+        match asks.reserve(&self.domain, &allowances, of, charge).await? {
+            Reserved::Bits(bits) => Ok(bits.unsigned_abs()),
+            Reserved::Quota(up) => Err(used_up(&up.grant, up.quota)),
+            Reserved::Budget(budget) => Err(budgets::used_up(&budget)),
+        }
+    }
+
+    /// Gives back the bits that a run did not say: one that was answered, or whose table waits.
+    pub(crate) async fn settle(&self, bits: u64, answered: bool) -> Result<(), Fault> {
+        let grants: Vec<&str> = self
+            .chain
+            .iter()
+            .map(|(grant, _)| grant.id.as_str())
+            .collect();
+        let of = ChargedRun {
+            run: &self.run,
+            request_digest: &self.request_digest.to_string(),
+            at: "",
+        };
+        let settled = self
+            .domain
+            .registry
+            .settle(&grants, of, count(bits)?, answered);
+        Ok(settled.await?)
+    }
+
+    /// The same of one that was answered. Blocks.
+    pub(crate) fn settle_blocking(&self, bits: u64) -> Result<(), Fault> {
+        Handle::current().block_on(self.settle(bits, true))
     }
 
     /// Charges the run to the grant and all above it, once for each amount however often it is charged; refuses where a
