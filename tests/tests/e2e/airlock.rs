@@ -252,7 +252,6 @@ async fn the_log_tells_it(auditor: &Client, run: &str, table_digest: &str, relea
         "wang sees",
         "wang approve: waiting",
         "wang sees",
-        "wang approve: waiting",
         "zhao sees",
         "zhao approve: waiting",
         "sun sees",
