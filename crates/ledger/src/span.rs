@@ -91,16 +91,9 @@ impl Mixer {
     /// A set among the columns. Units with numbers near to each other are in columns of their own.
     pub(crate) fn vector(self, units: &RoaringBitmap) -> Vector {
         let mut sums = vec![0_u64; COLUMNS];
-        let (mut some, mut rest) = ([0; 512], units.iter());
-        loop {
-            let next = rest.next_many(&mut some);
-            if next.is_empty() {
-                break;
-            }
-            for unit in next {
-                let (column, factor) = self.place(*unit);
-                sums[column] += factor;
-            }
+        for unit in units {
+            let (column, factor) = self.place(unit);
+            sums[column] += factor;
         }
         sums.into_iter().map(|sum| modulo(sum) as u32).collect()
     }

@@ -405,8 +405,9 @@ impl Groups {
         }
     }
 
-    /// Ends the unit that each group and argument is in.
+    /// Ends the unit that each group and argument is in, and the sets.
     pub(super) fn end(&mut self, layout: Layout) {
+        self.sets.iter_mut().for_each(Sets::end);
         let prints = layout.prints();
         let mut end = |counts: &mut Vec<Count>, print: Option<usize>| {
             for (group, count) in counts.iter_mut().enumerate() {

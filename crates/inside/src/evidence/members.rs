@@ -132,9 +132,13 @@ impl Sets {
     }
 
     pub(super) fn take(&mut self, emit_to: EmitTo) -> Self {
-        let mut of = emit_to.take_needed(&mut self.of);
-        of.iter_mut().for_each(Set::gather);
+        let of = emit_to.take_needed(&mut self.of);
         Self { of }
+    }
+
+    /// Makes containers of all that was gathered: nothing is added from here on.
+    pub(super) fn end(&mut self) {
+        self.of.iter_mut().for_each(Set::gather);
     }
 
     /// The sets, each as bitmaps of units in their portable form, one for each part. Nothing for those of fewer units than
@@ -326,7 +330,8 @@ mod tests {
             let mut sets = Sets::default();
             sets.grow(1);
             units.iter().for_each(|unit| sets.add(0, *unit));
-            let column = sets.take(EmitTo::All).column(|_| true).expect("a column");
+            sets.end();
+            let column = sets.column(|_| true).expect("a column");
             let expected: RoaringBitmap = units.iter().copied().collect();
             assert_eq!(first(&column), expected);
             if !units.is_empty() {
@@ -349,7 +354,8 @@ mod tests {
             sets.add(at / 250, *unit);
         }
         let halves = prints.column().expect("a column");
-        let units = sets.take(EmitTo::All).column(|_| true).expect("a column");
+        sets.end();
+        let units = sets.column(|_| true).expect("a column");
         let mut whole = Prints::new(32);
         whole.grow(1);
         let mut union = Sets::default();
