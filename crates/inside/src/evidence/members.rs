@@ -277,6 +277,7 @@ fn hash(unit: u32, contribution: f64) -> u32 {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests fail by panicking")]
 mod tests {
     use roaring::RoaringBitmap;
 

@@ -52,6 +52,7 @@ fn claims() -> Vec<(&'static str, Event)> {
                 cells_withheld_at_most: 0,
                 table_digest: digest,
                 ledger: None,
+                bits_out: None,
             },
         ),
         (
