@@ -28,14 +28,14 @@ pub(crate) struct Vetted {
 impl Vetted {
     /// Takes in and vets the bytes that were submitted. Waits for its turn; takes some seconds. `tell` hears each stage.
     pub(crate) async fn of(
-        domain: &Arc<Domain>,
+        (domain, organisation): (&Arc<Domain>, &str),
         bytes: Vec<u8>,
         mut tell: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self, Fault> {
         let datasets = manifests(&domain.registry.datasets().await?)?;
         tell("waiting for its turn");
-        let turn = Arc::clone(&domain.vetting_slots).acquire_owned().await;
-        let turn = turn.map_err(|_| stopping())?;
+        let turn = domain.fair.vetting(organisation).await;
+        let turn = turn.ok_or_else(stopping)?;
         let domain = Arc::clone(domain);
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
