@@ -103,8 +103,8 @@ async fn release(
 
     // 1. The query is checked before anything is looked up: what it may not ask needs no catalogue to be refused.
     stage("checking the query");
-    let query = Query::parse(&request.sql)?;
     at_work.next(Duration::ZERO).await;
+    let query = Query::parse(&request.sql)?;
 
     // 2. What it reads is looked up, and held against the caller's grant before anything is opened. Only then do names
     //    become data. From here on the lease watches: what is taken back stops the run where it stands.
