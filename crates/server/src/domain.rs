@@ -44,9 +44,6 @@ const MODEL_CACHE_KEY: &str = "weir compiled models v1";
 /// Registrations at work at once: each sorts a dataset in memory.
 const REGISTRATIONS_MAX: usize = 1;
 
-/// Vettings at work at once: each runs a foreign model for some seconds.
-const VETTINGS_MAX: usize = 1;
-
 /// A domain that is open: no other process can open it until this one is dropped.
 pub struct Domain {
     pub(crate) config: Config,
@@ -81,7 +78,6 @@ pub struct Domain {
     pub(crate) computing: Computing,
     pub(crate) fair: FairUse,
     pub(crate) registration_slots: Arc<Semaphore>,
-    pub(crate) vetting_slots: Arc<Semaphore>,
     /// Where the secret shared with the webhook's receiver lies.
     pub(crate) webhook_secret: PathBuf,
     pub(crate) vault_folder: PathBuf,
@@ -191,7 +187,6 @@ impl Domain {
             )?,
             computing: Computing::start()?,
             registration_slots: Arc::new(Semaphore::new(REGISTRATIONS_MAX)),
-            vetting_slots: Arc::new(Semaphore::new(VETTINGS_MAX)),
             webhook_secret: folder.webhook_secret(),
             vault_folder: folder.vault(),
             metrics,

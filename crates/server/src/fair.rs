@@ -1,7 +1,8 @@
 //! Fair use: what one operator may have at once, and whose turn it is.
 //!
-//! Two things are shared out. **Slots** (`slots.rs`): a run that computes holds memory, so only some compute at once; those
-//! that wait do so in a queue of their organisation, and the queues are served in turn. No organisation has every slot.
+//! Three things are shared out. **Slots** (`slots.rs`): a run that computes holds memory, so only some compute at once; those
+//! that wait do so in a queue of their organisation, and the queues are served in turn. No organisation has every slot. What
+//! else takes a processor for long has such queues too: vetting, and planning for an estimate.
 //! **Processors** (`turns.rs`): a run gives way after each batch while one of an organisation that has had less of late is
 //! at work, so that a small query is not made to share the machine with an endless one.
 
@@ -10,6 +11,7 @@ mod turns;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,8 +74,13 @@ impl FairUseConfig {
 /// What an open domain keeps of fair use.
 pub(crate) struct FairUse {
     slots: Arc<Slots>,
+    vettings: Arc<Slots>,
+    estimates: Arc<Slots>,
     turns: Arc<Turns>,
 }
+
+/// Vettings at work at once: each runs a foreign model for some seconds.
+const VETTINGS_MAX: usize = 1;
 
 impl FairUse {
     pub(crate) fn new(config: &FairUseConfig) -> Self {
@@ -81,6 +88,8 @@ impl FairUse {
         let (all, own) = config.slots(processors);
         Self {
             slots: Arc::new(Slots::new(all, own)),
+            vettings: Arc::new(Slots::new(VETTINGS_MAX, VETTINGS_MAX)),
+            estimates: Arc::new(Slots::new(all, own)),
             turns: Arc::default(),
         }
     }
@@ -88,6 +97,30 @@ impl FairUse {
     /// Waits for a slot.
     pub(crate) async fn slot(&self, organisation: &str) -> Option<Slot> {
         self.slots.take(organisation).await
+    }
+
+    /// Waits for the one place where models are vetted, and until those who had less of late are served.
+    pub(crate) async fn vetting(&self, organisation: &str) -> Option<Slot> {
+        let slot = self.vettings.take(organisation).await;
+        self.turns(organisation).next(Duration::ZERO).await;
+        slot
+    }
+
+    /// Places for vetting that nobody has.
+    pub(crate) fn vettings_free(&self) -> usize {
+        self.vettings.free()
+    }
+
+    /// Waits for a place to plan an estimate in, and until those who had less of late are served. What is given back is held
+    /// for as long as it is planned.
+    pub(crate) async fn estimate(
+        &self,
+        organisation: &str,
+    ) -> (Option<Slot>, Arc<dyn weir_inside::Turns>) {
+        let slot = self.estimates.take(organisation).await;
+        let turns = self.turns(organisation);
+        turns.next(Duration::ZERO).await;
+        (slot, turns)
     }
 
     /// Slots that nobody has.

@@ -86,7 +86,7 @@ async fn look(domain: &Domain) -> Result<Snapshot, Fault> {
                 "registration",
                 domain.registration_slots.available_permits(),
             ),
-            ("vetting", domain.vetting_slots.available_permits()),
+            ("vetting", domain.fair.vettings_free()),
         ],
         alerts_open: domain.registry.alerts_open().await?,
         alerts_unsent: domain.registry.alerts_waiting_count().await?,

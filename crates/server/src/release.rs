@@ -3,6 +3,7 @@
 mod recorder;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::SecondsFormat;
 use prost::Message;
@@ -105,6 +106,7 @@ async fn release(
 
     // 1. The query is checked before anything is looked up: what it may not ask needs no catalogue to be refused.
     stage("checking the query");
+    at_work.next(Duration::ZERO).await;
     let query = Query::parse(&request.sql)?;
 
     // 2. What it reads is looked up, and held against the caller's grant before anything is opened. Only then do names

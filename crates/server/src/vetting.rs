@@ -1,7 +1,9 @@
 //! Vetting of a submitted model: off the threads that serve, one at a time.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use tokio::runtime::Handle;
 use weir_audit::{Digest, Event};
 use weir_catalogue::{Manifest, Role as ColumnRole};
 use weir_model::{DatasetView, Limits, Model, Received, Report, Severity, VetLimits, Vetting};
@@ -28,17 +30,25 @@ pub(crate) struct Vetted {
 impl Vetted {
     /// Takes in and vets the bytes that were submitted. Waits for its turn; takes some seconds. `tell` hears each stage.
     pub(crate) async fn of(
-        domain: &Arc<Domain>,
+        (domain, organisation): (&Arc<Domain>, &str),
         bytes: Vec<u8>,
         mut tell: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self, Fault> {
         let datasets = manifests(&domain.registry.datasets().await?)?;
         tell("waiting for its turn");
-        let turn = Arc::clone(&domain.vetting_slots).acquire_owned().await;
-        let turn = turn.map_err(|_| stopping())?;
-        let domain = Arc::clone(domain);
+        let turn = domain.fair.vetting(organisation).await;
+        let turn = turn.ok_or_else(stopping)?;
+        let (domain, turns) = (Arc::clone(domain), domain.fair.turns(organisation));
+        let handle = Handle::current();
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
+            // Between its stages it gives way, as a run does between batches.
+            let mut since = Instant::now();
+            let mut tell = |stage: &str| {
+                tell(stage);
+                handle.block_on(turns.next(since.elapsed()));
+                since = Instant::now();
+            };
             vet(&domain, &bytes, &datasets, &mut tell)
         })
         .await

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use weir_client::v1::{GrantAct, RunRequest};
+use weir_client::v1::{EstimateRunRequest, GrantAct, RunRequest};
 use weir_client::{Client, ClientError, RunAnswer};
 use weir_tests::{TestDomain, example};
 
@@ -87,6 +87,74 @@ async fn a_hog_moves_anothers_median_by_half_at_most() {
     let ratio = beside.as_secs_f64() / alone.as_secs_f64();
     println!("alone {alone:?}, beside a hog {beside:?}: {ratio:.2} times");
     assert!(ratio <= 1.5);
+}
+
+/// What else somebody may put on a domain without end.
+#[derive(Debug, Clone, Copy)]
+enum Load {
+    Small,
+    Refused,
+    Estimates,
+    Submissions,
+}
+
+/// Puts it on, from as many callers as may have runs under way.
+fn load(client: &Client, of: Load) -> tokio::task::JoinSet<()> {
+    let component = std::fs::read(example("models/pace/pace.wasm")).unwrap();
+    let mut work = tokio::task::JoinSet::new();
+    for caller in 0..HOG_RUNS {
+        let (client, component) = (client.clone(), component.clone());
+        work.spawn(async move {
+            for call in 0.. {
+                match of {
+                    Load::Small => drop(run(&client, SMALL).await),
+                    Load::Refused => drop(run(&client, "SELECT carrier FROM flights").await),
+                    Load::Estimates => {
+                        let request = EstimateRunRequest {
+                            sql: LONG.to_owned(),
+                            ..Default::default()
+                        };
+                        drop(client.estimate_run(request).await);
+                    }
+                    Load::Submissions => {
+                        let name = format!("m_{caller}_{call}");
+                        drop(client.submit_model(&name, component.clone()).await);
+                    }
+                }
+            }
+        });
+    }
+    work
+}
+
+/// As above, with loads of every other kind. Those who put it on are in this very process, and have a part of its
+/// processors: what is measured is more than the server does.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures: run it alone, with --nocapture"]
+async fn other_loads_of_a_hog() {
+    let domain = TestDomain::with_flights().await;
+    let hogging = domain.granted_client("Hog").await;
+    let small = &domain.operator;
+    durations(small).await;
+    for of in [
+        Load::Small,
+        Load::Refused,
+        Load::Estimates,
+        Load::Submissions,
+    ] {
+        let (mut alone, mut beside) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            alone.extend(durations(small).await);
+            let work = load(&hogging, of);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            beside.extend(durations(small).await);
+            drop(work);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let (alone, beside) = (median(alone), median(beside));
+        let ratio = beside.as_secs_f64() / alone.as_secs_f64();
+        println!("{of:?}: alone {alone:?}, beside {beside:?}: {ratio:.2} times");
+    }
 }
 
 /// The same without a clock to be right: a small run ends while every run of a hog that came first is still under way.

@@ -138,7 +138,7 @@ async fn submit(
         });
         drop(steps.try_send(Ok(SubmitModelResponse { step: Some(step) })));
     };
-    let vetted = Vetted::of(domain, bytes, tell).await?;
+    let vetted = Vetted::of((domain, &caller.organisation), bytes, tell).await?;
     let event = Event::ModelSubmitted {
         model: name.clone(),
         digest: vetted.submitted,

@@ -76,8 +76,9 @@ impl RunService for Runs {
         &self,
         request: Request<EstimateRunRequest>,
     ) -> Result<Response<Estimate>, Status> {
-        enter(&self.0, &request, Call::EstimateRun).await?;
+        let caller = enter(&self.0, &request, Call::EstimateRun).await?;
         let EstimateRunRequest { sql, snapshots } = request.into_inner();
+        let _at_work = self.0.fair.estimate(&caller.organisation).await;
         let estimate = estimate::estimate(&self.0, &sql, &snapshots).await;
         let estimate =
             estimate.map_err(|fault| refused(Call::EstimateRun, fault.for_operator()))?;
