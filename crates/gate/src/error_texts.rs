@@ -72,6 +72,11 @@ fn all() -> Vec<(GateError, &'static str, &'static str)> {
              that no single unit shows; ask for counts, sums or means of it, or aggregate columns of the data",
         ),
         (
+            GateError::Noise,
+            "GATE_NOISE",
+            "noise that hides what a unit can add cannot be added, and nothing was released. Please report this",
+        ),
+        (
             GateError::Review,
             "GATE_REVIEW",
             "the table has to be reviewed by people before it can be released; ask for statistics of values that are not \
@@ -173,6 +178,7 @@ fn number(error: &GateError) -> usize {
         GateError::CellTwice => 21,
         GateError::Ledger { .. } => 22,
         GateError::Step { .. } => 23,
+        GateError::Noise => 24,
     }
 }
 

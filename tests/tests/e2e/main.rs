@@ -11,6 +11,7 @@ mod backup;
 mod bad_data;
 mod bits;
 mod catalogue;
+mod dp;
 mod expected;
 mod fair_use;
 mod grants;
