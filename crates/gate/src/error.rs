@@ -119,7 +119,7 @@ pub enum GateError {
     NotCoarse,
     /// Numbers that need noise and cannot have it.
     #[error(
-        "noise that hides what a unit can add cannot be added, and nothing was released. Please report this"
+        "noise that hides what a unit can add cannot be added, and nothing was released; report this as a defect"
     )]
     Noise,
     /// A table that people have to look at first.

@@ -72,11 +72,6 @@ fn all() -> Vec<(GateError, &'static str, &'static str)> {
              that no single unit shows; ask for counts, sums or means of it, or aggregate columns of the data",
         ),
         (
-            GateError::Noise,
-            "GATE_NOISE",
-            "noise that hides what a unit can add cannot be added, and nothing was released. Please report this",
-        ),
-        (
             GateError::Review,
             "GATE_REVIEW",
             "the table has to be reviewed by people before it can be released; ask for statistics of values that are not \
@@ -148,6 +143,11 @@ fn all() -> Vec<(GateError, &'static str, &'static str)> {
             "GATE_STEP",
             "the gate could not build the table; report this as a defect",
         ),
+        (
+            GateError::Noise,
+            "GATE_NOISE",
+            "noise that hides what a unit can add cannot be added, and nothing was released; report this as a defect",
+        ),
     ]
 }
 
@@ -190,7 +190,7 @@ fn every_message_is_on_the_list() {
         assert_eq!(error.code(), *code);
         assert_eq!(error.to_string(), *text);
     }
-    assert_eq!(all.len(), 24);
+    assert_eq!(all.len(), 25);
 }
 
 #[test]

@@ -270,9 +270,9 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
         "p.toml:2:1: `units_min` is not a policy key; did you mean `cell.units_min` or `quantile.units_min` or `history.units_min`?",
     );
     check(
-        "name = \"x\"\nepsilon = 1\n",
+        "name = \"x\"\nwatermark = 1\n",
         "POLICY_UNKNOWN_KEY",
-        "p.toml:2:1: `epsilon` is not a policy key; the keys are `name`, `cell.units_min`, `cell.rows_min`, \
+        "p.toml:2:1: `watermark` is not a policy key; the keys are `name`, `cell.units_min`, `cell.rows_min`, \
          `cell.complement_units_min`, `cell.class_disclosure`, `cell.sensitive_values_min`, \
          `dominance.top1_share_max`, `dominance.top2_share_max`, `dominance.top3_share_max`, `p_ratio.ratio_min`, \
          `p_ratio.zeros_are_disclosive`, `fit.residual_dof_min`, `fit.parameters_share_max`, `quantile.units_min`, \
@@ -382,7 +382,7 @@ fn the_digest_is_of_the_meaning_and_is_pinned() {
     // Pinned: digests stand in audit logs for decades. Another value here needs another number in the canonical form.
     assert_eq!(
         shipped.digest(),
-        "sha256:107c7bf9c360a542251197c2b9607e2fd13e406fa16bb87011066b08a91f6f22"
+        "sha256:5a8ea9348bf59b9ac6919cda2b9c2c194be486f1dc071045a14b841bf1f80348"
     );
     assert_eq!(
         shipped.canonical(),
