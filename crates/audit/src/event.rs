@@ -490,6 +490,9 @@ pub enum Event {
         /// The bits that the release may carry. Entries of before there were budgets have none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bits_reserved: Option<u64>,
+        /// The privacy loss of its population, in millionths; none without differential privacy.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epsilon_millionths: Option<u64>,
     },
     /// A product was registered, approved, rejected or retired.
     ProductChanged {

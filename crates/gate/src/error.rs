@@ -117,6 +117,11 @@ pub enum GateError {
          that no single unit shows; ask for counts, sums or means of it, or aggregate columns of the data"
     )]
     NotCoarse,
+    /// Numbers that need noise and cannot have it.
+    #[error(
+        "noise that hides what a unit can add cannot be added, and nothing was released; report this as a defect"
+    )]
+    Noise,
     /// A table that people have to look at first.
     #[error(
         "the table has to be reviewed by people before it can be released; ask for statistics of values that are not \
@@ -206,6 +211,7 @@ impl GateError {
             GateError::TooManyLevels { .. } => "GATE_TOO_MANY_LEVELS",
             GateError::TooManyMargins => "GATE_TOO_MANY_MARGINS",
             GateError::NotCoarse => "GATE_NOT_COARSE",
+            GateError::Noise => "GATE_NOISE",
             GateError::Review => "GATE_REVIEW",
             GateError::Reviewers => "GATE_REVIEWERS",
             GateError::NoColumn => "GATE_NO_COLUMN",
@@ -241,6 +247,7 @@ impl GateError {
             | GateError::Review => Family::Policy,
             GateError::Ledger { family, .. } => *family,
             GateError::NoColumn
+            | GateError::Noise
             | GateError::Shape
             | GateError::ColumnTwice { .. }
             | GateError::EvidenceLength

@@ -143,6 +143,11 @@ fn all() -> Vec<(GateError, &'static str, &'static str)> {
             "GATE_STEP",
             "the gate could not build the table; report this as a defect",
         ),
+        (
+            GateError::Noise,
+            "GATE_NOISE",
+            "noise that hides what a unit can add cannot be added, and nothing was released; report this as a defect",
+        ),
     ]
 }
 
@@ -173,6 +178,7 @@ fn number(error: &GateError) -> usize {
         GateError::CellTwice => 21,
         GateError::Ledger { .. } => 22,
         GateError::Step { .. } => 23,
+        GateError::Noise => 24,
     }
 }
 
@@ -184,7 +190,7 @@ fn every_message_is_on_the_list() {
         assert_eq!(error.code(), *code);
         assert_eq!(error.to_string(), *text);
     }
-    assert_eq!(all.len(), 24);
+    assert_eq!(all.len(), 25);
 }
 
 #[test]

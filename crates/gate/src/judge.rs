@@ -6,6 +6,7 @@ use crate::coarse::at_most;
 use crate::encode::{arrow_stream, sha256};
 use crate::error::GateError;
 use crate::ground::{Ground, Ruling};
+use crate::noise::{Loss, Noise};
 use crate::past::{self, Again, Past};
 use crate::record::{DecisionRecord, ReviewReason, WithheldBy};
 use crate::sealed;
@@ -66,7 +67,14 @@ fn judged(
         shape,
         evidence,
         provenance,
+        noise,
     } = unreleased;
+    let noises = noises(policy, noise.as_deref(), past.is_some())?;
+    // Noise is drawn once. A number that was shown comes from the ledger, also where it is looked at again.
+    let again = match noises {
+        Some(_) => Again::No,
+        None => again,
+    };
     let ground = Ground::of(&cells, shape, evidence)?;
     ground.check_first_units(policy)?;
     let mut ruling = ground.judge(policy)?;
@@ -93,7 +101,12 @@ fn judged(
         snapshots: past.snapshots,
         provenance: &compared.provenance,
         coins: past.coins,
+        noises,
     });
+    if noises.is_some() && undecided {
+        // Drawn again after people looked at it, it would be another table.
+        return Err(GateError::Review);
+    }
     let numbers = rows.numbers(&ground, &cells, policy, protection.as_ref())?;
     let cells_same = compared
         .as_ref()
@@ -127,7 +140,12 @@ fn judged(
         cells_withheld_at_most: at_most(cells_withheld),
         withheld_by,
         cells_negative,
-        review: review(cells_negative, undecided, policy),
+        // What a unit contributes is clamped where there is noise, and its sign is hidden with the rest.
+        review: review(
+            if noises.is_some() { 0 } else { cells_negative },
+            undecided,
+            policy,
+        ),
         approved_by: Vec::new(),
         evidence_kept: ground.is_some(),
         policy_digest: policy.digest(),
@@ -141,6 +159,25 @@ fn judged(
         recordings,
         cells_same,
     }))
+}
+
+/// What noise the policy asks for, and how much is needed.
+///
+/// # Errors
+/// [`GateError::Noise`] where nobody bounded what a unit adds, or nothing is remembered from which the same cell would be
+/// answered alike.
+fn noises<'a>(
+    policy: &Policy,
+    noise: Option<&'a [Noise]>,
+    has_past: bool,
+) -> Result<Option<(Loss, &'a [Noise])>, GateError> {
+    match (policy.dp_epsilon_millionths(), noise) {
+        (None, _) => Ok(None),
+        (Some(epsilon), Some(noise)) if has_past => {
+            Ok(Some((Loss::of_column(epsilon, noise.len()), noise)))
+        }
+        (Some(_), _) => Err(GateError::Noise),
+    }
 }
 
 /// The finest cells by the rules they break. Totals that are not shown break none: they lack parts.

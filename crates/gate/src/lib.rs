@@ -64,6 +64,7 @@ mod ground;
 mod judge;
 mod keys;
 mod members;
+mod noise;
 mod numbers;
 mod order;
 mod past;
@@ -87,6 +88,7 @@ pub use evidence::{ArgumentUnits, Contributions, Contributors, EvidenceColumns, 
 pub use first_units::FirstUnits;
 pub use judge::{judge, judge_again, judge_without_history};
 pub use members::{Basis, Members, Most, Provenance};
+pub use noise::Noise;
 pub use past::Past;
 pub use record::{DecisionRecord, ReviewReason, Reviewer, WithheldBy};
 pub use released::{Recorder, Released};

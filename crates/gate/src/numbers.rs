@@ -138,6 +138,45 @@ impl Numbers {
         }
     }
 
+    /// A value, which is a whole multiple of `grid`, with noise; nothing where it is none, or too large.
+    ///
+    /// # Errors
+    /// Those of `noisy`, which is given the value in multiples.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "what is larger than that is not shown"
+    )]
+    pub(crate) fn add_noise(
+        &mut self,
+        at: usize,
+        grid: f64,
+        noisy: impl Fn(i64) -> Result<i64, GateError>,
+    ) -> Result<(), GateError> {
+        let of_float = |value: f64| {
+            let multiple = value / grid;
+            let is_whole = multiple.abs() < 9e15 && multiple.fract() == 0.0;
+            match is_whole {
+                true => noisy(multiple as i64).map(|noisy| Some(noisy as f64 * grid + 0.0)),
+                false => Ok(None),
+            }
+        };
+        match self {
+            Numbers::Whole(values, range) if range.scale == 0 => {
+                values[at] = match values[at].map(i64::try_from) {
+                    Some(Ok(value)) => Some(i128::from(noisy(value)?).clamp(range.min, range.max)),
+                    _ => None,
+                };
+            }
+            Numbers::Double(values) => {
+                values[at] = values[at].map(of_float).transpose()?.flatten();
+            }
+            // No arithmetic for it: nothing is shown.
+            _ => self.clear(at),
+        }
+        Ok(())
+    }
+
     /// Shows nothing.
     pub(crate) fn clear(&mut self, at: usize) {
         match self {

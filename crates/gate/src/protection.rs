@@ -8,6 +8,7 @@ use weir_policy::Policy;
 use crate::error::GateError;
 use crate::ground::Ground;
 use crate::members::{Basis, Most, Provenance};
+use crate::noise::{Loss, Noise};
 use crate::numbers::Numbers;
 use crate::past::Origin;
 use crate::round::Rounding;
@@ -19,6 +20,8 @@ pub(crate) struct Protection<'a> {
     pub(crate) snapshots: [u8; 32],
     pub(crate) provenance: &'a Provenance,
     pub(crate) coins: &'a CoinKey,
+    /// Noise in place of rounding, and for each statistic how much it needs.
+    pub(crate) noises: Option<(Loss, &'a [Noise])>,
 }
 
 impl Protection<'_> {
@@ -35,6 +38,11 @@ impl Protection<'_> {
             Origin::Given(answer) => numbers.set_bytes(row, answer),
             // Whoever has all numbers copies it.
             Origin::Like { .. } => numbers.clear(row),
+            Origin::Own if self.noises.is_some() => {
+                let (loss, noises) = self.noises.ok_or(GateError::Noise)?;
+                let noise = *noises.get(statistic).ok_or(GateError::Noise)?;
+                numbers.add_noise(row, noise.grid, |number| loss.add(number, noise))?;
+            }
             Origin::Own => {
                 let basis = &self.provenance.bases[statistic];
                 if basis.most == Most::NotASum {

@@ -5,6 +5,7 @@ use arrow::array::RecordBatch;
 use crate::error::GateError;
 use crate::evidence::EvidenceColumns;
 use crate::members::Provenance;
+use crate::noise::Noise;
 use crate::shape::Shape;
 
 /// Most cells handed to the gate in one table, released and withheld together: it bounds the memory of a judgement.
@@ -19,6 +20,7 @@ pub struct Unreleased {
     pub(crate) shape: Shape,
     pub(crate) evidence: Vec<EvidenceColumns>,
     pub(crate) provenance: Option<Provenance>,
+    pub(crate) noise: Option<Vec<Noise>>,
 }
 
 impl Unreleased {
@@ -56,7 +58,20 @@ impl Unreleased {
             shape,
             evidence,
             provenance: None,
+            noise: None,
         })
+    }
+
+    /// With what a single unit can add to each statistic at most, so that noise can hide it.
+    ///
+    /// # Errors
+    /// Not one for each statistic (a bug).
+    pub fn with_noise(mut self, noise: Vec<Noise>) -> Result<Unreleased, GateError> {
+        if noise.len() != self.shape.statistics.len() {
+            return Err(GateError::Shape);
+        }
+        self.noise = Some(noise);
+        Ok(self)
     }
 
     /// With the units behind each number, so that it can be compared with what was released before.

@@ -88,7 +88,7 @@ fn span(sum: &Expr, input: &DFSchema, meanings: Meanings<'_>) -> Option<Span> {
 }
 
 /// The column that an expression is, of whatever type.
-fn column(of: &Expr) -> Option<&datafusion::common::Column> {
+pub(crate) fn column(of: &Expr) -> Option<&datafusion::common::Column> {
     match of {
         Expr::Column(column) => Some(column),
         Expr::Alias(alias) => column(&alias.expr),

@@ -69,7 +69,10 @@ impl Plan {
             .collect::<Result<Vec<_>, _>>()?;
         let bases = self.evidence.bases(&self.statistics)?;
         let parts = self.evidence.parts(&self.statistics)?;
-        let unreleased = Unreleased::new(cells, self.shape().clone(), evidence)?;
+        let mut unreleased = Unreleased::new(cells, self.shape().clone(), evidence)?;
+        if let Some(noise) = &self.noise {
+            unreleased = unreleased.with_noise(noise.clone())?;
+        }
         Ok(unreleased.with_provenance(Provenance {
             members,
             bases,

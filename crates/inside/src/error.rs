@@ -178,6 +178,30 @@ pub enum SqlError {
         /// The planner's words; at this stage it knows the SQL and the schema, no data.
         message: String,
     },
+    /// Under differential privacy, rows about more than one unit: what one of them adds is not bounded.
+    #[error(
+        "the policy in force asks for differential privacy, under which a query reads one dataset, whose rows are about one \
+         kind of unit. Leave out the join"
+    )]
+    NoiseSeveral,
+    /// Under differential privacy, a statistic that is no sum.
+    #[error(
+        "the policy in force asks for differential privacy, under which tables hold counts, sums and means; `{statistic}` is \
+         none of them. Leave it out"
+    )]
+    NoiseStatistic {
+        /// The statistic's name.
+        statistic: String,
+    },
+    /// Under differential privacy, a sum without bounds: no noise hides a value that can be anything.
+    #[error(
+        "the policy in force asks for differential privacy, under which sums and means are of columns whose smallest and \
+         largest value the manifest declares; of `{expression}` it does not. Count instead, or ask the bureau to declare them"
+    )]
+    NoiseBounds {
+        /// The expression, shortened.
+        expression: String,
+    },
     /// Two relations of one name.
     #[error("two relations of the FROM are called `{name}`. Give one another name with AS")]
     RelationTwice {
@@ -241,6 +265,9 @@ impl SqlError {
             Self::ColumnNotGrouped { .. } => "COLUMN_NOT_GROUPED",
             Self::ColumnMeetsLiteral { .. } => "COLUMN_NOT_COMPARED",
             Self::Planning { .. } => "SQL_DOES_NOT_FIT",
+            Self::NoiseSeveral => "DP_ONE_UNIT",
+            Self::NoiseStatistic { .. } => "DP_STATISTIC",
+            Self::NoiseBounds { .. } => "DP_BOUNDS",
             Self::RelationTwice { .. } => "SQL_RELATION_TWICE",
             Self::JoinNotOnUnit { .. } => "SQL_JOIN_NOT_ON_UNIT",
             Self::JoinPopulations { .. } => "SQL_JOIN_POPULATIONS",

@@ -18,9 +18,11 @@
 //! - The unit column can be named by no query.
 
 mod bits;
+mod capped;
 mod cells;
 mod check;
 mod compute;
+mod dp;
 mod error;
 mod evidence;
 mod expression;

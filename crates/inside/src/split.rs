@@ -9,11 +9,13 @@ use datafusion::common::{Column, DFSchema, JoinType, Result};
 use datafusion::logical_expr::{
     Aggregate, EmptyRelation, Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator, cast,
 };
-use weir_gate::Shape;
+use weir_gate::{Noise, Shape};
 use weir_vault::UNIT_COLUMN;
 
 use crate::bits::Says;
+use crate::capped::capped;
 use crate::compute::PARTITIONS;
+use crate::dp;
 use crate::error::SqlError;
 use crate::evidence::{Depth, EvidencePlan, Rows};
 use crate::grouping::Grouping;
@@ -47,6 +49,8 @@ pub struct Plan {
     shape: Shape,
     pub(crate) key_counts: Vec<Option<u64>>,
     pub(crate) says: Says,
+    /// What noise the columns need, under differential privacy.
+    pub(crate) noise: Option<Vec<Noise>>,
     /// In how many parts the rows are read.
     pub(crate) partitions: usize,
     above: LogicalPlan,
@@ -58,20 +62,24 @@ impl Plan {
     /// # Errors
     /// [`SqlError`]: a column that does not exist, types that do not fit, a query for rows.
     pub fn new(query: &Query, sources: &Sources, depth: Depth) -> Result<Self, SqlError> {
+        let capped = capped_sources(sources, depth)?;
+        let sources = capped.as_ref().unwrap_or(sources);
         let Resolved {
             plan: whole,
             units,
             populations,
             rows,
         } = resolve(query, sources)?;
+        if depth.rows_per_unit().is_some() && units.len() != 1 {
+            return Err(SqlError::NoiseSeveral);
+        }
         let aggregate = find_aggregate(&whole).ok_or_else(|| SqlError::NotAnAggregate {
             fragment: fragment(&query.statement),
         })?;
         check_below(&aggregate.input, sources)?;
         rights::check(&aggregate, query, sources)?;
         let meanings = Meanings { query, sources };
-        let mut plan = Self::split(whole, &aggregate, units, rows, depth, meanings)
-            .map_err(|error| planning_error(&error))?;
+        let mut plan = Self::split(whole, &aggregate, units, rows, depth, meanings)?;
         plan.populations = populations;
         Ok(plan)
     }
@@ -83,12 +91,13 @@ impl Plan {
         rows: Rows,
         depth: Depth,
         meanings: Meanings<'_>,
-    ) -> Result<Self> {
+    ) -> Result<Self, SqlError> {
+        let told = |error| planning_error(&error);
         let input = Arc::clone(&aggregate.input);
-        let grouping = Grouping::new(aggregate)?;
+        let grouping = Grouping::new(aggregate).map_err(told)?;
         let relations = &meanings.sources.relations;
         let by_model = relations.iter().any(|source| source.model.is_some());
-        let statistics = statistics(
+        let mut statistics = statistics(
             &aggregate.aggr_expr,
             input.schema(),
             &units,
@@ -98,7 +107,8 @@ impl Plan {
                 is_sensitive: &|expression| meanings.is_sensitive(expression),
                 by_model,
             },
-        )?;
+        )
+        .map_err(told)?;
         let of = |column: &StatisticColumn| column.statistic;
         let shape = Shape {
             keys: meanings.keys(&grouping.keys, &input),
@@ -108,15 +118,23 @@ impl Plan {
             quantiles: statistics.quantiles.clone(),
             fits: statistics.fits.clone(),
         };
-        let says = Says::of(aggregate, &grouping, &statistics, meanings)?;
+        let says = Says::of(aggregate, &grouping, &statistics, meanings).map_err(told)?;
+        let noise = match depth.rows_per_unit() {
+            Some(rows) => {
+                let of = (rows, grouping.sets.len());
+                Some(dp::bound(&mut statistics, input.schema(), meanings, of)?)
+            }
+            None => None,
+        };
         let key_counts = meanings.counts(&grouping.keys, input.schema());
         let evidence = EvidencePlan::new(&statistics.arguments, &units, rows, depth);
         // Parts have no unit in common where rows are about one kind of unit and come as they are stored.
         let as_stored = meanings.sources.relations.len() == 1 && units.len() == 1;
         let partitions = if as_stored { PARTITIONS } else { 1 };
         Ok(Self {
-            below: below(&input, &grouping, &statistics, &evidence)?,
-            above: with_hole(whole, aggregate, &grouping, &statistics)?,
+            below: below(&input, &grouping, &statistics, &evidence).map_err(told)?,
+            above: with_hole(whole, aggregate, &grouping, &statistics).map_err(told)?,
+            noise,
             units,
             populations: Vec::new(),
             selection: selection(&input, &grouping.keys),
@@ -162,12 +180,31 @@ impl Plan {
         sets.try_fold(0_u64, |all, cells| Some(all.saturating_add(cells?)))
     }
 
+    /// The populations that the rows are about.
+    #[must_use]
+    pub fn populations(&self) -> &[String] {
+        &self.populations
+    }
+
     /// What is left to do on released cells: a plan whose only source is one empty relation with the cells' schema,
     /// for `outside` to fill.
     #[must_use]
     pub const fn above(&self) -> &LogicalPlan {
         &self.above
     }
+}
+
+/// Under differential privacy, the one dataset that is read, of which each unit has so many rows.
+fn capped_sources(sources: &Sources, depth: Depth) -> Result<Option<Sources>, SqlError> {
+    let Some(rows) = depth.rows_per_unit() else {
+        return Ok(None);
+    };
+    let mut sources = sources.clone();
+    match sources.relations.as_mut_slice() {
+        [one] => one.table = capped(Arc::clone(&one.table), rows),
+        _ => return Err(SqlError::NoiseSeveral),
+    }
+    Ok(Some(sources))
 }
 
 /// The statistics with the evidence beside each cell, all expressions total.

@@ -103,6 +103,18 @@ fn whole_table(key: Key, before: u64, after: u64, direction: Direction, above: &
                 text(before)
             )
         }
+        Key::DpEpsilon => match key.write(after) {
+            Some(after) => format!("numbers have noise, with a privacy loss of {after} a release"),
+            None => "numbers have no noise".to_owned(),
+        },
+        Key::DpPopulationEpsilon => format!(
+            "a population loses {} in all, instead of {}",
+            key.write(after).unwrap_or_default(),
+            key.write(before).unwrap_or_default()
+        ),
+        Key::DpRowsPerUnit => {
+            format!("{after} rows of a unit count under `dp.epsilon`, instead of {before}")
+        }
         _ => String::new(),
     }
 }

@@ -3,7 +3,7 @@
 use crate::spec::{self, OFF, Spec};
 
 /// How many limits a policy holds.
-pub(crate) const KEYS: usize = 27;
+pub(crate) const KEYS: usize = 30;
 
 /// One limit of a policy. The discriminant is its place in the policy's array of values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -35,6 +35,9 @@ pub(crate) enum Key {
     BitsRunMax = 24,
     BitsPerUnit = 25,
     BitsChosenPerUnit = 26,
+    DpEpsilon = 27,
+    DpPopulationEpsilon = 28,
+    DpRowsPerUnit = 29,
 }
 
 impl Key {
@@ -67,6 +70,9 @@ impl Key {
         Key::BitsRunMax,
         Key::BitsPerUnit,
         Key::BitsChosenPerUnit,
+        Key::DpEpsilon,
+        Key::DpPopulationEpsilon,
+        Key::DpRowsPerUnit,
     ];
 
     pub(crate) fn spec(self) -> &'static Spec {
@@ -98,6 +104,9 @@ impl Key {
             Key::BitsRunMax => &spec::BITS_RUN_MAX,
             Key::BitsPerUnit => &spec::BITS_PER_UNIT,
             Key::BitsChosenPerUnit => &spec::BITS_CHOSEN_PER_UNIT,
+            Key::DpEpsilon => &spec::DP_EPSILON,
+            Key::DpPopulationEpsilon => &spec::DP_POPULATION_EPSILON,
+            Key::DpRowsPerUnit => &spec::DP_ROWS_PER_UNIT,
         }
     }
 

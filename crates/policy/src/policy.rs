@@ -15,7 +15,10 @@ use crate::spec::{OFF, TOP_UNITS_MAX};
 pub const DEFAULT_TOML: &str = include_str!("../../../policies/default.toml");
 
 /// First line of the canonical form. A change of that form changes the number, so that old digests stay checkable.
-const CANONICAL_HEADER: &str = "# weir policy, canonical form 5";
+const CANONICAL_HEADER: &str = "# weir policy, canonical form 6";
+
+/// Millionths in one of [`PARTS`].
+const MILLIONTHS_A_PART: u64 = 1_000_000 / PARTS;
 
 /// The limits a release is judged by. Every value lies between its compiled-in floor and ceiling, or is not set.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -220,6 +223,22 @@ impl Policy {
             u64::try_from(bits).unwrap_or(u64::MAX)
         };
         (of(Key::BitsPerUnit), of(Key::BitsChosenPerUnit))
+    }
+
+    /// The privacy loss of one release, in millionths, where numbers have noise in place of rounding.
+    pub fn dp_epsilon_millionths(&self) -> Option<u64> {
+        let parts = self.get(Key::DpEpsilon);
+        (parts != OFF).then(|| parts * MILLIONTHS_A_PART)
+    }
+
+    /// The privacy loss of all releases about a population, in millionths.
+    pub fn dp_population_epsilon_millionths(&self) -> u64 {
+        self.get(Key::DpPopulationEpsilon) * MILLIONTHS_A_PART
+    }
+
+    /// How many rows of a unit count where numbers have noise.
+    pub fn dp_rows_per_unit(&self) -> u64 {
+        self.get(Key::DpRowsPerUnit)
     }
 
     pub(crate) fn get(&self, key: Key) -> u64 {

@@ -3,6 +3,7 @@
 mod bits;
 mod cell;
 mod contributions;
+mod dp;
 mod history;
 mod model;
 mod rounding;
@@ -16,6 +17,7 @@ pub(crate) use contributions::{
     NEGATIVE_CONTRIBUTIONS, RATIO_MIN, TOP1_SHARE_MAX, TOP2_SHARE_MAX, TOP3_SHARE_MAX,
     ZEROS_ARE_DISCLOSIVE,
 };
+pub(crate) use dp::{DP_EPSILON, DP_POPULATION_EPSILON, DP_ROWS_PER_UNIT};
 pub(crate) use history::HISTORY_UNITS_MIN;
 pub(crate) use model::{PARAMETERS_SHARE_MAX, QUANTILE_UNITS_MIN, RESIDUAL_DOF_MIN};
 pub(crate) use rounding::{
@@ -92,6 +94,15 @@ pub const BITS_RUN_MAX_CEILING: u64 = 8 * BYTES_MAX_CEILING;
 pub const BITS_PER_UNIT_FLOOR_PARTS: u64 = 100;
 /// Most bits for each unit that a policy may allow, in parts per 10,000: a million bits, which nobody reaches.
 pub const BITS_PER_UNIT_CEILING_PARTS: u64 = 1_000_000 * PARTS;
+
+/// Least privacy loss that a policy may name, in parts per 10,000: 0.01.
+pub const EPSILON_FLOOR_PARTS: u64 = 100;
+/// Largest privacy loss that a policy may allow one release, in parts per 10,000: 10.
+pub const EPSILON_CEILING_PARTS: u64 = 10 * PARTS;
+/// Largest privacy loss that a policy may allow a population, in parts per 10,000: 100.
+pub const POPULATION_EPSILON_CEILING_PARTS: u64 = 100 * PARTS;
+/// Most rows of a unit that a policy may let count.
+pub const ROWS_PER_UNIT_CEILING: u64 = 10_000;
 
 /// The value of a limit that is not set. Only where the smaller of two values is the stricter: there it is the laxest
 /// of all, so that folding needs no case for it.

@@ -24,6 +24,8 @@ pub(crate) struct Asks {
     /// The least bits that it can do with, and the most that it takes.
     pub(crate) bits: (u64, u64),
     pub(crate) budgets: Vec<Budget>,
+    /// The privacy loss of each population, in millionths, where there is noise. The same again loses nothing more.
+    pub(crate) epsilon_millionths: Option<u64>,
     question: String,
     is_repeated: bool,
 }
@@ -54,13 +56,19 @@ impl Asks {
                 ),
             ));
         }
+        let epsilon = policy.dp_epsilon_millionths();
+        let mut budgets = budgets(domain, policy, basis, plan.is_chosen())?;
+        if epsilon.is_some() {
+            budgets.extend(losses(policy, plan)?);
+        }
         Ok(Asks {
+            epsilon_millionths: epsilon.map(|epsilon| if is_repeated { 0 } else { epsilon }),
             bits: match is_repeated {
                 true => (0, code.bits_max().min(run_max)),
                 false => (least, code.bits_max().min(run_max)),
             },
             code,
-            budgets: budgets(domain, policy, basis, plan.is_chosen())?,
+            budgets,
             question,
             is_repeated,
         })
@@ -76,6 +84,7 @@ impl Asks {
     ) -> Result<Reserved, Fault> {
         let charge = Charge {
             bits_out: count(self.bits.0)?,
+            epsilon_millionths: count(self.epsilon_millionths.unwrap_or(0))?,
             ..*charge
         };
         let asked = Reservation {
@@ -139,6 +148,19 @@ fn budgets(
     Ok(all)
 }
 
+/// What the populations of a plan may lose.
+fn losses(policy: &Policy, plan: &Plan) -> Result<Vec<Budget>, Fault> {
+    let populations = plan.populations().iter();
+    let losses = populations.map(|population| {
+        Ok(Budget {
+            kind: BudgetKind::Epsilon,
+            of: population.clone(),
+            allows: count(policy.dp_population_epsilon_millionths())?,
+        })
+    });
+    losses.collect()
+}
+
 /// The budgets as an estimate shows them. What is left of each is told to two digits: what others were answered is theirs.
 pub(crate) async fn left(domain: &Domain, asks: &Asks) -> Result<Vec<BudgetLeft>, Fault> {
     let mut all = Vec::new();
@@ -170,7 +192,7 @@ pub(crate) fn used_up(budget: &Budget) -> Fault {
     Fault::policy(
         "BUDGET_USED_UP",
         format!(
-            "what all releases of `{of}` may say together (`{key}`) is used up, or this run would need more than is left. \
+            "what all releases about `{of}` may say together (`{key}`) is used up, or this run would need more than is left. \
              `weir run --estimate` says how much it needs; what was answered before is answered again for nothing"
         ),
     )

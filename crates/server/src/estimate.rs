@@ -47,6 +47,7 @@ pub(crate) async fn estimate(
         bits_run_max: policy.bits_run_max(),
         is_chosen: plan.is_chosen(),
         budgets,
+        epsilon_millionths: policy.dp_epsilon_millionths(),
     })
 }
 

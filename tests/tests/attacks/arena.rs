@@ -131,7 +131,7 @@ impl Arena {
             ),
             Err(ClientError::Refused { code, message, .. }) => {
                 // An attack that is no legal query would count as one that was stopped.
-                let is_stopped = ["GATE", "LEDGER", "BUDGET", "RUN"]
+                let is_stopped = ["GATE", "LEDGER", "BUDGET", "RUN", "DP"]
                     .iter()
                     .any(|by| code.starts_with(by));
                 assert!(is_stopped, "{sql}\n{code}: {message}");

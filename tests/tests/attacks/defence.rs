@@ -9,7 +9,7 @@ pub(crate) enum Defence {
     Thresholds,
     /// The same with the ledger: a domain as `weir init` makes it.
     Ledger,
-    /// The same with differential privacy.
+    /// The same with differential privacy, and with no other bound on what releases may say.
     Privacy,
 }
 
@@ -26,11 +26,6 @@ impl Defence {
         }
     }
 
-    /// Whether this version has it.
-    pub(crate) fn is_there(self) -> bool {
-        self != Defence::Privacy
-    }
-
     /// A domain under this defence, with nothing in it; with the default policy's budgets of bits, or with none that is ever
     /// used up.
     pub(crate) async fn domain(self, has_budgets: bool) -> TestDomain {
@@ -41,9 +36,19 @@ impl Defence {
         match self {
             Defence::Thresholds => TestDomain::start_forgetting(&thresholds_only()).await,
             Defence::Ledger => TestDomain::start_under(&policy).await,
-            Defence::Privacy => panic!("there is no {self:?} yet"),
+            Defence::Privacy => TestDomain::start_under(&with_privacy(&without_budgets())).await,
         }
     }
+}
+
+/// The same with noise: a privacy loss of 1 for each release, and of 10 for a population in all.
+fn with_privacy(policy: &str) -> String {
+    let with = policy.replace("\n# epsilon = 1.00\n", "\nepsilon = 1.00\n");
+    assert_ne!(
+        with, policy,
+        "the default policy does not say how privacy is asked for"
+    );
+    with
 }
 
 /// The default policy, under which releases may say as much as they like.

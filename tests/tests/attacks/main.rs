@@ -80,10 +80,7 @@ async fn run(
     let mut running = JoinSet::new();
     let tasks = LocalSet::new();
     for (index, attack) in attacks().enumerate().filter(|(_, attack)| chosen(attack)) {
-        for defence in Defence::ALL
-            .into_iter()
-            .filter(|defence| defence.is_there())
-        {
+        for defence in Defence::ALL {
             let slots = Rc::clone(&slots);
             let trial = Trial {
                 defence,

@@ -22,6 +22,8 @@ with planted secrets (41 of them and one target in a dataset of its own, where n
 - **bold**: more than chance explains (probability under 1 in 1,000).
 - Attacks of the kind *stopped* must expose nobody once the ledger is there, and are tried without any bound on what releases may say: no budget helps. Those of the
   kind *bounded* are held by the default budgets of bits, and what leaks within them is what the number says.
+- *With DP*: the default policy with `dp.epsilon = 1`, a loss of 10 for each population in all, and no budget of bits. What is withheld follows from the same rules as
+  without, so that what only asks whether something is withheld goes on working.
 
 ";
 

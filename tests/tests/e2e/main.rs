@@ -15,6 +15,7 @@ mod bits;
 mod cast;
 mod catalogue;
 mod clock;
+mod dp;
 mod effective;
 mod expected;
 mod fair_use;

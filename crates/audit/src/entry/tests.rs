@@ -453,9 +453,10 @@ fn golden_of_authority() -> Vec<(Event, String)> {
                     fuel: 17,
                 }],
                 bits_reserved: Some(9_000),
+                epsilon_millionths: Some(500_000),
             },
             format!(
-                r#"{{"type":"run_charged","run":"r1","request_digest":"{EMPTY}","grant":"g1","product":"","reads":[{{"dataset":"flights","provider":"审计","rows":340000,"bytes":2720000,"fuel":17}}],"bits_reserved":9000}}"#
+                r#"{{"type":"run_charged","run":"r1","request_digest":"{EMPTY}","grant":"g1","product":"","reads":[{{"dataset":"flights","provider":"审计","rows":340000,"bytes":2720000,"fuel":17}}],"bits_reserved":9000,"epsilon_millionths":500000}}"#
             ),
         ),
     ]

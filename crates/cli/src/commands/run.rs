@@ -80,6 +80,10 @@ async fn estimate(client: &Client, args: &RunArgs) -> Result<(), CliError> {
     for (what, told) in rows {
         table = table.row(vec![what.into(), told.into()]);
     }
+    if let Some(epsilon) = estimate.epsilon_millionths {
+        let what = "privacy loss, in millionths".to_owned();
+        table = table.row(vec![what.into(), epsilon.to_string().into()]);
+    }
     for budget in &estimate.budgets {
         let what = format!("{} left of `{}`", budget.budget, budget.of);
         let told = format!("{} of {}", budget.left, budget.allows);

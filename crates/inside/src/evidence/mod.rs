@@ -60,6 +60,8 @@ pub struct Depth {
     digits: u64,
     /// How many buckets a print has.
     buckets: usize,
+    /// How many rows of a unit count, where numbers have noise.
+    rows_per_unit: Option<u64>,
 }
 
 /// Fewest and most buckets of a print, and how many there are for each unit by which two cells have to differ: with twice
@@ -81,11 +83,19 @@ impl Depth {
                 let asked = kept(policy.history_units_min()) * each;
                 asked.next_power_of_two().clamp(least, most)
             },
+            rows_per_unit: policy
+                .dp_epsilon_millionths()
+                .map(|_| policy.dp_rows_per_unit()),
         }
     }
 
     pub(crate) const fn digits(self) -> u64 {
         self.digits
+    }
+
+    /// How many rows of a unit count, where numbers have noise.
+    pub(crate) const fn rows_per_unit(self) -> Option<u64> {
+        self.rows_per_unit
     }
 
     pub(crate) const fn neighbours(self) -> u64 {

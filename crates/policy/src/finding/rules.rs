@@ -27,6 +27,7 @@ pub(super) fn all(policy: &Policy) -> Vec<Found> {
         levels,
         bits,
         chosen_bits,
+        epsilon,
     ];
     rules.iter().flat_map(|rule| rule(policy)).collect()
 }
@@ -298,6 +299,25 @@ fn chosen_bits(policy: &Policy) -> Vec<Found> {
         format!(
             "can never bite: these releases count towards `bits.per_unit`, which is {}. Write less",
             Key::BitsPerUnit.write(all).unwrap_or_default()
+        ),
+    )
+}
+
+/// One release takes more than there is for all.
+fn epsilon(policy: &Policy) -> Vec<Found> {
+    let (one, all) = (
+        policy.get(Key::DpEpsilon),
+        policy.get(Key::DpPopulationEpsilon),
+    );
+    if one == OFF || one <= all {
+        return Vec::new();
+    }
+    warning(
+        Key::DpEpsilon,
+        format!(
+            "is more than `dp.population_epsilon`, which is {}: no release is possible. Write {} or less",
+            Key::DpPopulationEpsilon.write(all).unwrap_or_default(),
+            Key::DpPopulationEpsilon.write(all).unwrap_or_default()
         ),
     )
 }

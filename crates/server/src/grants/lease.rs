@@ -102,6 +102,7 @@ impl Lease {
                 product: cost.product.clone(),
                 reads: cost.reads.clone(),
                 bits_reserved: Some(bits),
+                epsilon_millionths: asks.epsilon_millionths,
             },
             Event::RunAuthorised {
                 run: self.run.clone(),
