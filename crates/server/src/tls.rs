@@ -36,7 +36,7 @@ use crate::fault::Fault;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Handshakes at once: each costs a signature.
-const HANDSHAKES_MAX: usize = 64;
+const HANDSHAKES_MAX: usize = 512;
 
 /// Connections that wait to be served.
 const WAITING_MAX: usize = 16;

@@ -11,3 +11,4 @@ mod scaffold;
 mod scene;
 mod soak;
 mod steps;
+mod webhook;

@@ -73,10 +73,16 @@ pub(crate) struct Served {
     server: Child,
     /// Whether it logs all it can.
     is_verbose: bool,
+    environment: Vec<(String, String)>,
 }
 
 /// Starts a server that logs all it can, after what is in the file already.
-fn spawn(domain: &Path, output: &Path, is_verbose: bool) -> Child {
+fn spawn(
+    domain: &Path,
+    output: &Path,
+    is_verbose: bool,
+    environment: &[(String, String)],
+) -> Child {
     let log = OpenOptions::new()
         .create(true)
         .append(true)
@@ -84,6 +90,7 @@ fn spawn(domain: &Path, output: &Path, is_verbose: bool) -> Child {
         .unwrap();
     let mut command = Command::new(binary());
     command.env_clear().env("RUST_BACKTRACE", "full");
+    command.envs(environment.iter().cloned());
     command.args(["serve", domain.to_str().unwrap()]);
     let log_level = match is_verbose {
         true => command.env("RUST_LOG", "trace").arg("--verbose"),
@@ -105,6 +112,20 @@ impl Served {
 
     /// The same with more at the end of `domain.toml`.
     pub(crate) fn start_with(folder: &Path, inbox: &Path, settings: &str) -> Self {
+        Self::start_in(folder, inbox, settings, &[])
+    }
+
+    /// The same with these environment variables, and no others.
+    pub(crate) fn start_in(
+        folder: &Path,
+        inbox: &Path,
+        settings: &str,
+        environment: &[(&str, &Path)],
+    ) -> Self {
+        let environment = environment.iter();
+        let environment: Vec<_> = environment
+            .map(|(name, path)| ((*name).to_owned(), path.to_str().unwrap().to_owned()))
+            .collect();
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
@@ -118,7 +139,7 @@ impl Served {
         let written = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, format!("{written}\n{settings}")).unwrap();
         let output = folder.join("server.log");
-        let server = spawn(&domain, &output, true);
+        let server = spawn(&domain, &output, true, &environment);
         let served = Self {
             administrator: domain.join("identities/administrator"),
             domain,
@@ -126,6 +147,7 @@ impl Served {
             port,
             server,
             is_verbose: true,
+            environment,
         };
         served.wait_until_it_listens();
         served
@@ -153,7 +175,12 @@ impl Served {
 
     /// Starts it again after [`Served::kill`].
     pub(crate) fn start_again(&mut self) {
-        self.server = spawn(&self.domain, &self.output, self.is_verbose);
+        self.server = spawn(
+            &self.domain,
+            &self.output,
+            self.is_verbose,
+            &self.environment,
+        );
         self.wait_until_it_listens();
     }
 
