@@ -16,6 +16,31 @@ pub fn shared_data() -> Option<PathBuf> {
     Some(folder)
 }
 
+/// Trips of people, some of them early: negative sums, which people look at before a table leaves.
+pub const TRIPS_MANIFEST: &str = r#"
+name = "trips"
+population = "persons"
+unit = "id"
+description = "Trips of people"
+source = "made up"
+licence = "CC0-1.0"
+[[column]]
+name = "id"
+type = "string"
+role = "identifier"
+description = "Who"
+[[column]]
+name = "town"
+type = "string"
+role = "quasi-identifier"
+description = "Where"
+[[column]]
+name = "delay"
+type = "int32"
+role = "measure"
+description = "Minutes late, negative when early"
+"#;
+
 /// A manifest of a file with another's headers: name, population, and each column as `header type role`. The first column is the unit.
 pub fn manifest(name: &str, population: &str, columns: &[&str]) -> String {
     let column = |text: &&str| {

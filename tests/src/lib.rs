@@ -17,9 +17,9 @@ use std::sync::Mutex;
 
 use weir_client::v1::{self, RegisterDatasetRequest, RunRequest};
 use weir_client::{Client, ClientError, IdentityFolder, NewKey, RunAnswer};
-use weir_server::{Domain, Folder, InitOptions, Serving};
+use weir_server::{Clock, Domain, Folder, InitOptions, Serving};
 
-pub use data::{manifest, shared_data};
+pub use data::{TRIPS_MANIFEST, manifest, shared_data};
 use grants::Granted;
 pub use grants::application;
 
@@ -38,12 +38,14 @@ pub struct TestDomain {
     pub operator: Client,
     /// The administrator's identity.
     pub administrator: IdentityFolder,
+    /// The time that it goes by.
+    pub clock: Clock,
     granted: Mutex<Granted>,
     serving: Serving,
     _temporary: tempfile::TempDir,
 }
 
-/// The default policy without what changes numbers or asks for people: tests that compare numbers with those of another
+/// The default policy without what changes numbers, asks for people or counts bits: tests that compare numbers with those of another
 /// tool need every digit. Which cells are withheld is as by default, but for class disclosure.
 pub const EXACT_POLICY: &str = r#"
 name = "exact"
@@ -58,6 +60,10 @@ model_leave_one_out = false
 model_keyed = false
 [table]
 levels_max = 1000
+[bits]
+run_max = 536870912
+per_unit = 1000.0
+chosen_per_unit = 1000.0
 "#;
 
 /// The policy of a new domain.
@@ -104,6 +110,7 @@ impl TestDomain {
         let first = weir_server::init(&root, &options).await.unwrap();
         prepare(&Folder::new(&root));
         let opened = change(Domain::open(&root).await.unwrap());
+        let clock = opened.clock();
         let serving = weir_server::serve(opened).await.unwrap();
         let administrator = IdentityFolder {
             certificate_pem: first.certificate_pem,
@@ -120,6 +127,7 @@ impl TestDomain {
             bureau,
             operator,
             administrator,
+            clock,
             granted: Mutex::default(),
             serving,
             _temporary: temporary,
@@ -290,15 +298,25 @@ async fn connect_as(
     Client::connect(&identity).await.unwrap()
 }
 
-/// An identity of its own for somebody of an organisation.
+/// An identity of its own for somebody of an organisation. Each role is another person: nobody decides on what a person of
+/// their name did.
 pub async fn issue(
     bureau: &Client,
     administrator: &IdentityFolder,
     role: v1::Role,
     organisation: &str,
 ) -> IdentityFolder {
-    issue_to(bureau, administrator, role, (organisation, "li")).await
+    let person = match role {
+        v1::Role::Bureau => "zhou",
+        v1::Role::Provider => "zhao",
+        v1::Role::Auditor => "chen",
+        _ => "li",
+    };
+    issue_to(bureau, administrator, role, (organisation, person)).await
 }
+
+/// How long identities of tests live: longer than any test sets its clock forward.
+const VALID_DAYS: u32 = 397;
 
 /// An identity for a person of an organisation.
 pub async fn issue_to(
@@ -314,7 +332,7 @@ pub async fn issue_to(
             role: role.into(),
             organisation: organisation.to_owned(),
             person: person.to_owned(),
-            valid_days: 1,
+            valid_days: VALID_DAYS,
         })
         .await
         .unwrap();

@@ -3,7 +3,8 @@
 //! - `check` is what continuous integration runs: format, housekeeping rules, dependency rules, lints, tests.
 //! - `fix` mends what a machine can mend.
 //! - `tidy` runs the housekeeping rules alone; the tests of this crate run them too.
-//! - `soak` runs small queries at full load for some minutes and says how many, and whether memory grows.
+//! - `soak` runs small queries at full load for some minutes and says how many, and whether memory grows; with `--mixed`
+//!   many clients make calls of every kind while the server is killed: nothing is lost, nothing is done twice.
 //! - `attacks` attacks a domain in every way we know and writes the scoreboard; `utility` reports what the defences cost.
 //! - `models` rebuilds the example models and compares them with the committed files.
 //!
@@ -45,6 +46,21 @@ enum Task {
         /// For how long
         #[arg(long, default_value_t = 30.0)]
         minutes: f64,
+        /// Instead: calls of every kind by many clients, and a server that is killed in between
+        #[arg(long)]
+        mixed: bool,
+        /// Clients at once, with --mixed
+        #[arg(long, default_value_t = 200)]
+        clients: u64,
+        /// Calls in all, with --mixed
+        #[arg(long, default_value_t = 10_000)]
+        calls: u64,
+        /// Kills in between, with --mixed
+        #[arg(long, default_value_t = 5)]
+        kills: u64,
+        /// What the calls and the moments of the kills follow from, with --mixed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
         /// Measure optimised code
         #[arg(long)]
         release: bool,
@@ -75,9 +91,27 @@ fn main() -> ExitCode {
         Task::Fix => fix::run(&root),
         Task::Tidy => tidy::run(&root),
         Task::Soak {
+            mixed: true,
+            clients,
+            calls,
+            kills,
+            seed,
+            release,
+            ..
+        } => {
+            let of = soak::Mixed {
+                clients,
+                calls,
+                kills,
+                seed,
+            };
+            soak::mixed(&root, of, release)
+        }
+        Task::Soak {
             minutes,
             release,
             kill,
+            ..
         } => soak::run(&root, minutes, release, kill),
         Task::Attacks { only } => attacks::scoreboard(&root, only.as_deref()),
         Task::Utility => attacks::utility(&root),

@@ -93,6 +93,7 @@ fn entry(thread: usize, number: u64) -> Entry {
         cells_withheld_at_most: 10,
         table_digest: digest,
         ledger: None,
+        bits_out: None,
     };
     Entry::new(Timestamp::from(chrono::Utc::now()), actor, event)
 }

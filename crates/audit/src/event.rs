@@ -163,6 +163,10 @@ pub enum Event {
         /// have none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ledger: Option<LedgerState>,
+        /// The bits that the table carries at most, of the reserved ones; the rest was given back to a run that began to
+        /// read once. Entries of before there were budgets have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bits_out: Option<u64>,
     },
     /// A run was refused before anything could be released.
     RunRefused {
@@ -483,6 +487,9 @@ pub enum Event {
         product: String,
         /// Each dataset, in the order of their names.
         reads: Vec<ReadCharge>,
+        /// The bits that the release may carry. Entries of before there were budgets have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bits_reserved: Option<u64>,
     },
     /// A product was registered, approved, rejected or retired.
     ProductChanged {

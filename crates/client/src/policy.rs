@@ -27,8 +27,29 @@ impl Client {
     pub async fn policy(&self, datasets: &[String]) -> Result<v1::Policy, ClientError> {
         let datasets = datasets.to_vec();
         let mut service = self.policies();
-        let answer = service.get_policy(v1::GetPolicyRequest { datasets });
+        let answer = service.get_policy(v1::GetPolicyRequest {
+            datasets,
+            ..Default::default()
+        });
         self.answered(answer.await)
+    }
+
+    /// The policy that runs under a grant are judged by: over these datasets, or over all that it covers where there are
+    /// none.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn policy_under(
+        &self,
+        grant: &str,
+        datasets: &[String],
+    ) -> Result<v1::Policy, ClientError> {
+        let request = v1::GetPolicyRequest {
+            datasets: datasets.to_vec(),
+            grant: grant.to_owned(),
+        };
+        let answer = self.policies().get_policy(request).await;
+        self.answered(answer)
     }
 
     /// Hands in a policy. Bureau only.

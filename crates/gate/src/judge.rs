@@ -95,6 +95,9 @@ fn judged(
         coins: past.coins,
     });
     let numbers = rows.numbers(&ground, &cells, policy, protection.as_ref())?;
+    let cells_same = compared
+        .as_ref()
+        .map_or(0, |(compared, _)| compared.cells_same(&ruling));
     let recordings = match compared {
         Some((compared, past)) => {
             let columns = cells.columns();
@@ -136,6 +139,7 @@ fn judged(
         record,
         ground,
         recordings,
+        cells_same,
     }))
 }
 

@@ -48,6 +48,7 @@
 //! - No error of this crate holds a value of the table or a number of its cells. There are as many messages as
 //!   `error_texts` lists.
 
+mod bits;
 mod canonical;
 mod coarse;
 mod codes;
@@ -78,6 +79,7 @@ mod text;
 mod unreleased;
 mod verdict;
 
+pub use bits::{Code, Public, Span};
 pub use column::{COLUMN_NAME_BYTES_MAX, COLUMNS_MAX};
 pub use error::{Family, GateError};
 pub use estimate::{ShareWithheld, share_withheld};

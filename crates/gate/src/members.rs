@@ -12,7 +12,7 @@ use crate::error::GateError;
 pub struct Members {
     /// The population that the units belong to.
     pub population: String,
-    /// Sets of units, each a roaring bitmap in its portable form, one column for each place that a [`Basis`] names; at 0
+    /// Sets of units, each as roaring bitmaps in their portable form, one for each part that was read, one column for each place that a [`Basis`] names; at 0
     /// are all units of the cell. Empty where a set has too few units to be released.
     pub sets: Vec<BinaryArray>,
     /// Prints, as [`weir_ledger::Statistic::print`] says, of little-endian 32-bit numbers; at 0 of the rows of each unit.
@@ -100,13 +100,14 @@ impl Members {
     /// The units at one place of one cell.
     pub(crate) fn units(&self, place: usize, cell: usize) -> Result<Arc<RoaringBitmap>, GateError> {
         let column = self.sets.get(place).ok_or(GateError::Shape)?;
-        let bytes = column.value(cell);
-        if bytes.is_empty() {
-            return Ok(Arc::default());
+        let mut bytes = column.value(cell);
+        let mut units = RoaringBitmap::new();
+        while !bytes.is_empty() {
+            // Written by this process a moment ago, in ascending order.
+            let part = RoaringBitmap::deserialize_unchecked_from(&mut bytes);
+            units |= part.map_err(|_| GateError::EvidenceContradiction)?;
         }
-        let set = RoaringBitmap::deserialize_from(bytes);
-        set.map(Arc::new)
-            .map_err(|_| GateError::EvidenceContradiction)
+        Ok(Arc::new(units))
     }
 
     /// The print of a statistic in one cell: of several, a sum in which each has a factor of its own.

@@ -340,6 +340,17 @@ impl Compared {
         Some((of / per_cell, *cell, statistic))
     }
 
+    /// How many of the cells that are shown were answered before, each of their numbers.
+    pub(crate) fn cells_same(&self, ruling: &Ruling) -> u64 {
+        let is_same = |nth: usize| {
+            let mut verdicts = self.of_cell(nth).peekable();
+            verdicts.peek().is_some() && verdicts.all(|of| matches!(of, Verdict::Same(_)))
+        };
+        let places = self.places.iter().enumerate();
+        let shown = places.filter(|(_, (cell, _))| !ruling.broken[*cell as usize].history);
+        shown.filter(|(nth, _)| is_same(*nth)).count() as u64
+    }
+
     /// Where the numbers of each cell that is shown come from, in the order in which the cells were asked for.
     pub(crate) fn by_cell(&self, ruling: &Ruling) -> Vec<(u32, Vec<Origin>)> {
         let places = self.places.iter().enumerate();

@@ -3,6 +3,7 @@
 use arrow::array::RecordBatch;
 use weir_ledger::History;
 
+use crate::bits::Code;
 use crate::error::GateError;
 use crate::ground::Ground;
 use crate::past::{self, Recording};
@@ -31,6 +32,8 @@ pub struct Judged {
     pub(crate) ground: Option<Ground>,
     /// What the ledger was asked, and what is answered.
     pub(crate) recordings: Vec<Recording>,
+    /// Cells of which every number was answered before.
+    pub(crate) cells_same: u64,
 }
 
 /// A judged table whose units are in the ledger.
@@ -65,6 +68,18 @@ impl Verdict {
             Verdict::Release(judged) => judged.record(),
             Verdict::Review(reviewed) => reviewed.record(),
         }
+    }
+
+    /// The bits that the table takes, written down in this code: what is new of it. `is_repeated` says that the very same was
+    /// asked, and answered, before. None where it does not fit the code: a text is too long, or a sum is outside the bounds
+    /// that the manifest declares.
+    #[must_use]
+    pub fn bits(&self, code: &Code, is_repeated: bool) -> Option<u64> {
+        let judged = match self {
+            Verdict::Release(judged) => judged,
+            Verdict::Review(reviewed) => reviewed.judged(),
+        };
+        code.bits(&judged.batch, judged.cells_same, is_repeated)
     }
 
     /// The table, if it may leave without people.

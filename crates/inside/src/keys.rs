@@ -28,6 +28,7 @@ struct Meaning {
     is_public: bool,
     is_sensitive: bool,
     declared: Declared,
+    bounds: Option<(f64, f64)>,
 }
 
 impl Meanings<'_> {
@@ -140,6 +141,11 @@ impl Meanings<'_> {
         cast(&values, &data_type).ok()
     }
 
+    /// The smallest and the largest value that the manifest declares for a column.
+    pub(crate) fn bounds(&self, column: &Column) -> Option<(f64, f64)> {
+        self.of(column)?.bounds
+    }
+
     fn of(&self, column: &Column) -> Option<Meaning> {
         let relations = self.query.relations.iter().zip(&self.sources.relations);
         let mut sources = relations
@@ -162,6 +168,7 @@ fn of_source(source: &RelationSource, column: &str) -> Option<Meaning> {
             is_public: rights.is_public,
             is_sensitive: rights.is_sensitive,
             declared: rights.declared.clone(),
+            bounds: rights.bounds,
         });
     }
     let signature = source.model.as_ref()?.model.signature();
@@ -180,6 +187,7 @@ fn of_source(source: &RelationSource, column: &str) -> Option<Meaning> {
             }
             _ => Declared::Nothing,
         },
+        bounds: None,
     })
 }
 

@@ -17,6 +17,7 @@
 //! - Expressions are total: no value of a row makes a run fail (`total.rs`).
 //! - The unit column can be named by no query.
 
+mod bits;
 mod cells;
 mod check;
 mod compute;

@@ -41,6 +41,8 @@ pub struct ColumnRights {
     pub is_sensitive: bool,
     /// The values that the manifest declares.
     pub declared: Declared,
+    /// The smallest and the largest number that the manifest declares, where it declares both. The data need not keep to them.
+    pub bounds: Option<(f64, f64)>,
 }
 
 /// What a manifest declares of a column's values.

@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
 use weir_gate::Shape;
 use weir_vault::UNIT_COLUMN;
 
+use crate::bits::Says;
 use crate::compute::PARTITIONS;
 use crate::error::SqlError;
 use crate::evidence::{Depth, EvidencePlan, Rows};
@@ -44,7 +45,8 @@ pub struct Plan {
     pub(crate) grouping: Grouping,
     pub(crate) statistics: Statistics,
     shape: Shape,
-    key_counts: Vec<Option<u64>>,
+    pub(crate) key_counts: Vec<Option<u64>>,
+    pub(crate) says: Says,
     /// In how many parts the rows are read.
     pub(crate) partitions: usize,
     above: LogicalPlan,
@@ -106,6 +108,7 @@ impl Plan {
             quantiles: statistics.quantiles.clone(),
             fits: statistics.fits.clone(),
         };
+        let says = Says::of(aggregate, &grouping, &statistics, meanings)?;
         let key_counts = meanings.counts(&grouping.keys, input.schema());
         let evidence = EvidencePlan::new(&statistics.arguments, &units, rows, depth);
         // Parts have no unit in common where rows are about one kind of unit and come as they are stored.
@@ -125,6 +128,7 @@ impl Plan {
             statistics,
             shape,
             key_counts,
+            says,
             partitions,
         })
     }
@@ -209,7 +213,7 @@ fn is_plain(input: &LogicalPlan) -> bool {
 
 /// Whether an expression is a column, or a part of one such as its year: not a comparison of its values with any that are
 /// written down.
-fn is_of_columns(expression: &Expr) -> bool {
+pub(crate) fn is_of_columns(expression: &Expr) -> bool {
     match expression {
         Expr::Column(_) | Expr::Literal(..) => true,
         Expr::Alias(alias) => is_of_columns(&alias.expr),

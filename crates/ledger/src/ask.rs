@@ -9,10 +9,15 @@ use crate::Result;
 use crate::closure::{Hits, New, Partition, is_tracker};
 use crate::history::Population;
 use crate::index::{Index, Work};
+use crate::limits::COMBINED_TABLE_MAX;
 use crate::near::{Counting, Found, InMemory, NewSet, Sets, Stop, Whole};
 use crate::partition::Labels;
 use crate::question::{Question, Verdict};
 use crate::sketch::Mixer;
+use crate::span::{Adds, Span, Vector};
+
+/// Cells of the release that is asked about, with the number of units that are others.
+type Near = Vec<(usize, u64)>;
 
 /// What there is to compare with, and the bounds of doing so.
 pub(crate) struct Against<'a> {
@@ -21,13 +26,39 @@ pub(crate) struct Against<'a> {
     pub(crate) whole: Option<&'a Whole>,
     pub(crate) mixer: Mixer,
     pub(crate) k: u64,
+    /// Whether sums over several sets are looked for.
+    pub(crate) combines: bool,
 }
 
 /// The cells of a question, made ready to be compared.
 pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer) -> Vec<NewSet> {
     let of_cell = |cell: &crate::Cell| NewSet::new(Arc::clone(&cell.units), whole, mixer);
-    question.cells.iter().map(of_cell).collect()
+    let units: u64 = question.cells.iter().map(|cell| cell.units.len()).sum();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    if units < PARALLEL_UNITS_MIN || threads == 1 {
+        return question.cells.iter().map(of_cell).collect();
+    }
+    let parts = question
+        .cells
+        .chunks(question.cells.len().div_ceil(threads));
+    std::thread::scope(|scope| {
+        let of_part = |part: &'_ [crate::Cell]| part.iter().map(of_cell).collect::<Vec<_>>();
+        let running: Vec<_> = parts
+            .map(|part| (part, scope.spawn(move || of_part(part))))
+            .collect();
+        let done = running.into_iter().flat_map(|(part, thread)| {
+            // A thread that could not be joined has told nothing: its part is done here.
+            thread.join().unwrap_or_else(|_| of_part(part))
+        });
+        done.collect()
+    })
 }
+
+/// Units that are put among the columns for the work of one visit.
+const VISITS_PER_WORK: u64 = 16;
+
+/// From so many units on, sketches are made on several threads.
+const PARALLEL_UNITS_MIN: u64 = 1_000_000;
 
 /// The verdict on each statistic of each cell, and the union of each partition's released cells.
 pub(crate) struct Judgement {
@@ -35,6 +66,17 @@ pub(crate) struct Judgement {
     pub(crate) unions: Vec<NewSet>,
     /// The released cells of each partition whose cells share no unit.
     pub(crate) partitions: Vec<(Vec<usize>, Labels)>,
+}
+
+impl Judgement {
+    /// That of a question whose answers are all known: nothing is added.
+    pub(crate) fn without_more(verdicts: Vec<Vec<Verdict>>) -> Judgement {
+        Judgement {
+            verdicts,
+            unions: Vec::new(),
+            partitions: Vec::new(),
+        }
+    }
 }
 
 /// Judges the cells of a release, except those that are withheld already.
@@ -59,11 +101,15 @@ pub(crate) fn judge(
         answered_by: vec![Vec::new(); cells.len()],
         released: Released::new(against.k),
         partitions: Vec::new(),
+        span: against.population.span().clone(),
+        vectors: vec![None; cells.len()],
+        are_combined: false,
     };
     let mut unions = Vec::new();
     for partition in order
         .chunk_by(|one, other| question.cells[*one].partition == question.cells[*other].partition)
     {
+        judging.are_combined = judging.may_be_combined(partition);
         for cell in partition {
             judging.judge(*cell, work)?;
         }
@@ -85,6 +131,12 @@ struct Judging<'a> {
     answered_by: Vec<Vec<u32>>,
     released: Released,
     partitions: Vec<(Vec<usize>, Labels)>,
+    /// All combinations of what is known and of what the partitions show that were judged so far.
+    span: Span,
+    /// What each cell is among them, where its sums are looked at together with others.
+    vectors: Vec<Option<Vector>>,
+    /// Whether the cells of the partition that is judged are looked at so.
+    are_combined: bool,
 }
 
 /// The sets of this release that are released so far: cells and unions.
@@ -170,18 +222,97 @@ impl Judging<'_> {
             }
             return Ok(());
         }
-        let verdicts = match self.found(&self.cells[cell], Some(cell), work) {
-            Ok((found, near)) => self.by_statistic(cell, &found, &near),
+        let (verdicts, vector) = match self.found_with_sums(cell, work) {
+            Ok((found, near, vector)) => (self.by_statistic(cell, &found, &near), vector),
             Err(Stop::Exhausted) => {
-                vec![Verdict::Review; self.question.cells[cell].statistics.len()]
+                let statistics = self.question.cells[cell].statistics.len();
+                (vec![Verdict::Review; statistics], None)
             }
             Err(Stop::Failed(error)) => return Err(error),
         };
         if verdicts.iter().any(Verdict::is_own) {
             self.released.add(Some(cell), &self.cells[cell], false);
+            self.vectors[cell] = vector;
         }
         self.verdicts[cell] = verdicts;
         Ok(())
+    }
+
+    /// Whether the cells of a partition are looked at together with others one by one: those that were chosen, and those of
+    /// small tables. Where a unit is in several cells, none of them has all that the unit contributes, and a sum over sets
+    /// says nothing of a sum of their numbers; then it is the union that is looked at.
+    fn may_be_combined(&self, partition: &[usize]) -> bool {
+        let is_plain = |cell: &usize| {
+            self.question.selection.is_plain && !self.question.cells[*cell].is_chosen
+        };
+        if !self.against.combines
+            || (partition.iter().all(is_plain) && partition.len() > COMBINED_TABLE_MAX)
+        {
+            return false;
+        }
+        let sets = || partition.iter().map(|cell| &*self.cells[*cell].units);
+        sets().map(RoaringBitmap::len).sum::<u64>() == sets().union().len()
+    }
+
+    /// What is found near a cell, and where its sums are looked at together with others, what it is among them.
+    fn found_with_sums(
+        &self,
+        cell: usize,
+        work: &mut Work,
+    ) -> std::result::Result<(Found, Near, Option<Vector>), Stop> {
+        let (mut found, near) = self.found(&self.cells[cell], Some(cell), work)?;
+        // Of sets that are near to each other, numbers decide or the earlier answer is given: one of them is combined.
+        let is_near = !found.close.is_empty() || !near.is_empty();
+        if is_near || !self.are_combined {
+            return Ok((found, near, None));
+        }
+        let Some((adds, vector)) = self.adds(&self.cells[cell], work)? else {
+            return Ok((found, near, None));
+        };
+        if adds == Adds::Unknown && !self.question.selection.is_plain {
+            return Err(Stop::Exhausted);
+        }
+        found.isolates |= adds == Adds::AFew;
+        Ok((found, near, Some(vector)))
+    }
+
+    /// All combinations once a partition is among them; where one of them leaves fewer than k units, the cell that
+    /// completes it, or none where the union does.
+    fn with_sums(
+        &self,
+        cells: &[usize],
+        union: Option<&NewSet>,
+        work: &mut Work,
+    ) -> std::result::Result<std::result::Result<Span, Option<usize>>, Stop> {
+        let mut span = self.span.clone();
+        let of_union = union.filter(|_| self.against.combines);
+        let of_union = of_union.map(|union| self.against.mixer.vector(&union.units));
+        let of_cells = cells.iter();
+        let of_cells =
+            of_cells.filter_map(|cell| Some((Some(*cell), self.vectors[*cell].as_ref()?)));
+        for (cell, vector) in of_cells.chain(of_union.iter().map(|of| (None, of))) {
+            work.visits(span.work())?;
+            match span.adds(vector, self.against.k) {
+                Adds::AFew => return Ok(Err(cell)),
+                Adds::Unknown if !self.question.selection.is_plain => return Err(Stop::Exhausted),
+                _ => span.add(vector),
+            }
+        }
+        Ok(Ok(span))
+    }
+
+    /// What a set adds to the combinations of all that is shown; none where that is not looked for.
+    fn adds(
+        &self,
+        set: &NewSet,
+        work: &mut Work,
+    ) -> std::result::Result<Option<(Adds, Vector)>, Stop> {
+        if !self.against.combines {
+            return Ok(None);
+        }
+        work.visits(self.span.work() + set.sketch.cardinality / VISITS_PER_WORK)?;
+        let vector = self.against.mixer.vector(&set.units);
+        Ok(Some((self.span.adds(&vector, self.against.k), vector)))
     }
 
     /// What is recorded near a set, and the near cells of this release; it isolates too where something of this release or
@@ -191,7 +322,7 @@ impl Judging<'_> {
         set: &NewSet,
         cell: Option<usize>,
         work: &mut Work,
-    ) -> std::result::Result<(Found, Vec<(usize, u64)>), Stop> {
+    ) -> std::result::Result<(Found, Near), Stop> {
         let (against, question) = (self.against, self.question);
         let (selection, snapshots) = (&question.selection, &question.snapshots);
         let population = against.population;
@@ -308,12 +439,14 @@ impl Judging<'_> {
                 return Ok(None);
             };
             let union = NewSet::new(Arc::new(units), self.against.whole, self.against.mixer);
-            let withheld = match self.too_much(partition, &union, work) {
+            let mut span = None;
+            let withheld = match self.too_much(partition, &union, &mut span, work) {
                 Ok(cells) => self.withhold(&cells, &Verdict::Isolates),
                 Err(Stop::Exhausted) => self.withhold(partition, &Verdict::Review),
                 Err(Stop::Failed(error)) => return Err(error),
             };
             if !withheld {
+                self.span = span.unwrap_or_else(|| std::mem::take(&mut self.span));
                 // What is left is far from everything, or was released before.
                 self.released.add(None, &union, false);
                 return Ok(Some(union));
@@ -326,6 +459,7 @@ impl Judging<'_> {
         &mut self,
         partition: &[usize],
         union: &NewSet,
+        span: &mut Option<Span>,
         work: &mut Work,
     ) -> std::result::Result<Vec<usize>, Stop> {
         let (cells, new, hits) = self.unions_of_cells(partition, union, work)?;
@@ -334,7 +468,8 @@ impl Judging<'_> {
         if !too_near.is_empty() {
             return Ok(too_near);
         }
-        if hits.union || self.found(union, None, work)?.0.isolates {
+        let (found, _) = self.found(union, None, work)?;
+        if hits.union || found.isolates {
             return Ok(self.smallest(partition, |_| true));
         }
         for known in &hits.known {
@@ -346,6 +481,12 @@ impl Judging<'_> {
             if !smallest.is_empty() {
                 return Ok(smallest);
             }
+        }
+        let union = Some(union).filter(|_| !found.is_known);
+        match self.with_sums(&cells, union, work)? {
+            Ok(with_sums) => *span = Some(with_sums),
+            Err(Some(cell)) if self.is_fresh(cell) => return Ok(vec![cell]),
+            Err(_) => return Ok(self.smallest(partition, |_| true)),
         }
         if let Some(new) = new {
             self.keep(cells, new);

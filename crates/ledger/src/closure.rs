@@ -140,8 +140,9 @@ impl New {
         let sets: Vec<Arc<RoaringBitmap>> =
             cells.iter().map(|cell| Arc::clone(&cell.units)).collect();
         let units: u64 = sizes.iter().sum();
-        // The union given may have more: cells that answer for others.
-        if union.sketch.cardinality != units && united(&sets).len() != units {
+        // The union given may have more: cells that answer for others. Where it has fewer, some unit is in two cells.
+        let all = union.sketch.cardinality;
+        if all < units || (all > units && united(&sets).len() != units) {
             return None;
         }
         let fine = Labels::new(FINE, &sets)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use crate::question::{Digest, Selection, Statistic};
+use crate::repeat::Shown;
 use crate::sketch::{BUCKETS, Sketch};
 
 /// What one release adds: sets that were not known, and answers.
@@ -26,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) unions: Vec<u32>,
     /// Sets of whole groups.
     pub(crate) selected: Vec<u32>,
+    /// The question and all that was shown of it, where it was not asked before.
+    pub(crate) shown: Option<Shown>,
 }
 
 /// Cells that share no unit and were released together.
@@ -108,6 +111,18 @@ impl Entry {
         write_places(&mut bytes, &self.chosen);
         write_places(&mut bytes, &self.unions);
         write_places(&mut bytes, &self.selected);
+        bytes.push(u8::from(self.shown.is_some()));
+        if let Some(shown) = &self.shown {
+            bytes.extend_from_slice(&shown.question);
+            bytes.extend_from_slice(&(shown.answers.len() as u32).to_le_bytes());
+            for answer in shown.answers.iter() {
+                bytes.push(u8::from(answer.is_some()));
+                if let Some(answer) = answer {
+                    bytes.extend_from_slice(&(answer.len() as u32).to_le_bytes());
+                    bytes.extend_from_slice(answer);
+                }
+            }
+        }
         bytes
     }
 
@@ -165,7 +180,14 @@ impl Entry {
         }
         let (parts, chosen) = (input.numbers()?, input.numbers()?);
         let (unions, selected) = (input.numbers()?, input.numbers()?);
+        // Entries of the first form end here.
+        let shown = if !input.0.is_empty() && input.flag()? {
+            Some(read_shown(&mut input)?)
+        } else {
+            None
+        };
         let entry = Entry {
+            shown,
             selection,
             parts,
             chosen,
@@ -181,6 +203,22 @@ impl Entry {
         };
         input.0.is_empty().then_some((entry, spans))
     }
+}
+
+fn read_shown(input: &mut Input<'_>) -> Option<Shown> {
+    let question = input.digest()?;
+    let mut answers = Vec::new();
+    for _ in 0..input.number()? {
+        let is_shown = input.flag()?;
+        let answer = if is_shown {
+            Some(input.counted()?.into())
+        } else {
+            None
+        };
+        answers.push(answer);
+    }
+    let answers = answers.into();
+    Some(Shown { question, answers })
 }
 
 fn write_places(bytes: &mut Vec<u8>, numbers: &[u32]) {

@@ -3,11 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::Result;
 use crate::closure::Partition;
 use crate::index::Index;
-use crate::near::Whole;
+use crate::near::{Sets, Whole};
 use crate::question::{Digest, Selection, Statistic};
+use crate::repeat::{Answers, Shown};
 use crate::sketch::Mixer;
+use crate::span::Span;
 
 /// What was released on one population. The exact sets are elsewhere, by their places in the index.
 pub(crate) struct Population {
@@ -26,6 +29,11 @@ pub(crate) struct Population {
     unions: HashSet<u32>,
     /// How the cells of each set were selected, from which snapshots.
     selections: HashMap<u32, Vec<(Selection, Digest)>>,
+    /// Sets whose sums are looked at together, in the order in which they became known, and how far that went.
+    combined: Vec<u32>,
+    span: (usize, Span),
+    /// What was shown of each question.
+    shown: HashMap<Digest, Answers>,
 }
 
 /// An answer that was given.
@@ -51,7 +59,41 @@ impl Population {
             parts: HashSet::new(),
             unions: HashSet::new(),
             selections: HashMap::new(),
+            combined: Vec::new(),
+            span: (0, Span::default()),
+            shown: HashMap::new(),
         }
+    }
+
+    /// Notes that sums over a set are to be looked at together with sums over others.
+    pub(crate) fn combine(&mut self, set: u32) {
+        self.combined.push(set);
+    }
+
+    /// Brings the combinations up to what is known. Only here they cost time: sets are read again, and so the ledger opens
+    /// without reading any.
+    pub(crate) fn catch_up(&mut self, mixer: Mixer, sets: &dyn Sets) -> Result<()> {
+        let (done, span) = &mut self.span;
+        while let Some(set) = self.combined.get(*done).filter(|_| !span.is_full()) {
+            span.add(&mixer.vector(&*sets.units(*set)?));
+            *done += 1;
+        }
+        Ok(())
+    }
+
+    /// All combinations of what is known, as far as they were brought up.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span.1
+    }
+
+    /// What was shown of exactly this question.
+    pub(crate) fn shown(&self, question: &Digest) -> Option<Answers> {
+        self.shown.get(question).map(Arc::clone)
+    }
+
+    /// Notes what was shown of a question. What was shown first is what is shown.
+    pub(crate) fn show(&mut self, shown: Shown) {
+        self.shown.entry(shown.question).or_insert(shown.answers);
     }
 
     /// Notes that a set is the union of what a release showed.

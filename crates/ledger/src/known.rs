@@ -9,9 +9,11 @@ use crate::closure::Partition;
 use crate::entry::{Answered, Entry, NewEntry, Partitioned};
 use crate::history::Population;
 use crate::ledger::Asked;
+use crate::limits::COMBINED_TABLE_MAX;
 use crate::near::{NewSet, Sets};
 use crate::partition::{FINE, Labels};
 use crate::question::{Release, Verdict};
+use crate::repeat::{self, Shown};
 use crate::sketch::BUCKETS;
 use crate::store::{Place, Store};
 use crate::{LedgerError, Result};
@@ -97,6 +99,14 @@ impl Known {
             sets: Vec::new(),
             by_buckets: HashMap::new(),
         };
+        let shown = self
+            .population
+            .shown(&asked.digest)
+            .is_none()
+            .then(|| Shown {
+                question: asked.digest,
+                answers: repeat::shown(asked.verdicts(), &release.answers),
+            });
         let mut answered = Vec::new();
         let mut chosen = HashSet::new();
         let mut selected = Vec::new();
@@ -164,6 +174,7 @@ impl Known {
             sketches: adding.sets.iter().map(|set| set.sketch.clone()).collect(),
             answers: answered,
             partitions,
+            shown,
         };
         let sets = adding
             .sets
@@ -193,6 +204,8 @@ impl Known {
                 action: "finding a set of an entry",
             });
         }
+        let cells = entry.partitions.iter().map(|of| of.cells.clone());
+        let combined: Vec<Vec<u32>> = cells.collect();
         for of in entry.partitions {
             let labels = Labels::from_pairs(FINE, of.labels, of.cells.len());
             let labels = labels.ok_or(LedgerError::Internal {
@@ -206,15 +219,19 @@ impl Known {
         }
         entry.parts.iter().for_each(|set| population.add_part(*set));
         entry.chosen.iter().for_each(|set| population.chosen(*set));
+        let plain = entry.selection.is_plain;
+        let selected: HashSet<u32> = entry.selected.iter().copied().collect();
+        for of in &combined {
+            let is_small = of.len() <= COMBINED_TABLE_MAX;
+            let is_combined = |set: &&u32| is_small || !plain || !selected.contains(set);
+            of.iter()
+                .filter(is_combined)
+                .for_each(|set| population.combine(*set));
+        }
+        entry.unions.iter().for_each(|set| population.combine(*set));
+        let answered: HashSet<u32> = entry.answers.iter().map(|of| of.set).collect();
         // Of a single cell the union is the cell.
-        if entry
-            .answers
-            .iter()
-            .map(|of| of.set)
-            .collect::<HashSet<_>>()
-            .len()
-            > 1
-        {
+        if answered.len() > 1 {
             entry
                 .unions
                 .iter()
@@ -231,6 +248,9 @@ impl Known {
                 &entry.policy,
                 of.answer,
             );
+        }
+        if let Some(shown) = entry.shown {
+            population.show(shown);
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::known::{At, Exact, Known, known, load};
 use crate::limits::{COMPARISONS_MAX, VISITS_MAX};
 use crate::near::NewSet;
 use crate::question::{Digest, Question, Release, Verdict, check_answers};
+use crate::repeat;
 use crate::sketch::Mixer;
 use crate::store::{Disk, LedgerKey, OsDisk, Store};
 use crate::{LedgerError, Result};
@@ -52,6 +53,8 @@ pub struct Asked {
     pub(crate) cells: Vec<NewSet>,
     pub(crate) withheld: Vec<bool>,
     pub(crate) judgement: Judgement,
+    /// Stands for the question.
+    pub(crate) digest: Digest,
     /// How many releases were recorded when this was asked.
     pub(crate) at: u64,
     changed: bool,
@@ -105,6 +108,7 @@ pub struct Ledger {
     unsure: bool,
     visits_max: u64,
     comparisons_max: u64,
+    combines: bool,
 }
 
 impl Ledger {
@@ -118,6 +122,7 @@ impl Ledger {
             unsure: false,
             visits_max: VISITS_MAX,
             comparisons_max: COMPARISONS_MAX,
+            combines: true,
         }
     }
 
@@ -160,6 +165,14 @@ impl Ledger {
     pub fn bound(&mut self, visits_max: u64, comparisons_max: u64) {
         self.visits_max = visits_max.min(VISITS_MAX);
         self.comparisons_max = comparisons_max.min(COMPARISONS_MAX);
+    }
+
+    /// Leaves out what combinations of several sets give away: for tests that compare with an implementation which knows of
+    /// pairs and partitions alone.
+    #[doc(hidden)]
+    pub fn without_combinations(mut self) -> Ledger {
+        self.combines = false;
+        self
     }
 
     /// How many releases are recorded.
@@ -229,12 +242,31 @@ impl Ledger {
         }
         let whole = question.population_units.and(known.population.whole());
         let cells = cells.unwrap_or_else(|| prepared(&question, whole, self.mixer));
+        let digest = repeat::digest_of(&question, &cells);
+        if let Some(shown) = known.population.shown(&digest) {
+            let verdicts = repeat::verdicts(&question, &shown, &withheld);
+            return Ok(Asked {
+                question,
+                cells,
+                withheld,
+                judgement: Judgement::without_more(verdicts),
+                digest,
+                at: self.releases,
+                changed: false,
+            });
+        }
+        let sets = Exact {
+            sets: &known.sets,
+            store: self.store.as_ref(),
+        };
+        if self.combines {
+            known.population.catch_up(self.mixer, &sets)?;
+        }
+        let whole = question.population_units.and(known.population.whole());
         let against = Against {
             population: &known.population,
-            sets: &Exact {
-                sets: &known.sets,
-                store: self.store.as_ref(),
-            },
+            sets: &sets,
+            combines: self.combines,
             whole,
             mixer: self.mixer,
             k,
@@ -249,6 +281,7 @@ impl Ledger {
             cells,
             withheld,
             judgement,
+            digest,
             at: self.releases,
             changed: false,
         })

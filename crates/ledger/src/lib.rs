@@ -45,8 +45,10 @@ mod limits;
 mod near;
 mod partition;
 mod question;
+mod repeat;
 pub mod rounding;
 mod sketch;
+mod span;
 mod store;
 
 pub use error::{Family, LedgerError};

@@ -16,6 +16,10 @@ pub const VISITS_MAX: u64 = 400_000_000;
 /// Most exact sets that one question compares with; what is left then goes to review. Some seconds, where none of them
 /// is in memory.
 pub const COMPARISONS_MAX: u64 = 200_000;
+/// Most independent sets of a population whose sums are looked at together; beyond, what a query chose goes to review.
+pub(crate) const COMBINED_MAX: usize = 1_024;
+/// Largest table that nobody chose whose cells are among those sets one by one, and not only their union.
+pub(crate) const COMBINED_TABLE_MAX: usize = 8;
 /// Largest release in the ledger's file, in bytes (4 GiB): sets, sketches and answers.
 pub const FRAME_BYTES_MAX: u64 = 4 << 30;
 /// Memory for exact sets that were read lately, in bytes.

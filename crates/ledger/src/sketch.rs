@@ -46,7 +46,7 @@ impl Mixer {
     }
 
     /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014), keyed before and within.
-    fn hash(self, unit: u32) -> u64 {
+    pub(crate) fn hash(self, unit: u32) -> u64 {
         let mut z = u64::from(unit)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             .wrapping_add(self.add);
@@ -58,6 +58,7 @@ impl Mixer {
     pub(crate) fn sketch(self, units: &RoaringBitmap) -> Sketch {
         let mut sketch = Sketch::empty();
         sketch.cardinality = units.len();
+        // One at a time: `next_many` of roaring 0.12 leaves out a container that is full.
         for unit in units {
             sketch.add(self.hash(unit));
         }

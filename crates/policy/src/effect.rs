@@ -94,6 +94,15 @@ fn whole_table(key: Key, before: u64, after: u64, direction: Direction, above: &
         Key::LevelsMax => format!(
             "tables with {above} values in a column without a declared domain are {outcome}"
         ),
+        Key::BitsRunMax => format!("releases of {above} bits are {outcome}"),
+        Key::BitsPerUnit | Key::BitsChosenPerUnit => {
+            let text = |value| key.write(value).unwrap_or_default();
+            format!(
+                "a dataset carries {} bits for each unit instead of {}",
+                text(after),
+                text(before)
+            )
+        }
         _ => String::new(),
     }
 }

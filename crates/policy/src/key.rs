@@ -3,7 +3,7 @@
 use crate::spec::{self, OFF, Spec};
 
 /// How many limits a policy holds.
-pub(crate) const KEYS: usize = 24;
+pub(crate) const KEYS: usize = 27;
 
 /// One limit of a policy. The discriminant is its place in the policy's array of values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -32,6 +32,9 @@ pub(crate) enum Key {
     CellsMax = 21,
     BytesMax = 22,
     LevelsMax = 23,
+    BitsRunMax = 24,
+    BitsPerUnit = 25,
+    BitsChosenPerUnit = 26,
 }
 
 impl Key {
@@ -61,6 +64,9 @@ impl Key {
         Key::CellsMax,
         Key::BytesMax,
         Key::LevelsMax,
+        Key::BitsRunMax,
+        Key::BitsPerUnit,
+        Key::BitsChosenPerUnit,
     ];
 
     pub(crate) fn spec(self) -> &'static Spec {
@@ -89,6 +95,9 @@ impl Key {
             Key::CellsMax => &spec::CELLS_MAX,
             Key::BytesMax => &spec::BYTES_MAX,
             Key::LevelsMax => &spec::LEVELS_MAX,
+            Key::BitsRunMax => &spec::BITS_RUN_MAX,
+            Key::BitsPerUnit => &spec::BITS_PER_UNIT,
+            Key::BitsChosenPerUnit => &spec::BITS_CHOSEN_PER_UNIT,
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use ring::digest::{SHA256, digest};
 
 use crate::error::PolicyError;
-use crate::form::number;
+use crate::form::{PARTS, number};
 use crate::key::{KEYS, Key};
 use crate::parse::parse;
 use crate::spec::{OFF, TOP_UNITS_MAX};
@@ -15,7 +15,7 @@ use crate::spec::{OFF, TOP_UNITS_MAX};
 pub const DEFAULT_TOML: &str = include_str!("../../../policies/default.toml");
 
 /// First line of the canonical form. A change of that form changes the number, so that old digests stay checkable.
-const CANONICAL_HEADER: &str = "# weir policy, canonical form 4";
+const CANONICAL_HEADER: &str = "# weir policy, canonical form 5";
 
 /// The limits a release is judged by. Every value lies between its compiled-in floor and ceiling, or is not set.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -205,6 +205,21 @@ impl Policy {
     /// Most distinct values of a group column whose domain is not declared.
     pub fn levels_max(&self) -> u64 {
         self.get(Key::LevelsMax)
+    }
+
+    /// Most bits that one release can carry.
+    pub fn bits_run_max(&self) -> u64 {
+        self.get(Key::BitsRunMax)
+    }
+
+    /// Most bits that all releases of a dataset of so many units carry together; and, of those, the releases whose cells a
+    /// literal in the query chooses.
+    pub fn bits_of_dataset(&self, units: u64) -> (u64, u64) {
+        let of = |key: Key| {
+            let bits = u128::from(self.get(key)) * u128::from(units) / u128::from(PARTS);
+            u64::try_from(bits).unwrap_or(u64::MAX)
+        };
+        (of(Key::BitsPerUnit), of(Key::BitsChosenPerUnit))
     }
 
     pub(crate) fn get(&self, key: Key) -> u64 {

@@ -1,5 +1,6 @@
 //! What is known of each key at compile time: its floor, ceiling, default, meaning and the reasons for them.
 
+mod bits;
 mod cell;
 mod contributions;
 mod history;
@@ -7,6 +8,7 @@ mod model;
 mod rounding;
 mod table;
 
+pub(crate) use bits::{BITS_CHOSEN_PER_UNIT, BITS_PER_UNIT, BITS_RUN_MAX};
 pub(crate) use cell::{
     CLASS_DISCLOSURE, COMPLEMENT_UNITS_MIN, ROWS_MIN, SENSITIVE_VALUES_MIN, UNITS_MIN,
 };
@@ -81,6 +83,15 @@ pub const CELLS_MAX_CEILING: u64 = 50_000;
 pub const BYTES_MAX_FLOOR: u64 = 4_096;
 /// Most bytes a policy may allow per table: four times the default of OpenSAFELY's job-runner (16 MiB).
 pub const BYTES_MAX_CEILING: u64 = 64 * 1024 * 1024;
+
+/// Fewest bits that a policy may allow one release to carry: a number.
+pub const BITS_RUN_MAX_FLOOR: u64 = 64;
+/// Most bits that a policy may allow one release to carry: those of [`BYTES_MAX_CEILING`].
+pub const BITS_RUN_MAX_CEILING: u64 = 8 * BYTES_MAX_CEILING;
+/// Fewest bits for each unit that a policy may allow the releases of a dataset to carry, in parts per 10,000: 0.01.
+pub const BITS_PER_UNIT_FLOOR_PARTS: u64 = 100;
+/// Most bits for each unit that a policy may allow, in parts per 10,000: a million bits, which nobody reaches.
+pub const BITS_PER_UNIT_CEILING_PARTS: u64 = 1_000_000 * PARTS;
 
 /// The value of a limit that is not set. Only where the smaller of two values is the stricter: there it is the laxest
 /// of all, so that folding needs no case for it.

@@ -1,6 +1,6 @@
 //! Charging runs to grants: looked at and charged in one transaction.
 
-use sqlx::FromRow;
+use sqlx::{FromRow, Sqlite, Transaction};
 
 use crate::database::Registry;
 use crate::error::RegistryError;
@@ -55,8 +55,14 @@ pub struct Allowance {
 }
 
 impl Allowance {
+    /// Most bits.
+    pub(crate) const fn bits(&self) -> Option<i64> {
+        let [_, bits, ..] = self.amounts;
+        bits
+    }
+
     /// The first quota that this use is over.
-    fn over(&self, used: &GrantUse) -> Option<&'static str> {
+    pub(crate) fn over(&self, used: &GrantUse) -> Option<&'static str> {
         if self.runs.is_some_and(|runs| used.runs > runs) {
             return Some("runs");
         }
@@ -117,29 +123,7 @@ impl Registry {
     ) -> Result<Option<UsedUp>, RegistryError> {
         let mut transaction = self.pool().begin().await?;
         for allowance in allowances {
-            // Written before it is looked at: the write has the database to itself until the end, whatever else charges.
-            sqlx::query(
-                "INSERT INTO grant_uses (grant_id, run, request_digest, cells, bits_out, epsilon_millionths, fuel, bytes, \
-                 charged_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (grant_id, run, request_digest) DO UPDATE SET \
-                 cells = max(cells, excluded.cells), bits_out = max(bits_out, excluded.bits_out), \
-                 epsilon_millionths = max(epsilon_millionths, excluded.epsilon_millionths), \
-                 fuel = max(fuel, excluded.fuel), bytes = max(bytes, excluded.bytes)",
-            )
-            .bind(&allowance.grant)
-            .bind(of.run)
-            .bind(of.request_digest)
-            .bind(charge.cells)
-            .bind(charge.bits_out)
-            .bind(charge.epsilon_millionths)
-            .bind(charge.fuel)
-            .bind(charge.bytes)
-            .bind(of.at)
-            .execute(&mut *transaction)
-            .await?;
-            let used: GrantUse = sqlx::query_as(USED)
-                .bind(&allowance.grant)
-                .fetch_one(&mut *transaction)
-                .await?;
+            let used = charge_one(&mut transaction, allowance, of, charge).await?;
             if let Some(quota) = allowance.over(&used) {
                 transaction.rollback().await?;
                 let grant = allowance.grant.clone();
@@ -165,4 +149,36 @@ impl Registry {
         .fetch_one(self.pool())
         .await?)
     }
+}
+
+/// Charges a run to a grant, and gives what is charged to it now.
+pub(crate) async fn charge_one(
+    transaction: &mut Transaction<'_, Sqlite>,
+    allowance: &Allowance,
+    of: ChargedRun<'_>,
+    charge: &Charge,
+) -> Result<GrantUse, RegistryError> {
+    // Written before it is looked at: the write has the database to itself until the end, whatever else charges.
+    sqlx::query(
+        "INSERT INTO grant_uses (grant_id, run, request_digest, cells, bits_out, epsilon_millionths, fuel, bytes, \
+         charged_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (grant_id, run, request_digest) DO UPDATE SET \
+         cells = max(cells, excluded.cells), bits_out = max(bits_out, excluded.bits_out), \
+         epsilon_millionths = max(epsilon_millionths, excluded.epsilon_millionths), \
+         fuel = max(fuel, excluded.fuel), bytes = max(bytes, excluded.bytes)",
+    )
+    .bind(&allowance.grant)
+    .bind(of.run)
+    .bind(of.request_digest)
+    .bind(charge.cells)
+    .bind(charge.bits_out)
+    .bind(charge.epsilon_millionths)
+    .bind(charge.fuel)
+    .bind(charge.bytes)
+    .bind(of.at)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(sqlx::query_as(USED)
+        .bind(&allowance.grant)
+        .fetch_one(&mut **transaction)
+        .await?)
 }

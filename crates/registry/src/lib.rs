@@ -13,11 +13,13 @@
 //! - What has ended in the airlock stays so, and has no table any more.
 //! - Every write is one transaction; a conflict is an error that says what exists already.
 //! - Charges to a grant are looked at and made in one transaction; usage is read out of the log and can be read out again.
+//! - What a run may say is reserved in one transaction, of grants and of budgets over everybody; a budget has no way to be reset.
 //! - The log is written before the registry: what is here is in the log, never the other way round.
 
 mod airlock;
 mod alerts;
 mod bases;
+mod budgets;
 mod charges;
 mod copy;
 mod database;
@@ -36,6 +38,7 @@ mod usage;
 pub use airlock::{AirlockRecord, AirlockReview, AirlockState, ModelReview, RunEnd};
 pub use alerts::AlertRecord;
 pub use bases::{BasisRecord, KeptKind, KeptText};
+pub use budgets::{Budget, BudgetKind, Reservation, Reserved};
 pub use charges::{Allowance, Charge, ChargedRun, GrantUse, UsedUp};
 pub use copy::CopyFacts;
 pub use database::{Registry, WriteFaults};
@@ -46,7 +49,7 @@ pub use grants::{
     RequestRecord,
 };
 pub use policies::{ChangeState, EvidenceRecord, PolicyChangeRecord, PolicyRecord};
-pub use products::{ProductRecord, ProductRunRecord};
+pub use products::{ProductRecord, ProductRunRecord, ProductState};
 pub use records::{
     Approval, DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, ModelVetting, Role,
     RunRecord, SnapshotEnd, SnapshotRecord,

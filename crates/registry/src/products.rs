@@ -4,6 +4,21 @@ use sqlx::FromRow;
 
 use crate::database::Registry;
 use crate::error::RegistryError;
+use crate::grants::states;
+
+states! {
+    /// How far a product is.
+    ProductState {
+        /// The bureau decides on it.
+        Registered = "registered",
+        /// It is listed for everybody, and run.
+        Approved = "approved",
+        /// The bureau refused it.
+        Rejected = "rejected",
+        /// Its operator or the bureau ended it.
+        Retired = "retired",
+    }
+}
 
 /// A registered query.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -18,8 +33,9 @@ pub struct ProductRecord {
     pub terms: String,
     /// Digest of the terms.
     pub digest: String,
-    /// `registered`, `approved`, `rejected` or `retired`.
-    pub state: String,
+    /// How far it is.
+    #[sqlx(try_from = "String")]
+    pub state: ProductState,
     /// RFC 3339.
     pub registered_at: String,
     /// Who brought it into this state, person and organisation.
@@ -65,7 +81,7 @@ impl Registry {
         .bind(&product.person)
         .bind(&product.terms)
         .bind(&product.digest)
-        .bind(&product.state)
+        .bind(product.state.as_str())
         .bind(&product.registered_at)
         .bind(&product.changed_by)
         .bind(&product.changed_at)

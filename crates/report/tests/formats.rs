@@ -47,6 +47,7 @@ fn released(dataset: &str, cells: u64) -> Event {
         cells_withheld_at_most: 10,
         table_digest: digest,
         ledger: None,
+        bits_out: None,
     }
 }
 

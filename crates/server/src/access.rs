@@ -1,10 +1,11 @@
 //! Who calls, and who may call what.
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use tonic::Request;
 use weir_audit::{Actor, Digest};
-use weir_registry::{IdentityRecord, Registry, Role};
+use weir_registry::{IdentityRecord, Role};
 
+use crate::domain::Domain;
 use crate::fault::Fault;
 
 /// Every call of the contract that needs authority.
@@ -142,7 +143,7 @@ pub(crate) fn fingerprint<T>(request: &Request<T>) -> Result<Digest, Fault> {
 
 /// Knows the caller and checks the call against the table.
 pub(crate) async fn authorise(
-    registry: &Registry,
+    domain: &Domain,
     fingerprint: Digest,
     call: Call,
 ) -> Result<Caller, Fault> {
@@ -151,7 +152,7 @@ pub(crate) async fn authorise(
         organisation,
         person,
         ..
-    } = still_known(registry, fingerprint).await?;
+    } = still_known(domain, fingerprint).await?;
     if !allowed(call).contains(&role) {
         let roles: Vec<_> = allowed(call).iter().map(|role| role.as_str()).collect();
         return Err(Fault::policy(
@@ -173,10 +174,11 @@ pub(crate) async fn authorise(
 /// The identity of a certificate that is accepted now. A connection outlives what it was made with, so this is asked at
 /// every call.
 pub(crate) async fn still_known(
-    registry: &Registry,
+    domain: &Domain,
     fingerprint: Digest,
 ) -> Result<IdentityRecord, Fault> {
-    let identity = registry
+    let identity = domain
+        .registry
         .identity(&fingerprint.to_string())
         .await?
         .ok_or_else(|| {
@@ -193,7 +195,7 @@ pub(crate) async fn still_known(
     }
     // What cannot be read as a moment has passed.
     let ends = DateTime::parse_from_rfc3339(&identity.not_after);
-    if ends.map_or(true, |ends| ends <= Utc::now()) {
+    if ends.map_or(true, |ends| ends <= domain.clock.now()) {
         return Err(Fault::policy(
             "IDENTITY_EXPIRED",
             "this certificate has expired. Ask the bureau for an identity, and renew the next one in time with `weir \

@@ -18,7 +18,7 @@ use weir_gate::Preview;
 use weir_registry::{AirlockRecord, AirlockReview, AirlockState};
 
 pub(crate) use decide::{Decided, decide, preview, withdraw};
-pub(crate) use pass::{Asked, IN_REVIEW, Pins, in_review, look, ticket};
+pub(crate) use pass::{Asked, IN_REVIEW, Kept, Pins, in_review, look, ticket};
 
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
@@ -106,7 +106,7 @@ async fn put(
     state: AirlockState,
     review: Option<&AirlockReview>,
 ) -> Result<(), Fault> {
-    let now = moment(Utc::now());
+    let now = moment(domain.clock.now());
     let registry = &domain.registry;
     Ok(registry
         .move_in_airlock(&record.run, state, review, &now)
@@ -115,7 +115,7 @@ async fn put(
 
 /// Has every deadline that has passed take effect.
 pub(crate) async fn settle(domain: &Domain) -> Result<(), Fault> {
-    settle_at(domain, Utc::now()).await
+    settle_at(domain, domain.clock.now()).await
 }
 
 async fn settle_at(domain: &Domain, now: DateTime<Utc>) -> Result<(), Fault> {

@@ -18,6 +18,7 @@ use weir_audit::Digest;
 use weir_registry::Role;
 use zeroize::Zeroizing;
 
+use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::folder::Folder;
 
@@ -245,6 +246,10 @@ impl Authority {
             )
         })?;
         let mut params = params(now, u64::from(valid_days))?;
+        // Where the machine's clock was set back it is good at once all the same.
+        params.not_before = params
+            .not_before
+            .min(moment(begins(Clock::of_handshakes()))?);
         params
             .distinguished_name
             .push(DnType::CommonName, subject.person);
@@ -315,12 +320,16 @@ fn params(now: DateTime<Utc>, valid_days: u64) -> Result<CertificateParams, Faul
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.serial_number = Some(SerialNumber::from_slice(&serial));
-    // An hour early, for clocks that disagree.
-    params.not_before = moment(now - chrono::TimeDelta::hours(1))?;
+    params.not_before = moment(begins(now))?;
     params.not_after = moment(now + Days::new(valid_days))?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     Ok(params)
+}
+
+/// An hour early, for clocks that disagree.
+fn begins(now: DateTime<Utc>) -> DateTime<Utc> {
+    now - chrono::TimeDelta::hours(1)
 }
 
 fn moment(time: DateTime<Utc>) -> Result<time::OffsetDateTime, Fault> {

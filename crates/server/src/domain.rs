@@ -13,6 +13,7 @@ use weir_vault::{FileKeeper, Vault};
 use crate::attempts::Attempts;
 use crate::authority::Authority;
 use crate::backup;
+use crate::clock::Clock;
 use crate::computing::Computing;
 use crate::config::Config;
 use crate::fair::FairUse;
@@ -49,6 +50,7 @@ const VETTINGS_MAX: usize = 1;
 /// A domain that is open: no other process can open it until this one is dropped.
 pub struct Domain {
     pub(crate) config: Config,
+    pub(crate) clock: Clock,
     pub(crate) registry: Registry,
     pub(crate) vault: Arc<Vault>,
     /// The handle to change the master key with, where it is in a file.
@@ -111,7 +113,8 @@ impl Domain {
         let config = Config::load(&folder.config())?;
         config.alerts.check()?;
         config.retention.check()?;
-        let (ear, heard) = watching::listen();
+        let clock = Clock::of_machine();
+        let (ear, heard) = watching::listen(&clock);
         let metrics = Arc::new(Metrics::new());
         let traces = Traces::open(&config.traces)?;
         let authority = Authority::open(&folder)?;
@@ -123,13 +126,21 @@ impl Domain {
         signing.publish(&folder)?;
         let witnesses = Witnesses::new(&config.log)?;
         let log = Log::open_on(&folder.log(), log_key, faults.log)?;
+        if let Some(last) = log.size().checked_sub(1) {
+            clock.go_on_from(log.entry(last)?.time.to_utc());
+        }
         let (vault, master) = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
         let registry = Registry::open(&folder.registry())
             .await?
             .failing(faults.registry);
         snapshots::discard_orphans(&vault, &registry).await?;
-        let record = Record::new(log, witnesses, ear.clone(), Arc::clone(&metrics));
+        let record = Record::new(
+            log,
+            witnesses,
+            ear.clone(),
+            (Arc::clone(&metrics), clock.clone()),
+        );
         backup::note_restored(&folder, &record).await?;
         keys::complete(&vault, master.as_ref(), &record).await?;
         snapshots::complete(&vault, &registry, &record).await?;
@@ -155,6 +166,7 @@ impl Domain {
         Ok(Self {
             fair: FairUse::new(&config.fair_use),
             config,
+            clock,
             registry,
             vault,
             master,
@@ -200,6 +212,13 @@ impl Domain {
             released.forget();
         }
         self
+    }
+
+    /// The time that the domain goes by, for tests that set it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
     }
 
     /// The domain's settings.

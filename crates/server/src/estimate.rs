@@ -8,10 +8,12 @@ use weir_gate::share_withheld;
 use weir_inside::{Depth, Plan, Query, RelationSource, Sources, described_table};
 use weir_policy::Policy;
 
+use crate::budgets::{self, Asks};
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
 use crate::policies;
 use crate::release::{Found, find, relation};
+use crate::usage::{self, Basis};
 
 /// Estimates a query. No snapshot is opened; of the data nothing but the number of units is used, as coarse as the catalogue
 /// shows it.
@@ -20,7 +22,14 @@ pub(crate) async fn estimate(
     sql: &str,
     snapshots: &[String],
 ) -> Result<Estimate, Fault> {
-    let (plan, policy, units) = described_plan(domain, sql, snapshots).await?;
+    let (plan, policy, units, basis) = described_plan(domain, sql, snapshots).await?;
+    let asks = Asks::of(domain, &plan, &policy, &basis, String::new()).await;
+    // A run that is refused for its size is told so by the numbers.
+    let budgets = match &asks {
+        Ok(asks) => budgets::left(domain, asks).await?,
+        Err(_) => Vec::new(),
+    };
+    let code = plan.code(basis.rows_most(), &policy);
     let cells = plan.cells_declared();
     let share = cells.map(|cells| share_withheld(cells, units.unwrap_or(0), policy.units_min()));
     Ok(Estimate {
@@ -31,15 +40,23 @@ pub(crate) async fn estimate(
         withheld_share_skewed: share.map(|share| share.skewed),
         policy: policy.name(),
         policy_digest: policy.digest(),
+        bits_min: code.bits_min(),
+        bits_max: code
+            .bits_max()
+            .min(policy.bits_run_max().max(code.bits_min())),
+        bits_run_max: policy.bits_run_max(),
+        is_chosen: plan.is_chosen(),
+        budgets,
     })
 }
 
-/// A query's plan as it would be, the policy in force for what it reads, and the number of units, coarse.
+/// A query's plan as it would be, the policy in force for what it reads, the number of units, coarse, and what it is charged
+/// by.
 pub(crate) async fn described_plan(
     domain: &Arc<Domain>,
     sql: &str,
     snapshots: &[String],
-) -> Result<(Plan, Policy, Option<u64>), Fault> {
+) -> Result<(Plan, Policy, Option<u64>, Basis), Fault> {
     let query = Query::parse(sql)?;
     let mut found = Vec::new();
     for reading in query.readings() {
@@ -51,6 +68,7 @@ pub(crate) async fn described_plan(
         .collect();
     let units = found.iter().map(|found| coarse(found.dataset.units)).min();
     let policy = policies::policy_in_force(domain, &names).await?;
+    let basis = usage::basis(domain, &found).await?;
     let described = Arc::clone(domain);
     let relations = tokio::task::spawn_blocking(move || {
         let relations = found.into_iter().map(|found| describe(&described, found));
@@ -59,7 +77,7 @@ pub(crate) async fn described_plan(
     .await
     .map_err(|_| panicked())??;
     let plan = Plan::new(&query, &Sources { relations }, Depth::of(&policy))?;
-    Ok((plan, policy, units))
+    Ok((plan, policy, units, basis))
 }
 
 fn describe(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
@@ -76,7 +94,7 @@ fn describe(domain: &Domain, found: Found) -> Result<RelationSource, Fault> {
 }
 
 /// Two digits of a number of units, rounded down: whether one unit more or less is there must not show.
-fn coarse(units: i64) -> u64 {
+pub(crate) fn coarse(units: i64) -> u64 {
     let units = u64::try_from(units).unwrap_or(0);
     let mut step = 1;
     while units / step >= 100 {

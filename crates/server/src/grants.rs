@@ -34,7 +34,7 @@ pub(crate) use change::{Asked, change, settle};
 pub(crate) use form::Form;
 pub(crate) use freeze::{freeze, unfreeze};
 pub(crate) use issue::{Narrowed, delegate, issue};
-pub(crate) use lease::{Lease, Need, covers, lease, usable};
+pub(crate) use lease::{Lease, Need, covers, layers, lease, usable};
 pub(crate) use review::{decide, outstanding, review};
 pub(crate) use terms::{Quotas, Terms};
 
@@ -238,13 +238,22 @@ impl Request<'_> {
     }
 }
 
-/// Refuses somebody who would decide on the work of their own organisation.
-pub(crate) fn not_own(caller: &Caller, organisation: &str, what: &str) -> Result<(), Fault> {
-    if caller.organisation != organisation {
-        return Ok(());
-    }
-    Err(Fault::policy(
-        "OWN_WORK",
-        format!("{what} is of your own organisation. Someone from another one decides on it"),
-    ))
+/// Refuses somebody who would decide on the work of their own organisation, or of a person of their name: who has
+/// identities of two organisations is one person, and names are all there is to tell.
+pub(crate) fn not_own(
+    caller: &Caller,
+    (organisation, person): (&str, &str),
+    what: &str,
+) -> Result<(), Fault> {
+    let whose = match (caller.organisation == organisation, caller.person == person) {
+        (true, _) => "of your own organisation. Someone from another one decides on it",
+        (_, true) => {
+            "by a person of your name, who may be you. Someone of another name decides on it"
+        }
+        _ => return Ok(()),
+    };
+    Err(Fault::policy("OWN_WORK", format!("{what} is {whose}")))
 }
+
+/// The person of whom only the organisation is known: nobody has this name.
+pub(crate) const ANYBODY: &str = "";

@@ -68,6 +68,11 @@ impl Released {
         self.forgets = true;
     }
 
+    /// Whether nothing is remembered from one run to the next.
+    pub(crate) const fn forgets(&self) -> bool {
+        self.forgets
+    }
+
     /// What is decided of a table that was released, judged beside everything that is in the ledger by now. Nothing is
     /// recorded. Blocks.
     ///

@@ -1,6 +1,6 @@
 //! Models that several people have to approve.
 
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use weir_audit::{Digest, Event};
 use weir_registry::{ModelRecord, ModelReview};
 
@@ -43,7 +43,10 @@ pub(crate) async fn add(
             organisation: caller.organisation.clone(),
             person: caller.person.clone(),
             report_digest: report.clone(),
-            given_at: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+            given_at: domain
+                .clock
+                .now()
+                .to_rfc3339_opts(SecondsFormat::Millis, true),
         };
         domain.registry.add_model_review(&review).await?;
     }

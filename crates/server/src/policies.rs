@@ -200,7 +200,7 @@ pub(crate) async fn policy_in_force(domain: &Domain, datasets: &[String]) -> Res
 
 /// What is in force, after every change whose time has come was put in force.
 pub(crate) async fn settled(domain: &Domain) -> Result<Arc<InForce>, Fault> {
-    let is_due = |in_force: &InForce| in_force.due.is_some_and(|due| due <= Utc::now());
+    let is_due = |in_force: &InForce| in_force.due.is_some_and(|due| due <= domain.clock.now());
     let in_force = domain.policies.now();
     if !is_due(&in_force) {
         return Ok(in_force);

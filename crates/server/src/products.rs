@@ -10,12 +10,13 @@ mod due;
 mod run;
 mod schedule;
 mod slot;
+pub(crate) mod states;
 mod terms;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use weir_registry::{ProductRecord, Role};
+use weir_registry::{ProductRecord, ProductState, Role};
 
 pub(crate) use change::{Registering, decide, register, retire};
 pub(crate) use run::{Pin, run};
@@ -25,14 +26,6 @@ pub(crate) use terms::Terms;
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::Fault;
-
-/// Where a product is.
-pub(crate) mod state {
-    pub(crate) const REGISTERED: &str = "registered";
-    pub(crate) const APPROVED: &str = "approved";
-    pub(crate) const REJECTED: &str = "rejected";
-    pub(crate) const RETIRED: &str = "retired";
-}
 
 /// What an open domain keeps of products.
 #[derive(Default)]
@@ -71,7 +64,7 @@ pub(crate) async fn list(domain: &Domain, caller: &Caller) -> Result<Vec<Product
 }
 
 fn may_see(caller: &Caller, product: &ProductRecord) -> bool {
-    product.state == state::APPROVED || may_see_runs(caller, product)
+    product.state == ProductState::Approved || may_see_runs(caller, product)
 }
 
 /// Whether somebody may see how its runs ended, and it at all before it is approved.

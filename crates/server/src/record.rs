@@ -1,11 +1,11 @@
 //! The log, shared by everything that writes to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use chrono::Utc;
 use weir_audit::{Actor, Entry, Event, Log, Receipt, SharedLog, Timestamp};
 
+use crate::clock::Clock;
 use crate::fault::{Fault, panicked};
 use crate::metrics::Metrics;
 use crate::watching::Ear;
@@ -18,21 +18,33 @@ pub(crate) struct Record {
     witnesses: Arc<Witnesses>,
     ear: Ear,
     metrics: Arc<Metrics>,
+    clock: Clock,
 }
 
 impl Record {
-    pub(crate) fn new(log: Log, witnesses: Witnesses, ear: Ear, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        log: Log,
+        witnesses: Witnesses,
+        ear: Ear,
+        (metrics, clock): (Arc<Metrics>, Clock),
+    ) -> Self {
         Self {
             log: Arc::new(SharedLog::new(log)),
             witnesses: Arc::new(witnesses),
             ear,
             metrics,
+            clock,
         }
+    }
+
+    /// Ends when the log is closed.
+    pub(crate) fn weak(&self) -> Weak<SharedLog> {
+        Arc::downgrade(&self.log)
     }
 
     /// Appends an entry; when this returns it is durable. Blocks on the disk.
     pub(crate) fn append(&self, actor: Actor, event: Event) -> Result<Receipt, Fault> {
-        let entry = Entry::new(Timestamp::from(Utc::now()), actor, event);
+        let entry = Entry::new(Timestamp::from(self.clock.now()), actor, event);
         let begun = Instant::now();
         let receipt = self.log.append(&entry)?;
         self.metrics.appended(begun.elapsed());
@@ -43,7 +55,7 @@ impl Record {
 
     /// Appends two entries of one actor, one right before the other, at the cost of one. Blocks on the disk.
     pub(crate) fn append_both(&self, actor: Actor, events: [Event; 2]) -> Result<(), Fault> {
-        let now = Timestamp::from(Utc::now());
+        let now = Timestamp::from(self.clock.now());
         let [first, second] = events.map(|event| Entry::new(now, actor.clone(), event));
         let begun = Instant::now();
         let index = self.log.append_both(&first, &second)?.index();
@@ -100,6 +112,11 @@ impl Record {
         work: impl FnOnce(&mut Log) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.log.with(work)
+    }
+
+    /// What its entries are dated by.
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     pub(crate) fn witnesses(&self) -> &Arc<Witnesses> {

@@ -1,31 +1,34 @@
 //! One run, from SQL to answer. The order of the steps is the argument; read it as one.
 
+mod recorder;
+
 use std::sync::Arc;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use prost::Message;
 use weir_api::v1::RunResult;
-use weir_audit::{DatasetRef, Digest, Event, LedgerState, ModelRef, Receipt};
+use weir_audit::{DatasetRef, Digest, Event, ModelRef};
 use weir_catalogue::{Column, Content, Manifest, Role};
-use weir_gate::{DecisionRecord, Recorder};
 use weir_inside::{
     ColumnRights, Declared, Depth, ModelSource, Plan, Query, Reading, RelationSource, Sources,
     Table, UnitSource,
 };
-use weir_registry::{Charge, DatasetRecord, ModelRecord, RunRecord};
+use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
 
 use crate::access::Caller;
-use crate::airlock::{self, Pins};
+use crate::airlock::{self, Kept, Pins};
 use crate::attempts::Attempt;
 use crate::basis;
+use crate::budgets::Asks;
 use crate::domain::Domain;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
-use crate::grants::{self, Lease, Need};
+use crate::grants::{self, Need};
 use crate::ledger::RunRead;
 use crate::policies;
 use crate::products::Pin;
 use crate::snapshots;
 use crate::usage;
+use recorder::{Recorded, ReleaseRecorder};
 
 /// What a caller asks.
 pub(crate) struct Request {
@@ -139,9 +142,10 @@ async fn release(
     //    again. Then computed inside, while the lease holds. Slots bound how many runs hold memory at once; the work has
     //    threads of its own, and ends at its next pause where it is no longer waited for.
     attempt.reads_under(lease.grant());
-    lease
-        .begin(&charged.cost(&sources, &columns, request.product()))
-        .await?;
+    let asked = read.asked(&request.digest());
+    let asks = Asks::of(domain, &plan, &policy, &charged, asked).await?;
+    let cost = charged.cost(&sources, &columns, request.product());
+    let reserved = lease.begin(&cost, &asks).await?;
     basis.keep(domain, caller, &request.run, &policy).await?;
     drop(at_work);
     let work = async {
@@ -180,13 +184,16 @@ async fn release(
         let met = opened.released.judge(
             &reading,
             |past| weir_gate::judge(unreleased, &under, past),
-            |verdict| match ticket.meets(verdict, &table_key, &run) {
-                Ok(judged) => {
+            |verdict| match (
+                asks.spent(&verdict, reserved)?,
+                ticket.meets(verdict, &table_key, &run),
+            ) {
+                (bits, Ok(judged)) => {
                     let sealed = judged.sealed_evidence(&key);
-                    Ok((judged, sealed))
+                    Ok((judged, (sealed, bits)))
                 }
-                Err(waits) => {
-                    kept = Some(waits);
+                (bits, Err(waits)) => {
+                    kept = Some((waits, bits));
                     Err(airlock::in_review(&run))
                 }
             },
@@ -201,9 +208,12 @@ async fn release(
         None => Ok(met?),
     };
     attempt.decides().await?;
-    let (recorded, ledger, sealed) = match judged {
+    let (recorded, ledger, (sealed, bits)) = match judged {
         Ok(judged) => judged,
-        Err(kept) => {
+        Err((kept, bits)) => {
+            if matches!(kept, Kept::Waits { .. }) {
+                lease.settle(bits, false).await?;
+            }
             let asked = airlock::Asked {
                 caller,
                 request,
@@ -229,6 +239,7 @@ async fn release(
         read,
         lease,
         ledger,
+        bits,
     };
     let released = tokio::task::spawn_blocking(move || recorded.release(&mut recorder))
         .await
@@ -302,6 +313,14 @@ impl Read {
                 .map(|model| (model.name.clone(), model.digest.to_string()))
                 .collect(),
         }
+    }
+
+    /// What stands for the question that a request is over what it reads.
+    fn asked(&self, request: &Digest) -> String {
+        let datasets = self.datasets.iter().map(|read| read.snapshot.clone());
+        let models = self.models.iter().map(|model| model.digest.to_string());
+        let all: Vec<String> = datasets.chain(models).collect();
+        format!("{request}\n{}", all.join("\n"))
     }
 
     fn snapshots(&self) -> Vec<String> {
@@ -410,6 +429,7 @@ pub(crate) fn relation(
         is_public: column.role == Role::Public,
         is_sensitive: column.role == Role::Sensitive,
         declared: declared(column),
+        bounds: column.number_bounds(),
     });
     let model = match found.model {
         Some(record) => Some(ModelSource {
@@ -457,58 +477,6 @@ async fn approved_model(domain: &Domain, name: &str) -> Result<ModelRecord, Faul
             format!("model `{name}` is not approved. The bureau approves it with `weir model approve {name}`"),
         )
     })
-}
-
-struct ReleaseRecorder {
-    domain: Arc<Domain>,
-    caller: Caller,
-    run: String,
-    request_digest: Digest,
-    read: Read,
-    lease: Lease,
-    /// Up to where the ledger went when the release was in it.
-    ledger: LedgerState,
-}
-
-/// A decision that is in the log.
-struct Recorded {
-    receipt: Receipt,
-    /// Names of the datasets read, separated by `, `.
-    datasets: String,
-    decision: DecisionRecord,
-}
-
-impl Recorder for ReleaseRecorder {
-    type Proof = Recorded;
-    type Error = Fault;
-
-    fn record(&mut self, decision: &DecisionRecord) -> Result<Recorded, Fault> {
-        let event = Event::ReleaseDecided {
-            run: self.run.clone(),
-            request_digest: self.request_digest,
-            datasets: self.read.datasets.clone(),
-            models: self.read.models.clone(),
-            policy_digest: decision.policy_digest.parse()?,
-            cells_released: decision.cells_released,
-            cells_withheld_at_most: decision.cells_withheld_at_most,
-            table_digest: decision.table_digest.parse()?,
-            ledger: Some(self.ledger),
-        };
-        let spent = Charge {
-            cells: count(decision.cells_released)?,
-            ..Charge::default()
-        };
-        Ok(Recorded {
-            // Appended after a last look at the lease, while nobody can take it back.
-            receipt: self.domain.record.wait_for_witnesses(
-                self.lease.record_blocking(&spent, || {
-                    self.domain.record.append(self.caller.actor(), event)
-                })?,
-            )?,
-            datasets: self.read.names(),
-            decision: decision.clone(),
-        })
-    }
 }
 
 /// Puts a refusal on record and gives it back. That a table waits is none: its own entry says so.
@@ -589,7 +557,10 @@ async fn store_answer(
         cells_withheld: count(recorded.decision.cells_withheld)?,
         table_digest: recorded.decision.table_digest.clone(),
         log_index: count(recorded.receipt.index())?,
-        finished_at: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+        finished_at: domain
+            .clock
+            .now()
+            .to_rfc3339_opts(SecondsFormat::Secs, true),
         answer: result.encode_to_vec(),
     };
     Ok(domain.registry.add_run(&record).await?)

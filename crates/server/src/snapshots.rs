@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use weir_api::v1::{DestroySnapshotRequest, DestroySnapshotResponse};
 use weir_audit::{Actor, Certificate, Digest, Event};
 use weir_catalogue::Manifest;
@@ -159,7 +158,7 @@ pub(crate) async fn destroy(
                 person: caller.person.clone(),
                 organisation: caller.organisation.clone(),
                 reason,
-                at_unix_ms: Utc::now().timestamp_millis(),
+                at_unix_ms: domain.clock.now().timestamp_millis(),
             };
             let (vault, id) = (Arc::clone(&domain.vault), record.id.clone());
             let certificate = tokio::task::spawn_blocking(move || vault.destroy(&id, &order))

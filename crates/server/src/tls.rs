@@ -1,4 +1,4 @@
-//! Connections: whom the server shows itself as, and whose clients may connect, as of now.
+//! Connections: mutual TLS 1.3 and nothing older; whom the server shows itself as, and whose clients may connect, as of now.
 //!
 //! tonic would take both once, at the start. An authority is changed while the domain is served, so the handshake is made
 //! here, each with what is in force when it begins; connections that are open stay. Once an earlier authority is retired,
@@ -22,6 +22,7 @@ use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{ServerConfig, WebPkiClientVerifier};
+use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
@@ -35,8 +36,8 @@ use crate::fault::Fault;
 /// How long a peer may take for the TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Handshakes at once: each costs a signature.
-const HANDSHAKES_MAX: usize = 512;
+/// Handshakes at once; others wait in the listening socket's queue.
+const HANDSHAKES_MAX: usize = 1_024;
 
 /// Connections that wait to be served.
 const WAITING_MAX: usize = 16;
@@ -78,12 +79,14 @@ impl Credentials {
         let chain = certificates(&chain)?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| unusable(None))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&[&TLS13])
             .map_err(|error| unusable(Some(&error)))?
             .with_client_cert_verifier(verifier(&accepted)?)
             .with_single_cert(chain, key)
             .map_err(|error| unusable(Some(&error)))?;
         config.alpn_protocols.push(ALPN.to_vec());
+        // What is sent before a handshake is complete could be sent again by somebody else.
+        config.max_early_data_size = 0;
         Ok(Self {
             authority,
             config: Arc::new(config),
@@ -174,7 +177,12 @@ pub(crate) fn incoming(
             };
             let (domain, ready) = (Arc::clone(&domain), ready.clone());
             tokio::spawn(async move {
-                let shaken = timeout(HANDSHAKE_TIMEOUT, Connection::accept(&domain, stream)).await;
+                let shake = timeout(HANDSHAKE_TIMEOUT, Connection::accept(&domain, stream));
+                // A peer that is slow does not keep a domain open that is no longer served.
+                let shaken = tokio::select! {
+                    () = ready.closed() => return,
+                    shaken = shake => shaken,
+                };
                 drop(turn);
                 // What fails is the peer's: another authority, no certificate, no TLS at all.
                 if let Ok(Ok(connection)) = shaken {

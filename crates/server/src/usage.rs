@@ -15,6 +15,6 @@ mod report;
 
 pub use prices::{PriceList, Prices, UsageConfig};
 
-pub(crate) use charge::{Cost, basis};
+pub(crate) use charge::{Basis, Cost, basis};
 pub(crate) use follow::catch_up;
 pub(crate) use report::{By, Key, Sum, report};

@@ -11,13 +11,14 @@ mod webhook;
 
 use std::sync::Arc;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use weir_watch::{Signal, Watcher};
 
 pub(crate) use self::queue::{Ear, Heard};
 pub(crate) use self::webhook::Webhook;
+use crate::clock::Clock;
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
 
@@ -120,7 +121,8 @@ async fn begin(
     }
     let minutes =
         i64::try_from(domain.config.alerts.rules.minutes_remembered()).unwrap_or(i64::MAX);
-    let oldest = TimeDelta::try_minutes(minutes).and_then(|age| Utc::now().checked_sub_signed(age));
+    let oldest =
+        TimeDelta::try_minutes(minutes).and_then(|age| domain.clock.now().checked_sub_signed(age));
     let record = domain.record.clone();
     let (size, signals) = tokio::task::spawn_blocking(move || {
         let size = record.with(|log| Ok(log.size()))?;
@@ -145,7 +147,7 @@ async fn begin(
 }
 
 /// A queue, and what is heard from it.
-pub(crate) fn listen() -> (Ear, Heard) {
+pub(crate) fn listen(clock: &Clock) -> (Ear, Heard) {
     let (sender, receiver) = mpsc::channel(queue::SIGNALS_MAX);
-    (Ear::new(sender), Heard::new(receiver))
+    (Ear::new(sender, clock.clone()), Heard::new(receiver))
 }

@@ -270,6 +270,7 @@ fn entries_become_signals() {
         cells_withheld_at_most: 50,
         table_digest: digest,
         ledger: None,
+        bits_out: None,
     };
     let heard = Signal::of(3, &entry(event)).unwrap();
     assert_eq!(heard.log_index, Some(3));

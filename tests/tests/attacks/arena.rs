@@ -15,6 +15,8 @@ use crate::people::People;
 #[derive(Clone, Copy)]
 pub(crate) struct Trial {
     pub(crate) defence: Defence,
+    /// Whether what releases may say is bounded. Where it is not, everything else has to hold by itself.
+    pub(crate) has_budgets: bool,
     /// Targets that an attack on a number is tried on.
     pub(crate) tries: usize,
     /// Secrets that an attack on a bit is tried on.
@@ -78,7 +80,7 @@ impl Arena {
         files: Vec<(String, String, String)>,
         models: &[(&str, Vec<u8>)],
     ) -> Arena {
-        let domain = trial.defence.domain().await;
+        let domain = trial.defence.domain(trial.has_budgets).await;
         for (name, manifest, csv) in &files {
             register(&domain, name, manifest, csv, false).await;
         }

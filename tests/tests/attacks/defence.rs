@@ -31,14 +31,35 @@ impl Defence {
         self != Defence::Privacy
     }
 
-    /// A domain under this defence, with nothing in it.
-    pub(crate) async fn domain(self) -> TestDomain {
+    /// A domain under this defence, with nothing in it; with the default policy's budgets of bits, or with none that is ever
+    /// used up.
+    pub(crate) async fn domain(self, has_budgets: bool) -> TestDomain {
+        let policy = match has_budgets {
+            true => DEFAULT_POLICY.to_owned(),
+            false => without_budgets(),
+        };
         match self {
             Defence::Thresholds => TestDomain::start_forgetting(&thresholds_only()).await,
-            Defence::Ledger => TestDomain::start_under(DEFAULT_POLICY).await,
+            Defence::Ledger => TestDomain::start_under(&policy).await,
             Defence::Privacy => panic!("there is no {self:?} yet"),
         }
     }
+}
+
+/// The default policy, under which releases may say as much as they like.
+fn without_budgets() -> String {
+    let budgets = [
+        ("run_max = 131072", "run_max = 536870912"),
+        ("per_unit = 16.00", "per_unit = 1000.00"),
+        ("chosen_per_unit = 0.25", "chosen_per_unit = 1000.00"),
+    ];
+    budgets
+        .iter()
+        .fold(DEFAULT_POLICY.to_owned(), |policy, (budget, none)| {
+            let without = policy.replace(&format!("\n{budget}\n"), &format!("\n{none}\n"));
+            assert_ne!(without, policy, "the default policy has no {budget}");
+            without
+        })
 }
 
 /// The default policy without what guards against hostile models: rounding is plain.

@@ -87,6 +87,7 @@ async fn run(
             let slots = Rc::clone(&slots);
             let trial = Trial {
                 defence,
+                has_budgets: attack.kind == Kind::Budgeted,
                 tries,
                 secrets,
             };

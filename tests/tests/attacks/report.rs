@@ -20,7 +20,8 @@ with planted secrets (41 of them and one target in a dataset of its own, where n
 - **100 of 100; 0.50 bits**: of 100 secret bits, so many were guessed right (half of them are by chance), and a release told so many bits about the secret:
   the mutual information of the secret and what was seen, with the correction of Miller and Madow.
 - **bold**: more than chance explains (probability under 1 in 1,000).
-- Attacks of the kind *stopped* must expose nobody once the ledger is there; those of the kind *bounded* are held by budgets, and what leaks is what the number says.
+- Attacks of the kind *stopped* must expose nobody once the ledger is there, and are tried without any bound on what releases may say: no budget helps. Those of the
+  kind *bounded* are held by the default budgets of bits, and what leaks within them is what the number says.
 
 ";
 

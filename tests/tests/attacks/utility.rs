@@ -304,7 +304,7 @@ fn positions(keys: usize) -> String {
 
 /// One column of the report: an entry for each analysis.
 async fn column(defence: Defence, folder: Option<&Path>) -> Vec<String> {
-    let domain = defence.domain().await;
+    let domain = defence.domain(true).await;
     register_flights(&domain).await;
     if let Some(folder) = folder {
         register_shared(&domain, folder).await;

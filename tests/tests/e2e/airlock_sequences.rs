@@ -2,10 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseError, TestError};
+use weir_client::Client;
 use weir_client::v1::{AirlockDecision, Role};
-use weir_tests::OPERATOR;
+use weir_tests::{OPERATOR, TestDomain};
 
 use crate::airlock::{approve, ask, code, decide, run_id, someone, with_trips};
+use crate::sequences::runner;
 
 /// Everybody who could decide: organisation and person. The last two are too near to the run.
 const PEOPLE: [(&str, &str); 6] = [
@@ -75,46 +80,77 @@ impl Model {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_sequence_of_calls_lets_a_table_go_without_two() {
-    let domain = with_trips("").await;
-    let mut reviewers = Vec::new();
-    for (organisation, person) in PEOPLE {
-        reviewers.push(someone(&domain, Role::Bureau, organisation, person).await);
-    }
-    let mut seed: u64 = 20_260_131;
-    let mut next = |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (seed >> 33) as usize % below
-    };
-    let (mut left, mut kept_back) = (0, 0);
-    for _ in 0..12 {
-        let (run, mut model) = (run_id(), Model::default());
-        assert_eq!(code(ask(&domain.operator, &run).await), model.ask());
-        let seen = domain.bureau.airlock_table(&run).await.unwrap();
-        let digest = seen.table.table_digest;
-        let mut done = Vec::new();
-        for _ in 0..10 {
-            let (act, who) = (next(16), next(PEOPLE.len()));
-            let (is, must) = match act {
-                0 => {
-                    let decision = AirlockDecision::Reject;
-                    let decided = decide(&reviewers[who], &run, &digest, decision).await;
-                    let is =
-                        decided.map_or_else(|error| error.code().to_owned(), |entry| entry.state);
-                    (is, model.reject(who))
-                }
-                1..4 => (code(ask(&domain.operator, &run).await), model.ask()),
-                _ => (approve(&reviewers[who], &run).await, model.approve(who)),
-            };
-            done.push((act, who, is.clone()));
-            assert_eq!(is, must, "{done:?}");
+/// What somebody tries: to keep it back, to have it, to let it go.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Reject(usize),
+    Ask,
+    Approve(usize),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let who = 0..PEOPLE.len();
+    prop_oneof![
+        1 => who.clone().prop_map(Act::Reject),
+        3 => Just(Act::Ask),
+        12 => who.prop_map(Act::Approve),
+    ]
+}
+
+/// Plays one table's way; says whether it left, and whether it was kept back.
+async fn play(domain: &TestDomain, reviewers: &[Client], acts: &[Act]) -> Result<Model, String> {
+    let (run, mut model) = (run_id(), Model::default());
+    assert_eq!(code(ask(&domain.operator, &run).await), model.ask());
+    let seen = domain.bureau.airlock_table(&run).await.unwrap();
+    let digest = seen.table.table_digest;
+    for (step, act) in acts.iter().enumerate() {
+        let (is, must) = match *act {
+            Act::Reject(who) => {
+                let decision = AirlockDecision::Reject;
+                let decided = decide(&reviewers[who], &run, &digest, decision).await;
+                let is = decided.map_or_else(|error| error.code().to_owned(), |entry| entry.state);
+                (is, model.reject(who))
+            }
+            Act::Ask => (code(ask(&domain.operator, &run).await), model.ask()),
+            Act::Approve(who) => (approve(&reviewers[who], &run).await, model.approve(who)),
+        };
+        if is != must {
+            return Err(format!("step {step}, {act:?}: {is}, and not {must}"));
         }
-        left += u32::from(model.left);
-        kept_back += u32::from(model.kept_back);
     }
+    Ok(model)
+}
+
+#[test]
+fn no_sequence_of_calls_lets_a_table_go_without_two() {
+    let (mut runner, seed) = runner(16);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (domain, reviewers) = runtime.block_on(async {
+        let domain = with_trips("").await;
+        let mut reviewers = Vec::new();
+        for (organisation, person) in PEOPLE {
+            reviewers.push(someone(&domain, Role::Bureau, organisation, person).await);
+        }
+        (domain, reviewers)
+    });
+    let counts = std::cell::RefCell::new((0, 0));
+    let outcome = runner.run(&vec(act(), 6..14), |acts| {
+        let played = runtime.block_on(play(&domain, &reviewers, &acts));
+        let model = played.map_err(TestCaseError::fail)?;
+        let mut counts = counts.borrow_mut();
+        counts.0 += u32::from(model.left);
+        counts.1 += u32::from(model.kept_back);
+        Ok(())
+    });
+    if let Err(TestError::Fail(reason, acts)) = outcome {
+        panic!("WEIR_SEED={seed}: {reason}\n{acts:?}");
+    }
+    outcome.unwrap();
+    let (left, kept_back) = counts.into_inner();
     // Otherwise it would show little.
     assert!(left >= 2 && kept_back >= 2, "{left} {kept_back}");
-    let released = domain.bureau.list_releases(100).await.unwrap();
+    let released = runtime
+        .block_on(domain.bureau.list_releases(1_000))
+        .unwrap();
     assert_eq!(released.len(), left as usize);
 }

@@ -81,20 +81,6 @@ async fn serve(root: &Path, faulty: &Faulty) -> Result<Serving, weir_server::Fau
     weir_server::serve(domain).await
 }
 
-/// The same with nothing that fails, once what was stopped before is gone: a process that ends lets go of everything at once, and
-/// a task that is dropped within this one takes a moment.
-async fn serve_once_free(root: &Path) -> Result<Serving, weir_server::Fault> {
-    for _ in 0..200 {
-        match serve(root, &Faulty::default()).await {
-            Err(fault) if fault.code.ends_with("_LOCKED") => {
-                tokio::time::sleep(Duration::from_millis(25)).await;
-            }
-            served => return served,
-        }
-    }
-    serve(root, &Faulty::default()).await
-}
-
 /// What fails in a case, and when.
 struct Case<'a> {
     name: String,

@@ -16,7 +16,7 @@ const SQL: &str = "SELECT town, COUNT(*) AS n FROM people GROUP BY town";
 const INCOME: &str = "SELECT town, AVG(income) AS mean FROM people GROUP BY town";
 
 /// Takes minutes: flights of one aircraft, in threes.
-const LONG: &str = "SELECT COUNT(*) AS n FROM flights AS a JOIN flights AS b ON a.tailnum = b.tailnum \
+pub(crate) const LONG: &str = "SELECT COUNT(*) AS n FROM flights AS a JOIN flights AS b ON a.tailnum = b.tailnum \
                     JOIN flights AS c ON b.tailnum = c.tailnum";
 
 async fn run(client: &Client, sql: &str, grant: &str) -> Result<RunAnswer, ClientError> {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod again;
 mod aggregates;
 mod airlock;
 mod airlock_sequences;
@@ -10,7 +11,11 @@ mod authority;
 mod authority_rotation;
 mod backup;
 mod bad_data;
+mod bits;
+mod cast;
 mod catalogue;
+mod clock;
+mod effective;
 mod expected;
 mod fair_use;
 mod faults;
@@ -19,8 +24,10 @@ mod grants;
 mod grants_race;
 mod grants_runs;
 mod joins;
+mod life;
 mod log_http;
 mod matrix;
+mod matrix_states;
 mod metrics;
 mod models;
 mod numbers;
@@ -33,6 +40,7 @@ mod reports;
 mod retention;
 mod rights;
 mod rotation;
+mod sequences;
 mod several_units;
 mod shared_data;
 mod snapshots;
@@ -41,4 +49,5 @@ mod statuses;
 mod tampering;
 mod traces;
 mod usage;
+mod wire;
 mod witnesses;

@@ -231,7 +231,7 @@ async fn a_loosening_takes_a_second_person_and_its_time_and_survives_restarts() 
         .unwrap();
     let since = Instant::now();
     assert_eq!(approved.state(), PolicyChangeState::Approved);
-    assert_eq!(approved.approved_by.as_deref(), Some("li (Data Bureau)"));
+    assert_eq!(approved.approved_by.as_deref(), Some("zhou (Data Bureau)"));
     let (before, _) = towns(&operator).await;
     assert!(
         since.elapsed() < Duration::from_secs(4),
@@ -246,7 +246,7 @@ async fn a_loosening_takes_a_second_person_and_its_time_and_survives_restarts() 
     assert_eq!((in_force.name.as_str(), in_force.digest), ("loose", digest));
     assert_eq!(
         in_force.layers[0].set_by,
-        "wang (Data Bureau), approved by li (Data Bureau)"
+        "wang (Data Bureau), approved by zhou (Data Bureau)"
     );
     assert!(li_again.list_policy_changes(true).await.unwrap().is_empty());
     let all = li_again.list_policy_changes(false).await.unwrap();
@@ -371,12 +371,12 @@ async fn every_step_is_in_the_log() {
     insta::assert_snapshot!(events.join("\n"), @r#"
 wang: in force: default
 wang: proposed: loose
-li: withdrawn
+zhou: withdrawn
 wang: proposed: loose
-li: approved
+zhou: approved
 server: in force: loose
-li: in force for people: strict
-li: replayed
+zhou: in force for people: strict
+zhou: replayed
 "#);
 }
 

@@ -5,31 +5,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 use weir_client::v1::{Role, RunRequest, RunState, RunStatus};
 use weir_client::{Client, ClientError, RunAnswer};
-use weir_tests::{DEFAULT_POLICY, TestDomain, refusal};
-
-const MANIFEST: &str = r#"
-name = "trips"
-population = "persons"
-unit = "id"
-description = "Trips of people"
-source = "made up"
-licence = "CC0-1.0"
-[[column]]
-name = "id"
-type = "string"
-role = "identifier"
-description = "Who"
-[[column]]
-name = "town"
-type = "string"
-role = "quasi-identifier"
-description = "Where"
-[[column]]
-name = "delay"
-type = "int32"
-role = "measure"
-description = "Minutes late, negative when early"
-"#;
+use weir_tests::{DEFAULT_POLICY, TRIPS_MANIFEST, TestDomain, refusal};
 
 /// Trips of one person each: 60 people, 300 each.
 const LONG: &str = "SELECT COUNT(*) AS n FROM trips AS a JOIN trips AS b ON a.id = b.id \
@@ -42,7 +18,7 @@ async fn with_trips(settings: &str, csv: &str) -> TestDomain {
         std::fs::write(folder.config(), format!("{settings}\n{text}")).unwrap();
     })
     .await;
-    let registered = domain.register_bytes("trips.csv", csv.as_bytes(), MANIFEST);
+    let registered = domain.register_bytes("trips.csv", csv.as_bytes(), TRIPS_MANIFEST);
     registered.await.unwrap();
     domain
 }

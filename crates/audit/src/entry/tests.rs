@@ -106,6 +106,7 @@ fn golden() -> Vec<(Event, String)> {
                 cells_withheld_at_most: 10,
                 table_digest: digest,
                 ledger: None,
+                bits_out: None,
             },
             format!(
                 r#"{{"type":"release_decided","run":"r1","request_digest":"{EMPTY}","datasets":[{{"name":"flights","snapshot":"s1"}}],"models":[{{"name":"disruption","digest":"{EMPTY}"}}],"policy_digest":"{EMPTY}","cells_released":12,"cells_withheld_at_most":10,"table_digest":"{EMPTY}"}}"#
@@ -451,9 +452,10 @@ fn golden_of_authority() -> Vec<(Event, String)> {
                     bytes: 2_720_000,
                     fuel: 17,
                 }],
+                bits_reserved: Some(9_000),
             },
             format!(
-                r#"{{"type":"run_charged","run":"r1","request_digest":"{EMPTY}","grant":"g1","product":"","reads":[{{"dataset":"flights","provider":"审计","rows":340000,"bytes":2720000,"fuel":17}}]}}"#
+                r#"{{"type":"run_charged","run":"r1","request_digest":"{EMPTY}","grant":"g1","product":"","reads":[{{"dataset":"flights","provider":"审计","rows":340000,"bytes":2720000,"fuel":17}}],"bits_reserved":9000}}"#
             ),
         ),
     ]

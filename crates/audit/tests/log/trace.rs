@@ -56,6 +56,7 @@ fn released(run: &str, snapshot: &str, model: &str, policy: &str) -> Event {
         cells_withheld_at_most: 10,
         table_digest: Digest::of(run.as_bytes()),
         ledger: None,
+        bits_out: None,
     }
 }
 

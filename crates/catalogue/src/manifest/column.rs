@@ -78,6 +78,33 @@ impl Column {
         u64::try_from(max.checked_sub(min)?.checked_add(1)?).ok()
     }
 
+    /// The declared bounds as numbers, where both are declared and are numbers. A column of two values, `true` and `false`, has
+    /// none.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "bounds beyond 2^53 are off by less than what sums are rounded to"
+    )]
+    pub fn number_bounds(&self) -> Option<(f64, f64)> {
+        let number = |value: &Value| match value {
+            Value::Int(number) => Some(*number as f64),
+            Value::Float(number) => Some(*number),
+            _ => None,
+        };
+        match &self.content {
+            Some(Content::Bounds {
+                min: Some(min),
+                max: Some(max),
+            }) => Some((number(min)?, number(max)?)),
+            Some(Content::Domain(listed)) => {
+                let numbers = listed.iter().map(|listed| number(&listed.value));
+                let numbers: Vec<f64> = numbers.collect::<Option<_>>()?;
+                let least = numbers.iter().copied().reduce(f64::min)?;
+                Some((least, numbers.into_iter().reduce(f64::max)?))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the column may be compared with a literal. Implies [`Column::is_readable`].
     pub fn may_compare(&self) -> bool {
         self.rights.read && self.rights.compare

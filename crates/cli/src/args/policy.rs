@@ -56,11 +56,12 @@ pub(crate) enum PolicyCommand {
     },
     /// Show the policy in force, key by key
     #[command(
-        after_help = "Examples:\n  weir policy show\n  weir policy show --effective flights\n  weir policy show --toml > in-force.toml"
+        after_help = "Examples:\n  weir policy show\n  weir policy show --effective flights\n  weir policy show --effective 0197b3a2-… --toml\n  weir policy show --toml > in-force.toml"
     )]
     Show {
-        /// The dataset that is read; may be given several times [default: the domain's policy alone]
-        #[arg(long, value_name = "DATASET")]
+        /// A dataset that is read, which may be given several times; or the id of a grant: then as runs under it are judged,
+        /// over what it covers or over the datasets given besides [default: the domain's policy alone]
+        #[arg(long, value_name = "DATASET|GRANT")]
         effective: Vec<String>,
         /// Print it as a policy file instead
         #[arg(long)]

@@ -53,7 +53,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: PolicyCommand) -> Resu
             toml,
             output,
         } => {
-            let policy = connect(identity).await?.policy(&effective).await?;
+            let policy = effective_policy(&connect(identity).await?, effective).await?;
             match toml {
                 true => print(&policy.canonical),
                 false => show(&policy, output.format),
@@ -73,6 +73,19 @@ pub(crate) async fn run(identity: Option<&Path>, command: PolicyCommand) -> Resu
             };
             replay(&connect(identity).await?, request, output.format).await
         }
+    }
+}
+
+/// The policy for datasets and at most one grant. A grant's id has hyphens, which no dataset's name has.
+async fn effective_policy(client: &Client, named: Vec<String>) -> Result<v1::Policy, CliError> {
+    let (grants, datasets): (Vec<_>, Vec<_>) =
+        named.into_iter().partition(|name| name.contains('-'));
+    match grants.as_slice() {
+        [] => Ok(client.policy(&datasets).await?),
+        [grant] => Ok(client.policy_under(grant, &datasets).await?),
+        _ => Err(CliError::Missing(
+            "a run reads under one grant. Name one with --effective, and datasets besides",
+        )),
     }
 }
 
@@ -175,7 +188,7 @@ fn show(policy: &v1::Policy, format: Format) -> Result<(), CliError> {
         for layer in &policy.layers {
             println!(
                 "  {}: `{}` since {}, by {}",
-                scope(&layer.dataset),
+                layer_of(layer),
                 layer.name,
                 layer.since,
                 layer.set_by
@@ -252,6 +265,13 @@ fn cells(replay: &Replay) -> Listing {
             })
         })
     })
+}
+
+fn layer_of(layer: &v1::PolicyLayer) -> String {
+    match layer.grant.as_str() {
+        "" => scope(&layer.dataset),
+        id => format!("grant {id}"),
+    }
 }
 
 fn scope(dataset: &str) -> String {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use weir_client::Client;
-use weir_client::v1::{EstimateRunRequest, RunRequest};
+use weir_client::v1::{BudgetLeft, Estimate, EstimateRunRequest, RunRequest};
 
 use super::connect;
 use crate::args::RunArgs;
@@ -53,6 +53,10 @@ async fn estimate(client: &Client, args: &RunArgs) -> Result<(), CliError> {
         Some(cells) => cells.to_string(),
         None => "unknown: the values of a key are not declared".to_owned(),
     };
+    let bits = match (estimate.bits_min, estimate.bits_max) {
+        (min, max) if min == max => max.to_string(),
+        (min, max) => format!("{min} to {max}"),
+    };
     let rows = [
         ("cells that the declared values allow", cells),
         ("most cells of one table", estimate.cells_max.to_string()),
@@ -65,13 +69,26 @@ async fn estimate(client: &Client, args: &RunArgs) -> Result<(), CliError> {
             "likely withheld, units spread as sizes of towns",
             share(estimate.withheld_share_skewed),
         ),
-        ("policy", estimate.policy),
+        ("policy", estimate.policy.clone()),
+        ("bits that it can say", bits),
+        (
+            "most bits of one release",
+            estimate.bits_run_max.to_string(),
+        ),
     ];
     let mut table = Listing::new(&["what", "estimate"]);
     for (what, told) in rows {
         table = table.row(vec![what.into(), told.into()]);
     }
+    for budget in &estimate.budgets {
+        let what = format!("{} left of `{}`", budget.budget, budget.of);
+        let told = format!("{} of {}", budget.left, budget.allows);
+        table = table.row(vec![what.into(), told.into()]);
+    }
     table.print(args.output.format)?;
+    if let Some(missing) = missing(&estimate) {
+        eprintln!("The run is refused: {missing}.");
+    }
     if estimate
         .cells_declared
         .is_some_and(|cells| cells > estimate.cells_max)
@@ -81,6 +98,21 @@ async fn estimate(client: &Client, args: &RunArgs) -> Result<(), CliError> {
         );
     }
     Ok(())
+}
+
+/// What of a run's needs is not there.
+fn missing(estimate: &Estimate) -> Option<String> {
+    if estimate.bits_min > estimate.bits_run_max {
+        return Some("one release may not say so much".to_owned());
+    }
+    let short = |budget: &&BudgetLeft| {
+        budget.budget != "epsilon, millionths" && budget.left < estimate.bits_min
+    };
+    let budget = estimate.budgets.iter().find(short)?;
+    Some(format!(
+        "too few {} are left of `{}`, unless the very same was answered before",
+        budget.budget, budget.of
+    ))
 }
 
 fn percent(share: f64) -> String {

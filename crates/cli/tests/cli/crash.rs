@@ -51,7 +51,12 @@ async fn a_server_that_is_killed_anywhere_starts_by_itself_and_the_record_holds(
     let folder = tempfile::tempdir().unwrap();
     let inbox = folder.path().join("inbox");
     std::fs::create_dir(&inbox).unwrap();
-    let mut served = Served::start(folder.path(), &inbox);
+    // What a run reserved that was killed is not given back: here there is enough for thousands.
+    let mut served = Served::start_under(folder.path(), &inbox, "", |policy| {
+        let roomy = policy.replace("\nper_unit = 16.00\n", "\nper_unit = 1000000.00\n");
+        assert_ne!(roomy, policy);
+        roomy
+    });
     let administrator = IdentityFolder::load(&served.administrator).unwrap();
     let bureau = Client::connect(&administrator).await.unwrap();
     assert!(register(&bureau, &inbox, 60, false).await);

@@ -4,6 +4,7 @@
 
 mod canary;
 mod crash;
+mod mixed;
 mod policies;
 mod process;
 mod receiver;

@@ -71,18 +71,13 @@ pub(crate) struct Served {
     pub(crate) output: PathBuf,
     port: u16,
     server: Child,
-    /// Whether it logs all it can.
-    is_verbose: bool,
+    /// What the server logs; empty for what every server logs.
+    level: &'static str,
     environment: Vec<(String, String)>,
 }
 
-/// Starts a server that logs all it can, after what is in the file already.
-fn spawn(
-    domain: &Path,
-    output: &Path,
-    is_verbose: bool,
-    environment: &[(String, String)],
-) -> Child {
+/// Starts a server that logs after what is in the file already.
+fn spawn(domain: &Path, output: &Path, level: &str, environment: &[(String, String)]) -> Child {
     let log = OpenOptions::new()
         .create(true)
         .append(true)
@@ -92,11 +87,10 @@ fn spawn(
     command.env_clear().env("RUST_BACKTRACE", "full");
     command.envs(environment.iter().cloned());
     command.args(["serve", domain.to_str().unwrap()]);
-    let log_level = match is_verbose {
-        true => command.env("RUST_LOG", "trace").arg("--verbose"),
-        false => &mut command,
-    };
-    log_level
+    if !level.is_empty() {
+        command.env("RUST_LOG", level).arg("--verbose");
+    }
+    command
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
@@ -110,9 +104,14 @@ impl Served {
         Self::start_with(folder, inbox, "")
     }
 
+    /// The same, but the server logs what goes wrong and nothing else.
+    pub(crate) fn start_quiet(folder: &Path, inbox: &Path) -> Self {
+        Self::start_as(folder, inbox, ("", "error"), &[], |policy| policy)
+    }
+
     /// The same with more at the end of `domain.toml`.
     pub(crate) fn start_with(folder: &Path, inbox: &Path, settings: &str) -> Self {
-        Self::start_in(folder, inbox, settings, &[])
+        Self::start_as(folder, inbox, (settings, "trace"), &[], |policy| policy)
     }
 
     /// The same with these environment variables, and no others.
@@ -121,6 +120,27 @@ impl Served {
         inbox: &Path,
         settings: &str,
         environment: &[(&str, &Path)],
+    ) -> Self {
+        let as_is = |policy| policy;
+        Self::start_as(folder, inbox, (settings, "trace"), environment, as_is)
+    }
+
+    /// The same under another policy than the default one.
+    pub(crate) fn start_under(
+        folder: &Path,
+        inbox: &Path,
+        settings: &str,
+        policy: impl FnOnce(String) -> String,
+    ) -> Self {
+        Self::start_as(folder, inbox, (settings, "trace"), &[], policy)
+    }
+
+    fn start_as(
+        folder: &Path,
+        inbox: &Path,
+        (settings, level): (&str, &'static str),
+        environment: &[(&str, &Path)],
+        policy: impl FnOnce(String) -> String,
     ) -> Self {
         let environment = environment.iter();
         let environment: Vec<_> = environment
@@ -138,15 +158,17 @@ impl Served {
         let config = domain.join("domain.toml");
         let written = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, format!("{written}\n{settings}")).unwrap();
+        let file = domain.join("policy.toml");
+        std::fs::write(&file, policy(std::fs::read_to_string(&file).unwrap())).unwrap();
         let output = folder.join("server.log");
-        let server = spawn(&domain, &output, true, &environment);
+        let server = spawn(&domain, &output, level, &environment);
         let served = Self {
             administrator: domain.join("identities/administrator"),
             domain,
             output,
             port,
             server,
-            is_verbose: true,
+            level,
             environment,
         };
         served.wait_until_it_listens();
@@ -165,7 +187,7 @@ impl Served {
 
     /// From the next start on it logs what every server logs.
     pub(crate) fn be_quiet(&mut self) {
-        self.is_verbose = false;
+        self.level = "";
     }
 
     /// The process's number.
@@ -175,12 +197,7 @@ impl Served {
 
     /// Starts it again after [`Served::kill`].
     pub(crate) fn start_again(&mut self) {
-        self.server = spawn(
-            &self.domain,
-            &self.output,
-            self.is_verbose,
-            &self.environment,
-        );
+        self.server = spawn(&self.domain, &self.output, self.level, &self.environment);
         self.wait_until_it_listens();
     }
 

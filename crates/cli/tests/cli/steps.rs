@@ -151,6 +151,10 @@ fn the_separate_steps_lead_to_a_released_table() {
         "{shown}"
     );
     assert!(succeeds(bureau, &["grant", "list"]).contains("Punctuality of air traffic"));
+    let effective = succeeds(operator, &["policy", "show", "--effective", &id]);
+    assert!(effective.contains("cell.units_min"), "{effective}");
+    let two = ["policy", "show", "--effective", &id, "--effective", &id];
+    assert!(fails(operator, &two).contains("a run reads under one grant"));
 
     let receipt = path("run.json");
     let table = succeeds(

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 use crate::compute::GROUPS_MAX;
 
 use super::layout::{Arguments, Groups, Layout, Places};
+use super::runs::Runs;
 
 /// Rows of a group came in another order than that of units.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub(super) fn bounded(groups: usize, layout: Layout) -> Result<()> {
 pub(super) struct Evidence {
     layout: Layout,
     groups: Groups,
+    /// The rows of the batch that is added, and the unit of each in the order of the runs.
+    runs: Runs,
+    units: Vec<u32>,
 }
 
 /// Where the first units, the sets and the prints of arguments are kept.
@@ -61,87 +65,106 @@ impl Evidence {
         Self {
             layout,
             groups: Groups::empty(layout, groups),
+            runs: Runs::default(),
+            units: Vec::new(),
         }
     }
 
     /// Counts the rows of cells, and checks the order everything else rests on.
-    fn update_cells(&mut self, units: &UInt32Array, groups: &[usize]) -> Result<()> {
-        for (unit, group) in units.values().iter().zip(groups) {
-            let cell = &mut self.groups.cells[*group];
+    fn update_cells(&mut self) -> Result<()> {
+        let kept = &mut self.groups;
+        for (group, rows) in self.runs.iter() {
+            let units = &self.units[rows];
+            let mut cell = kept.cells[group];
+            let first = *units.first().unwrap_or(&cell.unit);
             if cell.rows == 0 {
-                self.groups.firsts[*group] = *unit;
-            } else if *unit < cell.unit {
+                kept.firsts[group] = first;
+            }
+            if !units.is_sorted() || (cell.rows > 0 && first < cell.unit) {
                 return Err(DataFusionError::External(Box::new(OutOfOrder)));
             }
-            if cell.begins(*unit) {
-                if let Some((ended, rows)) = cell.end() {
-                    self.groups.prints[0].add(*group, ended, rows as f64);
+            let mut print = kept.prints[0].of(group);
+            let set = kept.sets[0].of(group);
+            for unit in units {
+                if cell.begins(*unit) {
+                    if let Some((ended, rows)) = cell.end() {
+                        print.add(ended, rows as f64);
+                    }
+                    cell.begin(*unit);
+                    kept.first_units.push(group, *unit);
+                    set.add(*unit);
                 }
-                cell.begin(*unit);
-                self.groups.first_units.push(*group, *unit);
-                self.groups.sets[0].add(*group, *unit);
+                cell.row();
             }
-            cell.row();
+            kept.cells[group] = cell;
         }
         Ok(())
     }
 
     /// Counts the rows in which a counted argument has a value.
-    fn update_counts(&mut self, arguments: &Arguments<'_>, places: &Kept, groups: &[usize]) {
-        let units = arguments.units.values();
+    fn update_counts(&mut self, arguments: &Arguments<'_>, places: &Kept) {
         let kept = &mut self.groups;
         let counts = kept.counts.iter_mut().zip(arguments.counted());
         for (at, (counts, has_value)) in counts.enumerate() {
-            let (name, set) = (places.named.counts[at], places.sets.counts[at]);
-            let print = places.prints.counts[at];
-            for (row, group) in groups.iter().enumerate() {
-                if !has_value.value(row) {
-                    continue;
+            let mut name = places.named.counts[at].map(|name| &mut kept.named[name]);
+            let mut set = places.sets.counts[at].map(|set| &mut kept.sets[set]);
+            let mut print = places.prints.counts[at].map(|print| &mut kept.prints[print]);
+            for (group, rows) in self.runs.iter() {
+                let mut count = counts[group];
+                for (row, unit) in self.runs.rows(rows.clone()).zip(&self.units[rows]) {
+                    if !has_value.value(row) {
+                        continue;
+                    }
+                    if count.begins(*unit) {
+                        if let (Some((ended, rows)), Some(print)) = (count.end(), &mut print) {
+                            print.add(group, ended, rows as f64);
+                        }
+                        count.begin(*unit);
+                        if let Some(name) = &mut name {
+                            name.push(group, *unit);
+                        }
+                        if let Some(set) = &mut set {
+                            set.add(group, *unit);
+                        }
+                    }
+                    count.row();
                 }
-                let (count, unit) = (&mut counts[*group], units[row]);
-                if count.begins(unit) {
-                    if let (Some((ended, rows)), Some(print)) = (count.end(), print) {
-                        kept.prints[print].add(*group, ended, rows as f64);
-                    }
-                    count.begin(unit);
-                    if let Some(name) = name {
-                        kept.named[name].push(*group, unit);
-                    }
-                    if let Some(set) = set {
-                        kept.sets[set].add(*group, unit);
-                    }
-                }
-                count.row();
+                counts[group] = count;
             }
         }
     }
 
     /// Adds up the values of the summed arguments.
-    fn update_sums(&mut self, arguments: &Arguments<'_>, places: &Kept, groups: &[usize]) {
-        let units = arguments.units.values();
+    fn update_sums(&mut self, arguments: &Arguments<'_>, places: &Kept) {
         let kept = &mut self.groups;
         let sums = kept.sums.iter_mut().zip(arguments.summed());
         for (at, (sums, column)) in sums.enumerate() {
-            let (name, set) = (places.named.sums[at], places.sets.sums[at]);
-            let print = places.prints.sums[at];
-            for (row, group) in groups.iter().enumerate() {
-                if column.is_null(row) {
-                    continue;
+            let mut name = places.named.sums[at].map(|name| &mut kept.named[name]);
+            let mut set = places.sets.sums[at].map(|set| &mut kept.sets[set]);
+            let mut print = places.prints.sums[at].map(|print| &mut kept.prints[print]);
+            let (values, nulls) = (column.values(), column.nulls());
+            for (group, rows) in self.runs.iter() {
+                let mut sum = sums[group];
+                let mut print = print.as_mut().map(|print| print.of(group));
+                for (row, unit) in self.runs.rows(rows.clone()).zip(&self.units[rows]) {
+                    if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                        continue;
+                    }
+                    if sum.count.begins(*unit) {
+                        if let (Some((ended, of_unit)), Some(print)) = (sum.end(), &mut print) {
+                            print.add(ended, of_unit);
+                        }
+                        sum.count.begin(*unit);
+                        if let Some(name) = &mut name {
+                            name.push(group, *unit);
+                        }
+                        if let Some(set) = &mut set {
+                            set.add(group, *unit);
+                        }
+                    }
+                    sum.row(values[row]);
                 }
-                let (sum, unit) = (&mut sums[*group], units[row]);
-                if sum.count.begins(unit) {
-                    if let (Some((ended, of_unit)), Some(print)) = (sum.end(), print) {
-                        kept.prints[print].add(*group, ended, of_unit);
-                    }
-                    sum.count.begin(unit);
-                    if let Some(name) = name {
-                        kept.named[name].push(*group, unit);
-                    }
-                    if let Some(set) = set {
-                        kept.sets[set].add(*group, unit);
-                    }
-                }
-                sum.row(column.value(row));
+                sums[group] = sum;
             }
         }
     }
@@ -168,10 +191,15 @@ impl GroupsAccumulator for Evidence {
         }
         bounded(total_num_groups, self.layout)?;
         self.groups.grow(total_num_groups);
-        self.update_cells(arguments.units, group_indices)?;
+        self.runs.arrange(group_indices, total_num_groups);
+        let units = arguments.units.values();
+        self.units.clear();
+        self.units
+            .extend(self.runs.rows(0..units.len()).map(|row| units[row]));
+        self.update_cells()?;
         let places = Kept::new(self.layout);
-        self.update_counts(&arguments, &places, group_indices);
-        self.update_sums(&arguments, &places, group_indices);
+        self.update_counts(&arguments, &places);
+        self.update_sums(&arguments, &places);
         for (values, tags) in self.groups.values.iter_mut().zip(arguments.tagged()) {
             for (tag, group) in tags.iter().zip(group_indices) {
                 if let Some(tag) = tag {
@@ -210,7 +238,7 @@ impl GroupsAccumulator for Evidence {
     }
 
     fn size(&self) -> usize {
-        self.groups.size()
+        self.groups.size() + self.runs.size() + self.units.capacity() * size_of::<u32>()
     }
 }
 

@@ -405,8 +405,9 @@ impl Groups {
         }
     }
 
-    /// Ends the unit that each group and argument is in.
+    /// Ends the unit that each group and argument is in, and the sets.
     pub(super) fn end(&mut self, layout: Layout) {
+        self.sets.iter_mut().for_each(Sets::end);
         let prints = layout.prints();
         let mut end = |counts: &mut Vec<Count>, print: Option<usize>| {
             for (group, count) in counts.iter_mut().enumerate() {
@@ -459,6 +460,31 @@ impl Groups {
         Ok(columns)
     }
 
+    /// Of each set how many units a group has in it.
+    fn units_of_sets(&self, layout: Layout) -> Vec<Box<dyn Fn(usize) -> u64 + '_>> {
+        let places = layout.sets();
+        let is_kept = |place: &Option<usize>| place.is_some();
+        let mut units: Vec<Box<dyn Fn(usize) -> u64 + '_>> =
+            vec![Box::new(|group| self.cells[group].units)];
+        for (counts, _) in self
+            .counts
+            .iter()
+            .zip(places.counts)
+            .filter(|(_, at)| is_kept(at))
+        {
+            units.push(Box::new(|group| counts[group].units));
+        }
+        for (sums, _) in self
+            .sums
+            .iter()
+            .zip(places.sums)
+            .filter(|(_, at)| is_kept(at))
+        {
+            units.push(Box::new(|group| sums[group].count.units));
+        }
+        units
+    }
+
     pub(super) fn columns(&self, layout: Layout) -> Result<StructArray> {
         let mut columns = count_columns(&self.cells).to_vec();
         columns.push(self.first_units.column()?);
@@ -467,8 +493,8 @@ impl Groups {
         for named in &self.named {
             columns.push(named.column()?);
         }
-        for sets in &self.sets {
-            columns.push(sets.column(layout.set_units_min)?);
+        for (sets, units) in self.sets.iter().zip(self.units_of_sets(layout)) {
+            columns.push(sets.column(|group| units(group) >= layout.set_units_min)?);
         }
         for prints in &self.prints {
             columns.push(prints.column()?);

@@ -1,6 +1,6 @@
 //! Which units are behind a number, and how much of it each of them is: what the ledger compares with earlier releases.
 //!
-//! Which units: their set, a roaring bitmap. How much each: a *print*, a few sums of hashes. Units fall into buckets, and
+//! Which units: their set, a roaring bitmap for each part that was read. How much each: a *print*, a few sums of hashes. Units fall into buckets, and
 //! of each bucket a print has the wrapping sum of a hash of each unit with what it contributes. Where two numbers have the
 //! same units and their prints differ in fewer than k buckets, it may be that fewer than k units contribute something
 //! else, and their difference would tell of these few; where they differ in k buckets, at least k units do. A collision
@@ -8,83 +8,173 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, FixedSizeBinaryArray};
-use datafusion::arrow::buffer::Buffer;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, FixedSizeBinaryArray};
+use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result, internal_datafusion_err, internal_err};
+use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::EmitTo;
-use roaring::RoaringBitmap;
 
 /// The set of units of each group.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sets {
-    of: Vec<RoaringBitmap>,
-    /// How many units are in all of them.
-    units: usize,
+    of: Vec<Set>,
+}
+
+/// A set that grows at its end, kept as it will be handed over: in the portable form of roaring bitmaps, a container for
+/// each 65,536 numbers. The crate's bitmap was the first design; it puts one number after the other into a container that
+/// grows, which took longer than all else that is computed of a row.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Set {
+    /// Per container the upper half of its numbers, and how many it has less one.
+    heads: Vec<[u16; 2]>,
+    containers: Vec<u8>,
+    /// The upper half of the numbers that are gathered.
+    upper: u16,
+    /// Their lower halves, in ascending order.
+    gathered: Vec<u16>,
+    /// What other parts have, each in the portable form.
+    others: Vec<u8>,
+}
+
+/// A container of more numbers is 65,536 bits, one of fewer a list.
+const LIST_MAX: usize = 4_096;
+
+/// What a set in the portable form begins with where no container is a list of ranges.
+const COOKIE: u32 = 12_346;
+
+impl Set {
+    /// Adds a unit behind all that are there.
+    #[inline]
+    pub(super) fn add(&mut self, unit: u32) {
+        let upper = (unit >> 16) as u16;
+        if upper != self.upper {
+            self.gather();
+            self.upper = upper;
+        }
+        self.gathered.push(unit as u16);
+    }
+
+    /// Makes a container of what was gathered.
+    fn gather(&mut self) {
+        let Some(less_one) = self.gathered.len().checked_sub(1) else {
+            return;
+        };
+        self.heads.push([self.upper, less_one as u16]);
+        if self.gathered.len() > LIST_MAX {
+            let mut bits = [0_u8; 8_192];
+            for lower in &self.gathered {
+                bits[usize::from(lower / 8)] |= 1 << (lower % 8);
+            }
+            self.containers.extend_from_slice(&bits);
+        } else {
+            let lists = self.gathered.iter().flat_map(|lower| lower.to_le_bytes());
+            self.containers.extend(lists);
+        }
+        self.gathered.clear();
+    }
+
+    /// Bytes of the portable form, once nothing is gathered.
+    fn written_bytes(&self) -> usize {
+        let head = size_of::<[u32; 2]>() + self.heads.len() * (2 * size_of::<u32>());
+        let own = if self.heads.is_empty() { 0 } else { head };
+        own + self.containers.len() + self.others.len()
+    }
+
+    /// Writes other parts and this one, in the form that <https://github.com/RoaringBitmap/RoaringFormatSpec> describes:
+    /// cookie, number of containers, heads, offsets of the containers, containers.
+    fn write(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.others);
+        if self.heads.is_empty() {
+            return;
+        }
+        into.extend(COOKIE.to_le_bytes());
+        into.extend((self.heads.len() as u32).to_le_bytes());
+        into.extend(
+            self.heads
+                .iter()
+                .flatten()
+                .flat_map(|half| half.to_le_bytes()),
+        );
+        let mut offset = size_of::<[u32; 2]>() + self.heads.len() * (2 * size_of::<u32>());
+        for [_, less_one] in &self.heads {
+            into.extend((offset as u32).to_le_bytes());
+            let numbers = usize::from(*less_one) + 1;
+            offset += if numbers > LIST_MAX {
+                8_192
+            } else {
+                2 * numbers
+            };
+        }
+        into.extend_from_slice(&self.containers);
+    }
 }
 
 impl Sets {
     pub(super) const DATA_TYPE: DataType = DataType::Binary;
 
     pub(super) fn grow(&mut self, groups: usize) {
-        self.of.resize_with(groups, RoaringBitmap::new);
+        self.of.resize_with(groups, Set::default);
     }
 
-    /// Adds a unit; those of a group come in ascending order, or are put where they belong.
+    /// Adds a unit; those of a group come in ascending order.
     pub(super) fn add(&mut self, group: usize, unit: u32) {
-        // `push` would look for the largest unit of a dense set each time, all through its words.
-        self.of[group].insert(unit);
-        self.units += 1;
+        self.of[group].add(unit);
     }
 
-    /// Adds the units that another part has.
-    pub(super) fn merge(&mut self, group: usize, bytes: &[u8]) -> Result<()> {
-        let others = RoaringBitmap::deserialize_from(bytes)
-            .map_err(|_| internal_datafusion_err!("a set is handed over as it was written"))?;
-        self.units += others.len() as usize;
-        let set = &mut self.of[group];
-        if set.is_empty() {
-            *set = others;
-        } else {
-            *set |= others;
-        }
-        Ok(())
+    /// The set of a group, to add to.
+    pub(super) fn of(&mut self, group: usize) -> &mut Set {
+        &mut self.of[group]
+    }
+
+    /// Adds the units that another part has, and no other.
+    pub(super) fn merge(&mut self, group: usize, bytes: &[u8]) {
+        self.of[group].others.extend_from_slice(bytes);
     }
 
     pub(super) fn take(&mut self, emit_to: EmitTo) -> Self {
         let of = emit_to.take_needed(&mut self.of);
-        let units = of.iter().map(|set| set.len() as usize).sum();
-        self.units -= units;
-        Self { of, units }
+        Self { of }
     }
 
-    /// The sets in their portable form; nothing for those of fewer units than `units_min`, which nobody will ask for.
-    pub(super) fn column(&self, units_min: u64) -> Result<ArrayRef> {
-        let asked = |set: &&RoaringBitmap| set.len() >= units_min;
-        let bytes: usize = self
-            .of
-            .iter()
-            .filter(asked)
-            .map(RoaringBitmap::serialized_size)
-            .sum();
+    /// Makes containers of all that was gathered: nothing is added from here on.
+    pub(super) fn end(&mut self) {
+        self.of.iter_mut().for_each(Set::gather);
+    }
+
+    /// The sets, each as bitmaps of units in their portable form, one for each part. Nothing for those of fewer units than
+    /// are asked for, which nobody will look at.
+    pub(super) fn column(&self, is_asked: impl Fn(usize) -> bool) -> Result<ArrayRef> {
+        let asked = || {
+            self.of
+                .iter()
+                .enumerate()
+                .map(|(at, set)| is_asked(at).then_some(set))
+        };
+        let bytes: usize = asked().flatten().map(Set::written_bytes).sum();
         if bytes > i32::MAX as usize {
             return internal_err!("sets of units are too large for one batch");
         }
-        let mut column = BinaryBuilder::with_capacity(self.of.len(), bytes);
-        let mut written = Vec::new();
-        for set in &self.of {
-            written.clear();
-            if asked(&set) {
-                set.serialize_into(&mut written)?;
+        let mut written = Vec::with_capacity(bytes);
+        let mut lengths = Vec::with_capacity(self.of.len());
+        for set in asked() {
+            let before = written.len();
+            if let Some(set) = set {
+                set.write(&mut written);
             }
-            column.append_value(&written);
+            lengths.push(written.len() - before);
         }
-        Ok(Arc::new(column.finish()))
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        let column = BinaryArray::try_new(offsets, Buffer::from_vec(written), None)?;
+        Ok(Arc::new(column))
     }
 
     pub(super) fn size(&self) -> usize {
-        // Two bytes for each unit, or less, and a little for each set and each 65,536 unit numbers it has some of.
-        2 * self.units + 128 * self.of.capacity()
+        let bytes = |set: &Set| {
+            set.containers.capacity()
+                + set.others.capacity()
+                + size_of::<u16>() * (2 * set.heads.capacity() + set.gathered.capacity())
+        };
+        self.of.iter().map(bytes).sum::<usize>() + size_of::<Set>() * self.of.capacity()
     }
 }
 
@@ -93,6 +183,18 @@ impl Sets {
 pub(super) struct Prints {
     buckets: usize,
     sums: Vec<u32>,
+}
+
+/// The print of one group.
+pub(super) struct Print<'a>(&'a mut [u32]);
+
+impl Print<'_> {
+    /// Adds what a unit contributes.
+    #[inline]
+    pub(super) fn add(&mut self, unit: u32, contribution: f64) {
+        let bucket = place(unit) as usize & (self.0.len() - 1);
+        self.0[bucket] = self.0[bucket].wrapping_add(hash(unit, contribution));
+    }
 }
 
 impl Prints {
@@ -111,14 +213,14 @@ impl Prints {
         self.sums.resize(groups * self.buckets, 0);
     }
 
+    /// The print of a group, to add to.
+    pub(super) fn of(&mut self, group: usize) -> Print<'_> {
+        Print(&mut self.sums[group * self.buckets..(group + 1) * self.buckets])
+    }
+
     /// Adds what a unit contributes.
     pub(super) fn add(&mut self, group: usize, unit: u32, contribution: f64) {
-        let place = mixed(u64::from(unit));
-        // No sign on zero.
-        let hash = mixed(place ^ (contribution + 0.0).to_bits());
-        let bucket = (place >> 32) as usize & (self.buckets - 1);
-        let sum = &mut self.sums[group * self.buckets + bucket];
-        *sum = sum.wrapping_add((hash >> 32) as u32);
+        self.of(group).add(unit, contribution);
     }
 
     /// Adds what the units of another part contribute.
@@ -160,16 +262,24 @@ pub(super) fn bytes_of(column: &ArrayRef, row: usize) -> &[u8] {
     }
 }
 
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014).
-const fn mixed(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+/// Where a unit falls: Fibonacci hashing, the upper bits of a product with 2³² over the golden ratio.
+const fn place(unit: u32) -> u32 {
+    unit.wrapping_mul(0x9e37_79b9) >> 23
+}
+
+/// What a unit and its contribution add to a bucket: both halves of a product of 64 by 64 bits, folded, as wyhash does.
+fn hash(unit: u32, contribution: f64) -> u32 {
+    // No sign on zero.
+    let contribution = (contribution + 0.0).to_bits() ^ 0xe703_7ed1_a0b4_28db;
+    let unit = u64::from(unit) ^ 0xa076_1d64_78bd_642f;
+    let product = u128::from(contribution) * u128::from(unit);
+    ((product >> 64) as u64 ^ product as u64) as u32
 }
 
 #[cfg(test)]
 mod tests {
+    use roaring::RoaringBitmap;
+
     use super::*;
 
     fn print(contributions: &[(u32, f64)]) -> Vec<u32> {
@@ -200,6 +310,38 @@ mod tests {
         assert_eq!(print(&[(1, 0.0)]), print(&[(1, -0.0)]));
     }
 
+    /// What a column of sets says of its first set.
+    fn first(column: &ArrayRef) -> RoaringBitmap {
+        let mut bytes = bytes_of(column, 0);
+        let mut units = RoaringBitmap::new();
+        while !bytes.is_empty() {
+            units |= RoaringBitmap::deserialize_from(&mut bytes).expect("the portable form");
+        }
+        units
+    }
+
+    #[test]
+    fn sets_are_what_was_added() {
+        let dense: Vec<u32> = (0..200_000).filter(|unit| unit % 3 > 0).collect();
+        let sparse: Vec<u32> = (0..3_000_000).step_by(701).collect();
+        let full: Vec<u32> = (65_536..4 * 65_536).collect();
+        let edge: Vec<u32> = (0..4_096).chain(70_000..74_097).collect();
+        for units in [dense, sparse, full, edge, vec![], vec![u32::MAX]] {
+            let mut sets = Sets::default();
+            sets.grow(1);
+            units.iter().for_each(|unit| sets.add(0, *unit));
+            sets.end();
+            let column = sets.column(|_| true).expect("a column");
+            let expected: RoaringBitmap = units.iter().copied().collect();
+            assert_eq!(first(&column), expected);
+            if !units.is_empty() {
+                let mut written = Vec::new();
+                expected.serialize_into(&mut written).expect("in memory");
+                assert_eq!(bytes_of(&column, 0), written);
+            }
+        }
+    }
+
     #[test]
     fn parts_add_up() {
         let all: Vec<(u32, f64)> = (0..500).map(|unit| (unit, f64::from(unit % 9))).collect();
@@ -211,19 +353,21 @@ mod tests {
             prints.add(at / 250, *unit, *contribution);
             sets.add(at / 250, *unit);
         }
-        let (halves, units) = (prints.column(), sets.column(0));
-        let (halves, units) = (halves.as_ref().ok(), units.as_ref().ok());
+        let halves = prints.column().expect("a column");
+        sets.end();
+        let units = sets.column(|_| true).expect("a column");
         let mut whole = Prints::new(32);
         whole.grow(1);
         let mut union = Sets::default();
         union.grow(1);
         for row in [0, 1] {
-            whole.merge(0, halves.map_or(&[], |column| bytes_of(column, row)));
-            let merged = union.merge(0, units.map_or(&[], |column| bytes_of(column, row)));
-            assert!(merged.is_ok());
+            whole.merge(0, bytes_of(&halves, row));
+            union.merge(0, bytes_of(&units, row));
         }
         assert_eq!(whole.sums, print(&all));
-        assert_eq!(union.of[0], (0..500).collect());
-        assert_eq!(union.units, 500);
+        let asked = union.column(|_| true).expect("a column");
+        assert_eq!(first(&asked), (0..500).collect());
+        let not_asked = union.column(|_| false).expect("a column");
+        assert!(bytes_of(&not_asked, 0).is_empty());
     }
 }

@@ -90,7 +90,7 @@ impl Groups {
                 count[*group].add(rows.value(row), units.value(row), most.value(row));
             }
             for (sets, of_part) in self.sets.iter_mut().zip(&sets) {
-                sets.merge(*group, bytes_of(of_part, row))?;
+                sets.merge(*group, bytes_of(of_part, row));
             }
             for (prints, of_part) in self.prints.iter_mut().zip(&prints) {
                 prints.merge(*group, bytes_of(of_part, row));

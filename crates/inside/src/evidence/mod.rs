@@ -20,6 +20,7 @@ mod kept;
 mod layout;
 mod members;
 mod merge;
+mod runs;
 mod tag;
 mod unordered;
 mod whole;

@@ -104,6 +104,7 @@ impl Unordered {
         emitted.values = self.values.iter_mut().map(|v| v.take(first)).collect();
         kept.values = std::mem::take(&mut self.values);
         *self = kept;
+        emitted.end(self.layout);
         emitted
     }
 

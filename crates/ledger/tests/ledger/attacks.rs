@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_ledger::{Cell, History, Ledger, LedgerError, Release, Statistic, Verdict};
+use weir_ledger::{Cell, History, Ledger, LedgerError, LedgerKey, Release, Statistic, Verdict};
 
 use crate::support::{KEY, answers, cell, digest, question, record, release, release_one, set};
 
@@ -322,4 +322,72 @@ fn a_column_that_is_null_for_some_is_compared_with_what_is_chosen_and_not_with_i
     // Exactly those, where that is no few units less than the cell.
     let verdicts = release_one(&mut ledger, question(vec![cell(0, 0..50)]));
     assert_eq!(verdicts, [Verdict::Fresh]);
+}
+
+/// One table after the other, each of one cell; the verdicts on the last.
+fn one_by_one(tables: Vec<Vec<u32>>) -> Vec<Verdict> {
+    let mut ledger = Ledger::in_memory(KEY);
+    let mut last = Vec::new();
+    for units in tables {
+        last = release_one(&mut ledger, question(vec![cell(0, units)]));
+    }
+    last
+}
+
+#[test]
+fn sums_over_sets_that_are_far_from_each_other_do_not_leave_one_unit() {
+    let but = |one: u32, until: u32| (0..until).filter(move |unit| *unit != one);
+    let below_above_all = vec![
+        but(400, 401).collect(),
+        (401..1000).collect(),
+        (0..1000).collect(),
+    ];
+    assert_eq!(one_by_one(below_above_all), [Verdict::Isolates]);
+    // A + B − C − D, each pair far apart: blocks 1+2, 3+4, 1+3, and 2+4 without one unit.
+    let blocks = |of: [u32; 2], but: u32| -> Vec<u32> {
+        let of_block = |block: u32| (block * 100..block * 100 + 100).filter(move |of| *of != but);
+        of.into_iter().flat_map(of_block).collect()
+    };
+    let four = |but: u32| {
+        vec![
+            blocks([1, 2], 0),
+            blocks([3, 4], 0),
+            blocks([1, 3], 0),
+            blocks([2, 4], but),
+        ]
+    };
+    assert_eq!(one_by_one(four(222)), [Verdict::Isolates]);
+    // Four sets that add up to nothing tell nothing.
+    assert_eq!(one_by_one(four(0)), [Verdict::Fresh]);
+}
+
+#[test]
+fn combinations_are_found_after_the_ledger_was_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (folder, key) = (folder.path().join("ledger"), || LedgerKey::new([5; 32]));
+    Ledger::create(&folder, &key()).unwrap();
+    for units in [0..400, 401..1000] {
+        let mut ledger = Ledger::open(&folder, key()).unwrap();
+        release(&mut ledger, question(vec![cell(0, units)]));
+    }
+    let mut ledger = Ledger::open(&folder, key()).unwrap();
+    let all = release_one(&mut ledger, question(vec![cell(0, 0..1000)]));
+    assert_eq!(all, [Verdict::Isolates]);
+}
+
+#[test]
+fn the_same_question_is_answered_the_same() {
+    let mut ledger = Ledger::in_memory(KEY);
+    // Within a table numbers decide, so that both are answered; against history sets would.
+    let mut cells = vec![cell(0, 0..500), cell(0, 0..503), cell(0, 1000..2000)];
+    for (group, cell) in (0..).zip(&mut cells) {
+        (cell.grouping, cell.group) = (0, group);
+        cell.statistics = vec![digest(group as u8).into()];
+    }
+    let first = release_one(&mut ledger, question(cells.clone()));
+    let shown = |verdict: &Verdict| matches!(verdict, Verdict::Fresh);
+    assert!(first.iter().all(shown), "{first:?}");
+    let again = release_one(&mut ledger, question(cells));
+    let same = |verdict: &Verdict| matches!(verdict, Verdict::Same(_));
+    assert!(again.iter().all(same), "{again:?}");
 }

@@ -32,6 +32,31 @@ pub(crate) struct Naive {
     entries: Vec<Entry>,
     /// Cells that share no unit and were released together.
     partitions: Vec<Vec<Units>>,
+    /// Every question, and what was shown of it.
+    shown: Vec<(Question, Answers)>,
+}
+
+/// Whether two questions ask the same in every respect.
+fn is_same(one: &Question, other: &Question) -> bool {
+    let about = |of: &Question| (of.snapshots, of.policy, of.units_min, of.population.clone());
+    let pairs = || one.cells.iter().zip(&other.cells);
+    about(one) == about(other)
+        && one.selection == other.selection
+        && one.cells.len() == other.cells.len()
+        && pairs().all(|(one, other)| {
+            let place = |of: &weir_ledger::Cell| {
+                (
+                    of.partition,
+                    of.grouping,
+                    of.group,
+                    of.part_of,
+                    of.is_chosen,
+                )
+            };
+            place(one) == place(other)
+                && one.units == other.units
+                && one.statistics == other.statistics
+        })
 }
 
 /// Verdicts, and the unions that are recorded with them.
@@ -304,6 +329,22 @@ impl Naive {
     }
 
     pub(crate) fn ask(&self, question: &Question, withheld: &[usize]) -> Judged {
+        let before = self.shown.iter().find(|(of, _)| is_same(of, question));
+        if let Some((_, shown)) = before {
+            let verdict = |cell: usize, answer: &Option<Vec<u8>>| match answer {
+                Some(answer) if !withheld.contains(&cell) => Verdict::Same(answer.clone().into()),
+                _ => Verdict::Isolates,
+            };
+            let cells = shown.iter().enumerate();
+            let of_cell = |(cell, shown): (usize, &Vec<Option<Vec<u8>>>)| {
+                shown.iter().map(|answer| verdict(cell, answer)).collect()
+            };
+            return Judged {
+                verdicts: cells.map(of_cell).collect(),
+                unions: Vec::new(),
+                partitions: Vec::new(),
+            };
+        }
         let cells: Vec<Units> = question
             .cells
             .iter()
@@ -399,6 +440,19 @@ impl Naive {
     }
 
     pub(crate) fn record(&mut self, question: &Question, judged: Judged, answers: &Answers) {
+        if !self.shown.iter().any(|(of, _)| is_same(of, question)) {
+            let cells = judged.verdicts.iter().zip(answers);
+            let of_cell = |(verdicts, answers): (&Vec<Verdict>, &Vec<Option<Vec<u8>>>)| {
+                let pairs = verdicts.iter().zip(answers);
+                let shown = pairs.map(|(verdict, answer)| match verdict {
+                    Verdict::Same(shown) | Verdict::Near(shown) => Some(shown.to_vec()),
+                    _ => answer.clone(),
+                });
+                shown.collect()
+            };
+            self.shown
+                .push((question.clone(), cells.map(of_cell).collect()));
+        }
         let cells = question.cells.iter().zip(answers);
         let answered = cells.filter(|(_, answers)| answers.iter().any(Option::is_some));
         let answered: BTreeSet<Vec<u32>> = answered

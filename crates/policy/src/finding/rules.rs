@@ -4,7 +4,7 @@ use super::{Found, Weight};
 use crate::form::PARTS;
 use crate::key::Key;
 use crate::policy::Policy;
-use crate::spec::OFF;
+use crate::spec::{BITS_PER_UNIT_CEILING_PARTS, OFF};
 
 /// Fewest bytes of a cell in an Arrow stream: one number of 64 bits.
 const CELL_BYTES: u64 = 8;
@@ -25,6 +25,8 @@ pub(super) fn all(policy: &Policy) -> Vec<Found> {
         single_cell,
         bytes,
         levels,
+        bits,
+        chosen_bits,
     ];
     rules.iter().flat_map(|rule| rule(policy)).collect()
 }
@@ -263,6 +265,39 @@ fn levels(policy: &Policy) -> Vec<Found> {
         format!(
             "can never bite: a column with more values makes a table of more than {cells} cells (`table.cells_max`). \
              Write less than {cells}"
+        ),
+    )
+}
+
+/// A table of fewer bits than a cell has for each row says not even how many rows there are.
+fn bits(policy: &Policy) -> Vec<Found> {
+    let (bits, cells) = (policy.bits_run_max(), policy.cells_max());
+    if bits >= cells {
+        return Vec::new();
+    }
+    warning(
+        Key::BitsRunMax,
+        format!(
+            "leaves no room for the {cells} cells of `table.cells_max`: that a cell is shown or withheld is a bit. Write \
+             {cells} or more, or lower `table.cells_max`"
+        ),
+    )
+}
+
+/// What is chosen is part of the whole.
+fn chosen_bits(policy: &Policy) -> Vec<Found> {
+    let (all, chosen) = (
+        policy.get(Key::BitsPerUnit),
+        policy.get(Key::BitsChosenPerUnit),
+    );
+    if chosen < all || all == BITS_PER_UNIT_CEILING_PARTS {
+        return Vec::new();
+    }
+    warning(
+        Key::BitsChosenPerUnit,
+        format!(
+            "can never bite: these releases count towards `bits.per_unit`, which is {}. Write less",
+            Key::BitsPerUnit.write(all).unwrap_or_default()
         ),
     )
 }

@@ -278,7 +278,7 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
          `p_ratio.zeros_are_disclosive`, `fit.residual_dof_min`, `fit.parameters_share_max`, `quantile.units_min`, \
          `review.negative_contributions`, `rounding.count_base`, `rounding.significant_digits`, `rounding.leave_one_out`, \
          `rounding.keyed`, `rounding.model_leave_one_out`, `rounding.model_keyed`, `history.units_min`, `table.cells_max`, \
-         `table.bytes_max`, `table.levels_max`",
+         `table.bytes_max`, `table.levels_max`, `bits.run_max`, `bits.per_unit`, `bits.chosen_per_unit`",
     );
 }
 
@@ -381,16 +381,17 @@ fn the_digest_is_of_the_meaning_and_is_pinned() {
     // Pinned: digests stand in audit logs for decades. Another value here needs another number in the canonical form.
     assert_eq!(
         shipped.digest(),
-        "sha256:d3d042889bac6119ee9a4859ff5485b323463e44e07e9de63a9b1fb7cca413c6"
+        "sha256:107c7bf9c360a542251197c2b9607e2fd13e406fa16bb87011066b08a91f6f22"
     );
     assert_eq!(
         shipped.canonical(),
-        "# weir policy, canonical form 4\nname = \"default\"\n\n[cell]\nunits_min = 10\nrows_min = 10\n\
+        "# weir policy, canonical form 5\nname = \"default\"\n\n[cell]\nunits_min = 10\nrows_min = 10\n\
          complement_units_min = 10\nclass_disclosure = true\nsensitive_values_min = 2\n\n[dominance]\n\
          top2_share_max = 0.90\n\n[p_ratio]\nratio_min = 0.10\nzeros_are_disclosive = true\n\n[fit]\n\
          residual_dof_min = 10\nparameters_share_max = 0.33\n\n[quantile]\nunits_min = 10\n\n[review]\n\
          negative_contributions = true\n\n[rounding]\ncount_base = 5\nsignificant_digits = 4\n\
          leave_one_out = false\nkeyed = false\nmodel_leave_one_out = true\nmodel_keyed = true\n\n[history]\nunits_min = 10\n\n[table]\n\
-         cells_max = 5000\nbytes_max = 16777216\nlevels_max = 40\n"
+         cells_max = 5000\nbytes_max = 16777216\nlevels_max = 40\n\n\
+         [bits]\nrun_max = 131072\nper_unit = 16.00\nchosen_per_unit = 0.25\n"
     );
 }

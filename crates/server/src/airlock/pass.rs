@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::Utc;
 use tokio::sync::OwnedMutexGuard;
 use weir_audit::{Digest, Event};
 use weir_gate::{Approval, DecisionRecord, EvidenceKey, Judged, ReviewReason, Reviewed, Verdict};
@@ -184,7 +183,7 @@ impl Ticket {
         };
         let one = Arc::clone(&domain.airlock).lock_owned().await;
         let record = find(domain, &approved.record.run).await?;
-        let expired = record.expires_at <= moment(Utc::now());
+        let expired = record.expires_at <= moment(domain.clock.now());
         match record.state == AirlockState::Approved && !expired {
             true => Ok(Passage(Some((record, one)))),
             false => Err(not_released(&record.run)),
@@ -255,7 +254,7 @@ async fn enter(
             ),
         ));
     }
-    let now = Utc::now();
+    let now = domain.clock.now();
     let record = AirlockRecord {
         run: asked.request.run.clone(),
         organisation: organisation.clone(),

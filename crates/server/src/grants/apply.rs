@@ -1,6 +1,5 @@
 //! Applying, mending and taking back.
 
-use chrono::Utc;
 use uuid::Uuid;
 use weir_audit::{Digest, Event};
 use weir_registry::{ApplicationRecord, ApplicationState, GrantState};
@@ -49,7 +48,7 @@ pub(crate) async fn apply(
         text: text.to_owned(),
         digest: Digest::of(text.as_bytes()).to_string(),
         state,
-        submitted_at: moment(Utc::now()),
+        submitted_at: moment(domain.clock.now()),
         decided_by: None,
         decided_at: None,
         reason: None,
@@ -114,7 +113,7 @@ pub(super) async fn end(
     let ended = ApplicationRecord {
         state,
         decided_by: Some(caller.signature()),
-        decided_at: Some(moment(Utc::now())),
+        decided_at: Some(moment(domain.clock.now())),
         reason: Some(reason),
         ..application
     };
@@ -245,7 +244,7 @@ pub(super) fn followed(
     grant: &weir_registry::GrantRecord,
 ) -> Result<Terms, Fault> {
     let terms = Terms::read(domain, grant)?;
-    let now = moment(Utc::now());
+    let now = moment(domain.clock.now());
     if !matches!(grant.state, GrantState::Active | GrantState::Mending) || terms.not_after <= now {
         return Err(Fault::caller(
             "RENEWAL_NOT_LIVE",

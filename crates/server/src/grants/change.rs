@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use weir_audit::{Actor, Event};
 use weir_registry::{GrantRecord, GrantState, RequestRecord, Role};
 
-use super::apply::is_live;
+use super::apply::{find as find_application, is_live};
 use super::states::{GRANT, GrantAct, Named, next};
 use super::{Request, chain, check_reason, find, grant_unknown, moment, not_own, server};
 use crate::access::Caller;
@@ -40,7 +40,7 @@ pub(crate) async fn change(
     may_change(domain, caller, &grant, asked.act).await?;
     let from = (grant.state, grant.state.as_str());
     let state = next(GRANT, from, asked.act, Some(caller.role))?;
-    let now = Utc::now();
+    let now = domain.clock.now();
     let deadline = match asked.act {
         GrantAct::Order => Some(moment(now + days(asked.days)?)),
         _ => None,
@@ -88,7 +88,11 @@ async fn may_change(
         };
     }
     match act {
-        GrantAct::Resume | GrantAct::Accept => not_own(caller, &grant.organisation, "this grant"),
+        GrantAct::Resume | GrantAct::Accept => {
+            let applied = find_application(domain, &grant.application).await?;
+            let whose = (grant.organisation.as_str(), applied.person.as_str());
+            not_own(caller, whose, "this grant")
+        }
         _ => Ok(()),
     }
 }
@@ -152,7 +156,7 @@ async fn parts(domain: &Domain, ended: &GrantRecord) -> Result<Vec<GrantRecord>,
 
 /// Does what is due: grants whose term is over expire, and deadlines that have passed escalate.
 pub(crate) async fn settle(domain: &Domain) -> Result<(), Fault> {
-    settle_at(domain, Utc::now()).await
+    settle_at(domain, domain.clock.now()).await
 }
 
 pub(super) async fn settle_at(domain: &Domain, now: DateTime<Utc>) -> Result<(), Fault> {

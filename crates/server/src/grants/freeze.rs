@@ -1,6 +1,5 @@
 //! The kill switch: a dataset nobody reads, an operator that reads nothing, a domain where nothing is read.
 
-use chrono::Utc;
 use weir_audit::Event;
 use weir_registry::FreezeRecord;
 
@@ -31,7 +30,7 @@ pub(crate) async fn freeze(
         name: name.to_owned(),
         reason,
         frozen_by: caller.signature(),
-        frozen_at: moment(Utc::now()),
+        frozen_at: moment(domain.clock.now()),
     };
     let kept = async { Ok(domain.registry.freeze(&freeze).await?) };
     domain.grants.take_effect(kept).await
@@ -50,7 +49,7 @@ pub(crate) async fn unfreeze(
         return Ok(());
     }
     if scope == "operator" {
-        super::not_own(caller, name, "what is frozen")?;
+        super::not_own(caller, (name, super::ANYBODY), "what is frozen")?;
     }
     log(domain, caller, (scope, name), &reason, false).await?;
     Ok(domain.registry.unfreeze(scope, name).await?)

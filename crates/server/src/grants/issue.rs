@@ -50,13 +50,13 @@ pub(crate) async fn issue(
     let state = step(&application, ApplicationAct::Grant, caller)?;
     enough_reviewers(domain, caller, &application).await?;
     let asked = asked_for(domain, caller, &application, &form).await?;
-    let terms = narrow(&asked, narrowed)?;
+    let terms = narrow(&asked, narrowed, domain.clock.now())?;
     let grant = record(domain, caller, &terms)?;
     log_issued(domain, caller, &grant, &terms).await?;
     let granted = ApplicationRecord {
         state,
         decided_by: Some(caller.signature()),
-        decided_at: Some(moment(Utc::now())),
+        decided_at: Some(moment(domain.clock.now())),
         grant_id: Some(grant.id.clone()),
         ..application
     };
@@ -92,7 +92,7 @@ pub(crate) async fn delegate(
         datasets: whole.datasets.keys().cloned().collect(),
         models: Vec::new(),
     };
-    lease::usable(domain, &above, &all, Utc::now()).await?;
+    lease::usable(domain, &above, &all, domain.clock.now()).await?;
     if !whole.partners.contains(partner) {
         return Err(Fault::policy(
             "PARTNER_NOT_NAMED",
@@ -103,7 +103,7 @@ pub(crate) async fn delegate(
             ),
         ));
     }
-    let now = moment(Utc::now());
+    let now = moment(domain.clock.now());
     let inherited = Terms {
         grant: Uuid::now_v7().to_string(),
         parent: Some(whole.grant.clone()),
@@ -115,7 +115,7 @@ pub(crate) async fn delegate(
         issued_by: caller.signature(),
         ..whole.clone()
     };
-    let terms = narrow(&inherited, narrowed)?;
+    let terms = narrow(&inherited, narrowed, domain.clock.now())?;
     terms.within(whole)?;
     let grant = record(domain, caller, &terms)?;
     log_issued(domain, caller, &grant, &terms).await?;
@@ -135,7 +135,7 @@ async fn asked_for(
     form: &Form,
 ) -> Result<Terms, Fault> {
     let begins = match &form.renews {
-        None => Utc::now(),
+        None => domain.clock.now(),
         Some(before) => followed(domain, &find(domain, before).await?)?.end()?,
     };
     let ends = begins + Days::new(u64::from(form.days));
@@ -163,14 +163,14 @@ async fn asked_for(
 }
 
 /// The same with less, and never with more.
-fn narrow(asked: &Terms, narrowed: Narrowed) -> Result<Terms, Fault> {
+fn narrow(asked: &Terms, narrowed: Narrowed, now: DateTime<Utc>) -> Result<Terms, Fault> {
     let mut terms = Terms {
         quotas: narrowed.quotas.or(asked.quotas),
         ..asked.clone()
     };
     if !narrowed.until.is_empty() {
         let until = parse_moment(&narrowed.until)?;
-        if until <= Utc::now() {
+        if until <= now {
             return Err(Fault::caller(
                 "MOMENT_INVALID",
                 "a grant cannot end before it begins. Name a later moment",
@@ -206,7 +206,7 @@ fn record(domain: &Domain, caller: &Caller, terms: &Terms) -> Result<GrantRecord
         deadline: None,
         reason: None,
         changed_by: caller.signature(),
-        changed_at: moment(Utc::now()),
+        changed_at: moment(domain.clock.now()),
     };
     // Read back: a grant that its own domain does not take for its own must not be kept.
     Terms::read(domain, &grant)?;

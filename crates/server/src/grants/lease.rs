@@ -11,18 +11,19 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use weir_audit::{Digest, Event};
 use weir_policy::{Layer, Policy};
-use weir_registry::{Charge, ChargedRun, FreezeRecord, GrantRecord, GrantState};
+use weir_registry::{Charge, ChargedRun, FreezeRecord, GrantRecord, GrantState, Reserved};
 
 use super::terms::Columns;
 use super::{Terms, chain, find, grant_unknown, moment, parse_moment, settle};
 use crate::access::{self, Caller};
 use crate::attempts::under_way_already;
+use crate::budgets::{self, Asks};
 use crate::domain::Domain;
-use crate::fault::{Fault, panicked};
+use crate::fault::{Fault, count, panicked};
 use crate::usage::Cost;
 
-/// Longest sleep until the next look: timers of many days are not needed.
-const LOOK_AFTER_MAX: Duration = Duration::from_secs(3_600);
+/// How often a run under way looks at the clock, so that one that was set forward ends what it ends within a second.
+const CLOCK_EVERY: Duration = Duration::from_millis(500);
 
 /// What a run is about to read, before its columns are known.
 #[derive(Debug, Clone, Default)]
@@ -87,11 +88,12 @@ impl Lease {
         layers(&self.chain)
     }
 
-    /// Charges the run, and puts on record what it is charged and that it is about to read under this grant.
-    pub(crate) async fn begin(&self, cost: &Cost) -> Result<(), Fault> {
+    /// Charges the run, and puts on record what it is charged and that it is about to read under this grant. Gives the bits
+    /// that it may say.
+    pub(crate) async fn begin(&self, cost: &Cost, asks: &Asks) -> Result<u64, Fault> {
         let (own, _) = self.chain.first().ok_or_else(|| grant_unknown(""))?;
         within_day(&self.domain, &self.caller, cost.fuel()).await?;
-        self.charge(&cost.charge()?).await?;
+        let bits = self.reserve(&cost.charge()?, asks).await?;
         let events = [
             Event::RunCharged {
                 run: self.run.clone(),
@@ -99,6 +101,7 @@ impl Lease {
                 grant: own.id.clone(),
                 product: cost.product.clone(),
                 reads: cost.reads.clone(),
+                bits_reserved: Some(bits),
             },
             Event::RunAuthorised {
                 run: self.run.clone(),
@@ -110,7 +113,8 @@ impl Lease {
         let (record, actor) = (self.domain.record.clone(), self.caller.actor());
         tokio::task::spawn_blocking(move || record.append_both(actor, events))
             .await
-            .map_err(|_| panicked())?
+            .map_err(|_| panicked())??;
+        Ok(bits)
     }
 
     /// Does work that ends as soon as the lease no longer holds: the work is dropped, and the refusal is the one that a run
@@ -130,46 +134,30 @@ impl Lease {
     async fn lost(&mut self) -> Fault {
         loop {
             self.changed.borrow_and_update();
-            if let Err(fault) = self.look().await {
-                return fault;
+            match self.look().await {
+                // What it rests on may end at another time by now.
+                Ok(chain) => self.chain = chain,
+                Err(fault) => return fault,
             }
-            let sleep = tokio::time::sleep(self.next_look());
             tokio::select! {
                 changed = self.changed.changed() => if changed.is_err() {
                     return crate::fault::stopping();
                 },
-                () = sleep => if let Err(fault) = settle(&self.domain).await {
+                () = due(&self.domain, &self.chain) => if let Err(fault) = settle(&self.domain).await {
                     return fault;
                 },
             }
         }
     }
 
-    /// How long until something happens to the grant by itself.
-    fn next_look(&self) -> Duration {
-        let now = Utc::now();
-        let ends = self.chain.iter().map(|(grant, _)| grant.not_after.as_str());
-        let deadlines = self
-            .chain
-            .iter()
-            .filter_map(|(grant, _)| grant.deadline.as_deref());
-        let next = ends
-            .chain(deadlines)
-            .filter_map(|at| parse_moment(at).ok())
-            .min();
-        let wait = next
-            .and_then(|next| (next - now).to_std().ok())
-            .unwrap_or_default();
-        // A millisecond more: moments are kept to the millisecond.
-        (wait + Duration::from_millis(1)).min(LOOK_AFTER_MAX)
-    }
-
-    /// Looks again at everything the lease rests on, the caller's certificate included.
-    async fn look(&self) -> Result<(), Fault> {
+    /// Looks again at everything the lease rests on, the caller's certificate included; answers with what the grant and
+    /// those above it are now.
+    async fn look(&self) -> Result<Vec<(GrantRecord, Terms)>, Fault> {
         let (own, _) = self.chain.first().ok_or_else(|| grant_unknown(""))?;
-        access::still_known(&self.domain.registry, self.caller.fingerprint).await?;
+        access::still_known(&self.domain, self.caller.fingerprint).await?;
         let chain = chain(&self.domain, find(&self.domain, &own.id).await?).await?;
-        usable(&self.domain, &chain, &self.need, Utc::now()).await
+        usable(&self.domain, &chain, &self.need, self.domain.clock.now()).await?;
+        Ok(chain)
     }
 
     /// Puts a release on record after a last look, while changes wait, and charges what it spends: `append` writes the log
@@ -187,6 +175,45 @@ impl Lease {
         append()
     }
 
+    /// Charges the run to the grant, to all above it and to the budgets of what it reads.
+    async fn reserve(&self, charge: &Charge, asks: &Asks) -> Result<u64, Fault> {
+        let chain = self.chain.iter();
+        let allowances: Vec<_> = chain
+            .map(|(grant, terms)| terms.quotas.allowance(&grant.id))
+            .collect();
+        let digest = self.request_digest.to_string();
+        let of = (self.run.as_str(), digest.as_str());
+        match asks.reserve(&self.domain, &allowances, of, charge).await? {
+            Reserved::Bits(bits) => Ok(bits.unsigned_abs()),
+            Reserved::Quota(up) => Err(used_up(&up.grant, up.quota)),
+            Reserved::Budget(budget) => Err(budgets::used_up(&budget)),
+        }
+    }
+
+    /// Gives back the bits that a run did not say: one that was answered, or whose table waits.
+    pub(crate) async fn settle(&self, bits: u64, answered: bool) -> Result<(), Fault> {
+        let grants: Vec<&str> = self
+            .chain
+            .iter()
+            .map(|(grant, _)| grant.id.as_str())
+            .collect();
+        let of = ChargedRun {
+            run: &self.run,
+            request_digest: &self.request_digest.to_string(),
+            at: "",
+        };
+        let settled = self
+            .domain
+            .registry
+            .settle(&grants, of, count(bits)?, answered);
+        Ok(settled.await?)
+    }
+
+    /// The same of one that was answered. Blocks.
+    pub(crate) fn settle_blocking(&self, bits: u64) -> Result<(), Fault> {
+        Handle::current().block_on(self.settle(bits, true))
+    }
+
     /// Charges the run to the grant and all above it, once for each amount however often it is charged; refuses where a
     /// quota is used up, and then nothing is charged. Durable when this returns.
     pub(crate) async fn charge(&self, charge: &Charge) -> Result<(), Fault> {
@@ -197,7 +224,7 @@ impl Lease {
         let of = ChargedRun {
             run: &self.run,
             request_digest: &self.request_digest.to_string(),
-            at: &moment(Utc::now()),
+            at: &moment(self.domain.clock.now()),
         };
         let charged = self.domain.registry.charge_grants(&allowances, of, charge);
         match charged.await? {
@@ -207,12 +234,39 @@ impl Lease {
     }
 }
 
+/// Waits until something happens to a grant by itself: a term or a deadline that ends.
+async fn due(domain: &Domain, chain: &[(GrantRecord, Terms)]) {
+    let ends = chain.iter().map(|(grant, _)| grant.not_after.as_str());
+    let deadlines = chain
+        .iter()
+        .filter_map(|(grant, _)| grant.deadline.as_deref());
+    let next = ends
+        .chain(deadlines)
+        .filter_map(|at| parse_moment(at).ok())
+        .min();
+    loop {
+        let now = domain.clock.now();
+        let wait = next.and_then(|next| (next - now).to_std().ok());
+        // A millisecond more: moments are kept to the millisecond.
+        let wait = wait.unwrap_or_default() + Duration::from_millis(1);
+        tokio::time::sleep(wait.min(CLOCK_EVERY)).await;
+        if next.is_some_and(|next| next <= domain.clock.now()) {
+            return;
+        }
+    }
+}
+
 /// Refuses a run that would take its operator over what the settings allow in a day.
 async fn within_day(domain: &Domain, caller: &Caller, fuel: u64) -> Result<(), Fault> {
     let Some(most) = domain.config.fair_use.fuel_per_day else {
         return Ok(());
     };
-    let begun = Utc::now().date_naive().and_time(NaiveTime::MIN).and_utc();
+    let begun = domain
+        .clock
+        .now()
+        .date_naive()
+        .and_time(NaiveTime::MIN)
+        .and_utc();
     let registry = &domain.registry;
     let used = registry
         .fuel_since(&caller.organisation, &moment(begun))
@@ -279,7 +333,8 @@ impl Drop for UnderWay {
     }
 }
 
-fn layers(chain: &[(GrantRecord, Terms)]) -> Result<Vec<(Layer, Policy)>, Fault> {
+/// What a grant and those above it ask for beyond the policies in force, the whole first.
+pub(crate) fn layers(chain: &[(GrantRecord, Terms)]) -> Result<Vec<(Layer, Policy)>, Fault> {
     let mut layers = Vec::new();
     for (grant, terms) in chain.iter().rev() {
         if let Some(policy) = terms.layer()? {
@@ -356,7 +411,7 @@ async fn covering(
     need: &Need,
 ) -> Result<Vec<(GrantRecord, Terms)>, Fault> {
     let chain = chain(domain, grant).await?;
-    usable(domain, &chain, need, Utc::now()).await?;
+    usable(domain, &chain, need, domain.clock.now()).await?;
     for (_, terms) in &chain {
         terms.covers(need)?;
     }

@@ -1,6 +1,5 @@
 //! Opinions and decisions on an application.
 
-use chrono::Utc;
 use weir_audit::{Digest, Event};
 use weir_registry::{ApplicationRecord, ApplicationState, OpinionRecord, Role};
 
@@ -81,7 +80,11 @@ pub(super) async fn to_judge(
     digest: &str,
 ) -> Result<ApplicationRecord, Fault> {
     let application = find(domain, id).await?;
-    not_own(caller, &application.organisation, "this application")?;
+    let whose = (
+        application.organisation.as_str(),
+        application.person.as_str(),
+    );
+    not_own(caller, whose, "this application")?;
     same_text(&application, digest)?;
     Ok(application)
 }
@@ -131,7 +134,7 @@ async fn opinions(
             "none of the datasets applied for is of your organisation. Their providers give the opinions",
         ));
     }
-    let given_at = moment(Utc::now());
+    let given_at = moment(domain.clock.now());
     let opinion = |dataset| OpinionRecord {
         application: application.id.clone(),
         dataset,

@@ -8,7 +8,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-use chrono::Utc;
 use weir_audit::Digest;
 use weir_policy::Policy;
 use weir_registry::{Fact, PolicyRecord, Registry};
@@ -78,7 +77,7 @@ async fn adopt(
 ) -> Result<(), Fault> {
     let policy = Scope::Domain.parse(&text, &file.display().to_string())?;
     let known = registry.fact(Fact::PolicyDigest).await?;
-    let adopted = by_file(&policy, text);
+    let adopted = by_file(&policy, text, record);
     if known.as_deref() != Some(adopted.digest.as_str()) {
         log_in_force(record, server(), &adopted).await?;
     }
@@ -108,7 +107,7 @@ async fn take_edit(
             .set_fact(Fact::PolicyFile, &digest_of(&stored.text))
             .await?);
     }
-    let taken = by_file(&edited, text);
+    let taken = by_file(&edited, text, record);
     if taken.digest != stored.digest {
         log_in_force(record, server(), &taken).await?;
     }
@@ -131,13 +130,13 @@ async fn note_new_meaning(registry: &Registry, record: &Record) -> Result<(), Fa
     Ok(())
 }
 
-fn by_file(policy: &Policy, text: String) -> PolicyRecord {
+fn by_file(policy: &Policy, text: String, record: &Record) -> PolicyRecord {
     PolicyRecord {
         dataset: String::new(),
         name: policy.name(),
         digest: policy.digest(),
         text,
-        since: moment(Utc::now()),
+        since: moment(record.clock().now()),
         set_by: BY_FILE.to_owned(),
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::Utc;
 use weir_api::v1::replay_policy_response::Step;
 use weir_api::v1::{
     Progress, ReplayPolicyRequest, ReplayPolicyResponse, ReplaySummary, ReplayedCell,
@@ -53,7 +52,7 @@ pub(crate) async fn keep_evidence(
         policy: policy.canonical(),
         datasets: datasets.to_owned(),
         snapshots: snapshots.join(", "),
-        kept_at: moment(Utc::now()),
+        kept_at: moment(domain.clock.now()),
         sealed,
     };
     Ok(domain.registry.add_evidence(&evidence).await?)

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use weir_audit::{Digest, Event};
 use weir_inside::Query;
 use weir_policy::Layer;
-use weir_registry::{ProductRecord, Role};
+use weir_registry::{ProductRecord, ProductState, Role};
 
 use super::slot::Slots;
+use super::states::{PRODUCT, ProductAct};
 use super::terms::{Terms, VERSION};
-use super::{find, state, unknown};
+use super::{find, unknown};
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::estimate::described_plan;
 use crate::fault::Fault;
+use crate::grants::states::next;
 use crate::grants::{self, check_reason, moment};
 use crate::policies;
 use crate::release;
@@ -49,16 +50,27 @@ pub(crate) async fn register(
     check_text("purpose", &asked.purpose, PURPOSE_CHARS_MAX)?;
     let terms = terms(domain, caller, asked).await?;
     let _one = domain.products.changing.lock().await;
-    is_free(domain, caller, &terms.name).await?;
     let text = terms.write()?;
-    let now = moment(Utc::now());
+    let digest = Digest::of(text.as_bytes()).to_string();
+    if let Some(before) = domain.registry.product(&terms.name).await? {
+        let same = before.organisation == caller.organisation
+            && before.person == caller.person
+            && before.digest == digest
+            && before.state == ProductState::Registered;
+        if same {
+            // Registered again, as when an answer got lost.
+            return Ok(before);
+        }
+    }
+    is_free(domain, caller, &terms.name).await?;
+    let now = moment(domain.clock.now());
     let record = ProductRecord {
         name: terms.name,
         organisation: caller.organisation.clone(),
         person: caller.person.clone(),
-        digest: Digest::of(text.as_bytes()).to_string(),
+        digest,
         terms: text,
-        state: state::REGISTERED.to_owned(),
+        state: ProductState::Registered,
         registered_at: now.clone(),
         changed_by: caller.signature(),
         changed_at: now,
@@ -70,7 +82,7 @@ pub(crate) async fn register(
 /// Everything that the query comes to now: what it reads, with which models, under which policy.
 async fn terms(domain: &Arc<Domain>, caller: &Caller, asked: Registering) -> Result<Terms, Fault> {
     let query = Query::parse(&asked.sql)?;
-    let slots = Slots::parse(&asked.every, &asked.from, Utc::now())?;
+    let slots = Slots::parse(&asked.every, &asked.from, domain.clock.now())?;
     let need = release::need(domain, &query).await?;
     let (plan, ..) = described_plan(domain, &asked.sql, &[]).await?;
     let read = (&need, &plan.columns_read()?);
@@ -99,7 +111,10 @@ async fn is_free(domain: &Domain, caller: &Caller, name: &str) -> Result<(), Fau
     let own = domain.registry.products().await?;
     let own = own.iter().filter(|product| {
         product.organisation == caller.organisation
-            && matches!(product.state.as_str(), state::REGISTERED | state::APPROVED)
+            && matches!(
+                product.state,
+                ProductState::Registered | ProductState::Approved
+            )
     });
     if own.count() >= PRODUCTS_MAX {
         return Err(Fault::caller(
@@ -113,13 +128,16 @@ async fn is_free(domain: &Domain, caller: &Caller, name: &str) -> Result<(), Fau
             "PRODUCT_TAKEN",
             format!("the name `{name}` is taken. Choose another"),
         )),
-        Some(before) if before.state == state::APPROVED => Err(Fault::caller(
-            "PRODUCT_TAKEN",
-            format!(
-                "product `{name}` is approved and stays as it is. Retire it first with `weir product retire {name}`"
-            ),
-        )),
-        Some(_) => Ok(()),
+        Some(before) => followed_by(&before, ProductAct::Register, caller)
+            .map(drop)
+            .map_err(|_| {
+                Fault::caller(
+                    "PRODUCT_TAKEN",
+                    format!(
+                        "product `{name}` is approved and stays as it is. Retire it first with `weir product retire {name}`"
+                    ),
+                )
+            }),
     }
 }
 
@@ -134,7 +152,11 @@ pub(crate) async fn decide(
     let reason = check_reason(reason)?;
     let _one = domain.products.changing.lock().await;
     let product = find(domain, caller, name).await?;
-    grants::not_own(caller, &product.organisation, "this product")?;
+    grants::not_own(
+        caller,
+        (&product.organisation, &product.person),
+        "this product",
+    )?;
     if product.digest != digest {
         return Err(Fault::caller(
             "PRODUCT_OTHER",
@@ -143,13 +165,11 @@ pub(crate) async fn decide(
             ),
         ));
     }
-    if product.state != state::REGISTERED {
-        return Err(refused(&product));
-    }
-    let state = match approves {
-        true => state::APPROVED,
-        false => state::REJECTED,
+    let act = match approves {
+        true => ProductAct::Approve,
+        false => ProductAct::Reject,
     };
+    let state = followed_by(&product, act, caller)?;
     let product = moved(domain, caller, product, state, reason).await?;
     domain.products.changed.notify_waiters();
     Ok(product)
@@ -168,25 +188,31 @@ pub(crate) async fn retire(
     if caller.role == Role::Operator && product.organisation != caller.organisation {
         return Err(unknown(name));
     }
-    match product.state.as_str() {
-        state::REGISTERED | state::APPROVED => {
-            moved(domain, caller, product, state::RETIRED, reason).await
-        }
-        _ => Err(refused(&product)),
-    }
+    let state = followed_by(&product, ProductAct::Retire, caller)?;
+    moved(domain, caller, product, state, reason).await
+}
+
+/// The state that an act of the caller's leads to.
+fn followed_by(
+    product: &ProductRecord,
+    act: ProductAct,
+    caller: &Caller,
+) -> Result<ProductState, Fault> {
+    let from = (product.state, product.state.as_str());
+    next(PRODUCT, from, act, Some(caller.role)).map_err(|_| refused(product))
 }
 
 async fn moved(
     domain: &Domain,
     caller: &Caller,
     product: ProductRecord,
-    state: &str,
+    state: ProductState,
     reason: String,
 ) -> Result<ProductRecord, Fault> {
     let product = ProductRecord {
-        state: state.to_owned(),
+        state,
         changed_by: caller.signature(),
-        changed_at: moment(Utc::now()),
+        changed_at: moment(domain.clock.now()),
         reason,
         ..product
     };
@@ -201,7 +227,7 @@ async fn keep(
     let event = Event::ProductChanged {
         product: product.name.clone(),
         digest: product.digest.parse()?,
-        state: product.state.clone(),
+        state: product.state.as_str().to_owned(),
         reason: product.reason.clone(),
     };
     domain.record.append_async(caller.actor(), event).await?;
@@ -214,7 +240,9 @@ fn refused(product: &ProductRecord) -> Fault {
         "PRODUCT_STATE",
         format!(
             "product `{}` is {}, and what is asked does not follow on that. `weir product show {}` says more",
-            product.name, product.state, product.name
+            product.name,
+            product.state.as_str(),
+            product.name
         ),
     )
 }

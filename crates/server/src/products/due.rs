@@ -5,10 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
 use weir_audit::Digest;
-use weir_registry::{ProductRecord, Role};
+use weir_registry::{ProductRecord, ProductState, Role};
 
 use super::run::due;
-use super::state;
 use super::terms::Terms;
 use crate::access::{self, Caller};
 use crate::domain::Domain;
@@ -22,7 +21,7 @@ pub(super) async fn begin_due(
 ) -> Result<(), Fault> {
     while tasks.try_join_next().is_some() {}
     for product in domain.registry.products().await? {
-        if product.state != state::APPROVED {
+        if product.state != ProductState::Approved {
             continue;
         }
         let Some(at_work) = AtWork::enter(domain, &product.name) else {
@@ -97,10 +96,7 @@ async fn in_the_name_of(domain: &Domain, product: &ProductRecord) -> Result<Call
             continue;
         }
         let fingerprint: Digest = identity.fingerprint.parse()?;
-        if access::still_known(&domain.registry, fingerprint)
-            .await
-            .is_ok()
-        {
+        if access::still_known(domain, fingerprint).await.is_ok() {
             return Ok(Caller {
                 role: Role::Operator,
                 organisation: identity.organisation,

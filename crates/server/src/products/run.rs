@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::Utc;
 use weir_api::v1::RunResult;
 use weir_policy::{Layer, Policy};
-use weir_registry::{ProductRecord, ProductRunRecord};
+use weir_registry::{ProductRecord, ProductRunRecord, ProductState};
 
 use super::slot::run_id;
 use super::terms::Terms;
-use super::{change, find, state, unknown};
+use super::{change, find, unknown};
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::{Family, Fault};
@@ -70,7 +69,7 @@ pub(crate) async fn run(
         let id = run_id_or_new(id)?;
         return in_force(domain, caller, &product, terms, id, stage).await;
     };
-    let newest = slots.newest(Utc::now())?;
+    let newest = slots.newest(domain.clock.now())?;
     let wanted = match slot {
         "" => newest.clone(),
         slot => slots.beginning(slot)?,
@@ -110,7 +109,7 @@ pub(super) async fn due(
         slot,
         run: id,
         code: code.to_owned(),
-        ended_at: moment(Utc::now()),
+        ended_at: moment(domain.clock.now()),
     };
     domain.registry.end_product_run(&ended).await?;
     done
@@ -137,12 +136,14 @@ async fn in_force(
     run: String,
     stage: impl Fn(&'static str),
 ) -> Result<RunResult, Fault> {
-    if product.state != state::APPROVED && domain.registry.run(&run).await?.is_none() {
+    if product.state != ProductState::Approved && domain.registry.run(&run).await?.is_none() {
         return Err(Fault::policy(
             "PRODUCT_NOT_APPROVED",
             format!(
                 "product `{}` is {} and is not run. `weir product show {}` says more",
-                product.name, product.state, product.name
+                product.name,
+                product.state.as_str(),
+                product.name
             ),
         ));
     }

@@ -1,17 +1,19 @@
-//! The task that runs what is due.
+//! The task that does what is due: runs of products, and what ends by itself. Nothing rests on it: whatever ended has ended
+//! for whoever looks, looked at or not. But a deadline that passes while nobody calls is in the log this way.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::due::begin_due;
 use crate::domain::Domain;
+use crate::fault::Fault;
+use crate::{airlock, grants, policies};
 
 /// How often is looked for what is due.
-const LOOK_EVERY: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs products on their schedules. Dropping it ends it.
 pub(crate) struct Schedule {
@@ -46,11 +48,18 @@ async fn follow(domain: Arc<Domain>, mut stopped: watch::Receiver<bool>) {
     loop {
         // Taken before looking, so that what changes meanwhile is looked at.
         let changed = domain.products.changed.notified();
-        if let Err(fault) = begin_due(&domain, Utc::now(), &mut tasks).await {
+        if let Err(fault) = begin_due(&domain, domain.clock.now(), &mut tasks).await {
             tracing::error!(
                 code = fault.code,
                 reason = fault.message,
                 "no product was run"
+            );
+        }
+        if let Err(fault) = settle(&domain).await {
+            tracing::error!(
+                code = fault.code,
+                reason = fault.message,
+                "what has ended was not settled"
             );
         }
         tokio::select! {
@@ -59,4 +68,11 @@ async fn follow(domain: Arc<Domain>, mut stopped: watch::Receiver<bool>) {
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
     }
+}
+
+/// Grants whose term or deadline has passed, tables that nobody decided on, policies whose time has come.
+async fn settle(domain: &Domain) -> Result<(), Fault> {
+    grants::settle(domain).await?;
+    airlock::settle(domain).await?;
+    policies::settled(domain).await.map(drop)
 }

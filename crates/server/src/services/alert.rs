@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use tonic::{Request, Response, Status};
 use weir_api::v1::alert_service_server::AlertService;
 use weir_api::v1::{
@@ -112,7 +111,7 @@ async fn acknowledge(
         text_digest: Digest::of(note.as_bytes()),
     };
     domain.record.append_async(caller.actor(), event).await?;
-    let at = grants::moment(Utc::now());
+    let at = grants::moment(domain.clock.now());
     let registry = &domain.registry;
     registry
         .acknowledge_alert(&alert.id, &caller.signature(), &at, note)

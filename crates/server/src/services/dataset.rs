@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use tonic::{Request, Response, Status};
 use weir_api::v1::dataset_service_server::DatasetService;
 use weir_api::v1::register_dataset_response::Step;
@@ -129,7 +129,7 @@ async fn register(
             snapshots::check_update(&newest, &manifest)?;
         }
     }
-    let (worker, actor, now) = (Arc::clone(domain), caller.actor(), Utc::now());
+    let (worker, actor, now) = (Arc::clone(domain), caller.actor(), domain.clock.now());
     let meta = tokio::task::spawn_blocking(move || {
         let mut tell = progress_sender(steps);
         let source = Source::file(&source);

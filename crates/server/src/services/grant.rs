@@ -2,6 +2,8 @@
 
 mod show;
 
+pub(super) use show::chain_to_show;
+
 use std::sync::Arc;
 
 use prost::Message;
@@ -16,17 +18,17 @@ use weir_api::v1::{
 };
 use weir_audit::Digest;
 
-use super::{enter, refused};
+use super::carry_out;
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
-use crate::fault::{Fault, panicked};
+use crate::fault::Fault;
 use crate::grants::states::{ApplicationAct, GrantAct};
 use crate::grants::{self, Asked, Narrowed, Quotas};
 
 pub(crate) struct Grants(pub(crate) Arc<Domain>);
 
 impl Grants {
-    /// Knows the caller and does the work in a task of its own: a client that goes away leaves no change half done.
+    /// Carries a request out, with the digest that it is known by when it is repeated.
     async fn call<R: Message, T, F>(
         &self,
         call: Call,
@@ -37,14 +39,12 @@ impl Grants {
         T: Send + 'static,
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
-        let caller = enter(&self.0, &request, call).await?;
-        let request = request.into_inner();
-        // Told apart by kind, so that one key cannot stand for two calls.
-        let asked = [format!("{call:?}\n").into_bytes(), request.encode_to_vec()].concat();
-        let work = work(Arc::clone(&self.0), caller, request, Digest::of(&asked));
-        let done = tokio::spawn(work).await.unwrap_or_else(|_| Err(panicked()));
-        done.map(Response::new)
-            .map_err(|fault| refused(call, fault))
+        carry_out(&self.0, call, request, |domain, caller, request| {
+            // Told apart by kind, so that one key cannot stand for two calls.
+            let asked = [format!("{call:?}\n").into_bytes(), request.encode_to_vec()].concat();
+            work(domain, caller, request, Digest::of(&asked))
+        })
+        .await
     }
 }
 

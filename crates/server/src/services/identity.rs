@@ -13,13 +13,13 @@ use weir_api::v1::{
 use weir_audit::{Event, Timestamp};
 use weir_registry::{IdentityEnd, IdentityRecord, Role};
 
-use super::{enter, refused};
+use super::{carry_out, enter};
 use crate::access::{self, Call, Caller};
 use crate::authority::{
     Authority, Issued, NAME_CHARS_MAX, Subject, VALID_DAYS_DEFAULT, VALID_DAYS_MAX,
 };
 use crate::domain::Domain;
-use crate::fault::{Fault, panicked};
+use crate::fault::Fault;
 use crate::grants::check_reason;
 
 /// How a certificate in PEM begins, unlike a signing request.
@@ -33,51 +33,50 @@ impl IdentityService for Identities {
         &self,
         request: Request<IssueIdentityRequest>,
     ) -> Result<Response<IssueIdentityResponse>, Status> {
-        let caller = enter(&self.0, &request, Call::IssueIdentity).await?;
-        let issued = issue(&self.0, &caller, request.into_inner()).await;
-        issued
-            .map(Response::new)
-            .map_err(|fault| refused(Call::IssueIdentity, fault))
+        let call = Call::IssueIdentity;
+        carry_out(&self.0, call, request, |domain, caller, asked| async move {
+            issue(&domain, &caller, asked).await
+        })
+        .await
     }
 
     async fn renew_identity(
         &self,
         request: Request<RenewIdentityRequest>,
     ) -> Result<Response<IssueIdentityResponse>, Status> {
-        let caller = enter(&self.0, &request, Call::RenewIdentity).await?;
-        let issued = renew(&self.0, &caller, request.into_inner()).await;
-        issued
-            .map(Response::new)
-            .map_err(|fault| refused(Call::RenewIdentity, fault))
+        let call = Call::RenewIdentity;
+        carry_out(&self.0, call, request, |domain, caller, asked| async move {
+            renew(&domain, &caller, asked).await
+        })
+        .await
     }
 
     async fn revoke_identity(
         &self,
         request: Request<RevokeIdentityRequest>,
     ) -> Result<Response<ListIdentitiesResponse>, Status> {
-        let caller = enter(&self.0, &request, Call::RevokeIdentity).await?;
-        let (domain, request) = (Arc::clone(&self.0), request.into_inner());
-        // A task of its own: a client that goes away must not leave a revocation half done.
-        let work = tokio::spawn(async move { revoke(&domain, &caller, request).await });
-        let revoked = work.await.unwrap_or_else(|_| Err(panicked()));
-        revoked
-            .map(Response::new)
-            .map_err(|fault| refused(Call::RevokeIdentity, fault))
+        let call = Call::RevokeIdentity;
+        carry_out(&self.0, call, request, |domain, caller, asked| async move {
+            revoke(&domain, &caller, asked).await
+        })
+        .await
     }
 
     async fn list_identities(
         &self,
         request: Request<ListIdentitiesRequest>,
     ) -> Result<Response<ListIdentitiesResponse>, Status> {
-        enter(&self.0, &request, Call::ListIdentities).await?;
-        let live_only = request.get_ref().live_only;
-        let all = self.0.registry.identities().await.map_err(Fault::from)?;
-        let shown = all
-            .into_iter()
-            .filter(|identity| is_accepted(identity) || !live_only);
-        Ok(Response::new(ListIdentitiesResponse {
-            identities: shown.map(identity).collect(),
-        }))
+        let call = Call::ListIdentities;
+        carry_out(&self.0, call, request, |domain, _, asked| async move {
+            let all = domain.registry.identities().await?;
+            let shown = all
+                .into_iter()
+                .filter(|identity| is_accepted(&domain, identity) || !asked.live_only);
+            Ok(ListIdentitiesResponse {
+                identities: shown.map(identity).collect(),
+            })
+        })
+        .await
     }
 
     async fn who_am_i(
@@ -104,7 +103,7 @@ async fn issue(
     check_person("person", &request.person)?;
     check_person("organisation", &request.organisation)?;
     let valid_days = valid_days(request.valid_days)?;
-    let now = Utc::now();
+    let now = domain.clock.now();
     let subject = Subject {
         role,
         organisation: &request.organisation,
@@ -191,7 +190,7 @@ async fn renew(
     request: RenewIdentityRequest,
 ) -> Result<IssueIdentityResponse, Fault> {
     let valid_days = valid_days(request.valid_days)?;
-    let now = Utc::now();
+    let now = domain.clock.now();
     let subject = Subject {
         role: caller.role,
         organisation: &caller.organisation,
@@ -205,7 +204,7 @@ async fn renew(
         .person(pem, &subject, valid_days, now)?;
     // One change of identities at a time: a certificate that is being revoked renews nothing.
     let _one = domain.identities.lock().await;
-    access::still_known(&domain.registry, caller.fingerprint).await?;
+    access::still_known(domain, caller.fingerprint).await?;
     let event = Event::IdentityRenewed {
         fingerprint: issued.fingerprint,
         renews: caller.fingerprint,
@@ -250,11 +249,13 @@ async fn revoke(
             "there is no such certificate. `weir identity list` shows those there are",
         ));
     }
-    let live = ended.iter().filter(|identity| is_accepted(identity));
+    let live = ended
+        .iter()
+        .filter(|identity| is_accepted(domain, identity));
     let live: Vec<String> = live.map(|identity| identity.fingerprint.clone()).collect();
     let stays = |identity: &IdentityRecord| {
         identity.role == Role::Bureau
-            && is_accepted(identity)
+            && is_accepted(domain, identity)
             && !live.contains(&identity.fingerprint)
     };
     if !all.iter().any(stays) {
@@ -271,7 +272,12 @@ async fn revoke(
         domain.record.append_async(caller.actor(), event).await?;
     }
     let end = IdentityEnd {
-        revoked_at: Some(Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)),
+        revoked_at: Some(
+            domain
+                .clock
+                .now()
+                .to_rfc3339_opts(SecondsFormat::Millis, true),
+        ),
         revoked_by: Some(caller.signature()),
         revoke_reason: Some(reason),
     };
@@ -285,9 +291,9 @@ async fn revoke(
 }
 
 /// Whether a certificate is accepted now.
-fn is_accepted(identity: &IdentityRecord) -> bool {
+fn is_accepted(domain: &Domain, identity: &IdentityRecord) -> bool {
     let ends = DateTime::parse_from_rfc3339(&identity.not_after);
-    identity.end.revoked_at.is_none() && ends.is_ok_and(|ends| ends > Utc::now())
+    identity.end.revoked_at.is_none() && ends.is_ok_and(|ends| ends > domain.clock.now())
 }
 
 fn identity(record: IdentityRecord) -> v1::Identity {

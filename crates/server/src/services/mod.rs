@@ -42,12 +42,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 use weir_audit::Digest;
 
 use crate::access::{self, Call, Caller};
 use crate::domain::Domain;
-use crate::fault::Fault;
+use crate::fault::{Fault, panicked};
 
 /// Longest name of a model, in characters.
 pub(crate) const NAME_CHARS_MAX: usize = 63;
@@ -68,7 +68,7 @@ pub(crate) async fn enter<T>(
     call: Call,
 ) -> Result<Caller, Fault> {
     let fingerprint = access::fingerprint(request)?;
-    let caller = access::authorise(&domain.registry, fingerprint, call).await;
+    let caller = access::authorise(domain, fingerprint, call).await;
     match &caller {
         Ok(caller) => {
             tracing::info!(
@@ -85,6 +85,25 @@ pub(crate) async fn enter<T>(
         }
     }
     caller
+}
+
+/// Knows the caller and does the work in a task of its own: a client that goes away leaves no change half done, and a panic
+/// becomes a status.
+async fn carry_out<R, T, F>(
+    domain: &Arc<Domain>,
+    call: Call,
+    request: Request<R>,
+    work: impl FnOnce(Arc<Domain>, Caller, R) -> F,
+) -> Result<Response<T>, Status>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Fault>> + Send + 'static,
+{
+    let caller = enter(domain, &request, call).await?;
+    let work = work(Arc::clone(domain), caller, request.into_inner());
+    let done = tokio::spawn(work).await.unwrap_or_else(|_| Err(panicked()));
+    done.map(Response::new)
+        .map_err(|fault| refused(call, fault))
 }
 
 /// Tells the rules of a call that was refused before there was anything to log.

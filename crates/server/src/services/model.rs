@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use tonic::{Request, Response, Status, Streaming};
 use weir_api::v1::model_service_server::ModelService;
 use weir_api::v1::submit_model_request::Part;
@@ -19,6 +19,7 @@ use super::{Answers, Sender, check_name, enter, refused, stream};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
+use crate::grants::not_own;
 use crate::model_reviews;
 use crate::vetting::Vetted;
 
@@ -158,7 +159,10 @@ async fn submit(
         signature: vetted.received.admitted.signature().to_string(),
         organisation: caller.organisation.clone(),
         submitted_by: caller.person.clone(),
-        submitted_at: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+        submitted_at: domain
+            .clock
+            .now()
+            .to_rfc3339_opts(SecondsFormat::Millis, true),
         vetting: vetted.record(),
         approval: Approval::default(),
     };
@@ -251,15 +255,8 @@ async fn approve(
     }
     let _one = domain.approvals.lock().await;
     let model = find(domain, caller, &request.name, &request.digest).await?;
-    if model.organisation == caller.organisation {
-        return Err(Fault::policy(
-            "OWN_WORK",
-            format!(
-                "model `{}` was submitted by your own organisation. Someone from another one reviews it",
-                model.name
-            ),
-        ));
-    }
+    let what = format!("model `{}`", model.name);
+    not_own(caller, (&model.organisation, &model.submitted_by), &what)?;
     let reviewed = &model.vetting.report_digest;
     if !request.report_digest.is_empty() && request.report_digest != *reviewed {
         return Err(Fault::caller(
@@ -290,7 +287,10 @@ async fn approve(
         },
     };
     domain.record.append_async(caller.actor(), event).await?;
-    let at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let at = domain
+        .clock
+        .now()
+        .to_rfc3339_opts(SecondsFormat::Millis, true);
     domain
         .registry
         .approve_model(&model.name, &model.digest, &approved_by, &at)

@@ -11,12 +11,13 @@ use weir_api::v1::{
     ReplayPolicyResponse, WithdrawPolicyRequest,
 };
 use weir_policy::{Comparison, InForce};
-use weir_registry::{ChangeState, PolicyChangeRecord, PolicyRecord};
+use weir_registry::{ChangeState, GrantRecord, PolicyChangeRecord, PolicyRecord};
 
-use super::{Answers, enter, refused, stream};
+use super::{Answers, carry_out, enter, refused, stream};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
+use crate::grants::{self, Terms};
 use crate::policies::{self, CHANGES_MAX, Scope};
 
 /// Most datasets whose policies are folded in one answer: more than any query reads.
@@ -30,56 +31,58 @@ impl PolicyService for Policies {
         &self,
         request: Request<GetPolicyRequest>,
     ) -> Result<Response<v1::Policy>, Status> {
-        enter(&self.0, &request, Call::ReadPolicies).await?;
-        let policy = get(&self.0, &request.into_inner().datasets).await;
-        answer(Call::ReadPolicies, policy)
+        let call = Call::ReadPolicies;
+        carry_out(&self.0, call, request, |domain, caller, asked| async move {
+            get(&domain, &caller, asked).await
+        })
+        .await
     }
 
     async fn put_policy(
         &self,
         request: Request<PutPolicyRequest>,
     ) -> Result<Response<v1::PolicyChange>, Status> {
-        let caller = enter(&self.0, &request, Call::ChangePolicy).await?;
-        let request = request.into_inner();
-        let work = |domain: Arc<Domain>, caller: Caller| async move {
-            put(&domain, &caller, request).await
-        };
-        answer(Call::ChangePolicy, to_its_end(&self.0, caller, work).await)
+        let call = Call::ChangePolicy;
+        carry_out(&self.0, call, request, |domain, caller, asked| async move {
+            put(&domain, &caller, asked).await
+        })
+        .await
     }
 
     async fn approve_policy(
         &self,
         request: Request<ApprovePolicyRequest>,
     ) -> Result<Response<v1::PolicyChange>, Status> {
-        let caller = enter(&self.0, &request, Call::ChangePolicy).await?;
-        let ApprovePolicyRequest { id, digest } = request.into_inner();
-        let work = |domain: Arc<Domain>, caller: Caller| async move {
+        let call = Call::ChangePolicy;
+        carry_out(&self.0, call, request, |domain, caller, asked| async move {
+            let ApprovePolicyRequest { id, digest } = asked;
             let change = policies::approve(&domain, &caller, &id, &digest).await?;
             with_keys(&domain, change).await
-        };
-        answer(Call::ChangePolicy, to_its_end(&self.0, caller, work).await)
+        })
+        .await
     }
 
     async fn withdraw_policy(
         &self,
         request: Request<WithdrawPolicyRequest>,
     ) -> Result<Response<v1::PolicyChange>, Status> {
-        let caller = enter(&self.0, &request, Call::ChangePolicy).await?;
-        let id = request.into_inner().id;
-        let work = |domain: Arc<Domain>, caller: Caller| async move {
-            let change = policies::withdraw(&domain, &caller, &id).await?;
+        let call = Call::ChangePolicy;
+        carry_out(&self.0, call, request, |domain, caller, asked| async move {
+            let change = policies::withdraw(&domain, &caller, &asked.id).await?;
             Ok(to_proto(change, None))
-        };
-        answer(Call::ChangePolicy, to_its_end(&self.0, caller, work).await)
+        })
+        .await
     }
 
     async fn list_policy_changes(
         &self,
         request: Request<ListPolicyChangesRequest>,
     ) -> Result<Response<ListPolicyChangesResponse>, Status> {
-        enter(&self.0, &request, Call::ReadPolicies).await?;
-        let listed = list(&self.0, request.into_inner().open_only).await;
-        answer(Call::ReadPolicies, listed)
+        let call = Call::ReadPolicies;
+        carry_out(&self.0, call, request, |domain, _, asked| async move {
+            list(&domain, asked.open_only).await
+        })
+        .await
     }
 
     type ReplayPolicyStream = Answers<ReplayPolicyResponse>;
@@ -109,27 +112,17 @@ impl PolicyService for Policies {
     }
 }
 
-fn answer<T>(call: Call, outcome: Result<T, Fault>) -> Result<Response<T>, Status> {
-    outcome
-        .map(Response::new)
-        .map_err(|fault| refused(call, fault))
-}
-
-/// A task of its own: a client that goes away must not leave a change half done.
-async fn to_its_end<T, F>(
+/// The policy that a run over these datasets is judged by; one under this grant, over all that it covers unless fewer are
+/// named.
+async fn get(
     domain: &Arc<Domain>,
-    caller: Caller,
-    work: impl FnOnce(Arc<Domain>, Caller) -> F,
-) -> Result<T, Fault>
-where
-    T: Send + 'static,
-    F: Future<Output = Result<T, Fault>> + Send + 'static,
-{
-    let work = tokio::spawn(work(Arc::clone(domain), caller));
-    work.await.unwrap_or_else(|_| Err(panicked()))
-}
-
-async fn get(domain: &Domain, datasets: &[String]) -> Result<v1::Policy, Fault> {
+    caller: &Caller,
+    asked: GetPolicyRequest,
+) -> Result<v1::Policy, Fault> {
+    let GetPolicyRequest {
+        mut datasets,
+        grant,
+    } = asked;
     if datasets.len() > DATASETS_MAX {
         return Err(Fault::caller(
             "LIMIT_TOO_LARGE",
@@ -139,18 +132,48 @@ async fn get(domain: &Domain, datasets: &[String]) -> Result<v1::Policy, Fault> 
             ),
         ));
     }
-    for dataset in datasets {
+    for dataset in &datasets {
         Scope::of(domain, dataset).await?;
     }
+    let grants = match grant.is_empty() {
+        true => Vec::new(),
+        false => super::grant::chain_to_show(domain, caller, &grant).await?,
+    };
+    if let (Some((_, own)), true) = (grants.first(), datasets.is_empty()) {
+        datasets = own.datasets.keys().cloned().collect();
+    }
     let in_force = policies::settled(domain).await?;
-    let layers = in_force.layers(datasets);
+    let mut layers = in_force.layers(&datasets);
+    for (layer, policy) in grants::layers(&grants)? {
+        layers = layers.with(layer, policy);
+    }
+    let own = in_force.records(&datasets).into_iter().map(layer);
     Ok(v1::Policy {
         name: layers.policy().name(),
         digest: layers.policy().digest(),
         canonical: layers.policy().canonical(),
         limits: layers.in_force().into_iter().map(limit).collect(),
-        layers: in_force.records(datasets).into_iter().map(layer).collect(),
+        layers: own.chain(grant_layers(&grants)?).collect(),
     })
+}
+
+/// What the grant and those above it ask for, the whole first.
+fn grant_layers(grants: &[(GrantRecord, Terms)]) -> Result<Vec<v1::PolicyLayer>, Fault> {
+    let mut layers = Vec::new();
+    for (grant, terms) in grants.iter().rev() {
+        if let Some(policy) = terms.layer()? {
+            layers.push(v1::PolicyLayer {
+                name: policy.name(),
+                digest: policy.digest(),
+                text: terms.policy.clone(),
+                since: terms.not_before.clone(),
+                set_by: terms.issued_by.clone(),
+                grant: grant.id.clone(),
+                ..Default::default()
+            });
+        }
+    }
+    Ok(layers)
 }
 
 async fn put(
@@ -209,6 +232,7 @@ fn layer(record: PolicyRecord) -> v1::PolicyLayer {
         text: record.text,
         since: record.since,
         set_by: record.set_by,
+        grant: String::new(),
     }
 }
 

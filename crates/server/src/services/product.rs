@@ -196,7 +196,7 @@ fn to_proto(record: ProductRecord) -> Result<v1::Product, Fault> {
         organisation: record.organisation,
         title: terms.title,
         purpose: terms.purpose,
-        state: record.state,
+        state: record.state.as_str().to_owned(),
         sql: terms.sql,
         grant: terms.grant,
         datasets: terms.datasets,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use tonic::{Request, Response, Status};
 use weir_api::v1::usage_service_server::UsageService;
 use weir_api::v1::{self, GetUsageRequest, UsageKey, UsageShare};
@@ -24,7 +23,7 @@ impl UsageService for Usages {
         let caller = enter(&self.0, &request, Call::ReadUsage).await?;
         let GetUsageRequest { from, to, by } = request.into_inner();
         let by = keys(&by).map_err(|fault| refused(Call::ReadUsage, fault))?;
-        let report = usage::report(&self.0, &caller, (&from, &to), &by, Utc::now()).await;
+        let report = usage::report(&self.0, &caller, (&from, &to), &by, self.0.clock.now()).await;
         let report = report.map_err(|fault| refused(Call::ReadUsage, fault.for_operator()))?;
         let lines = report.lines.into_iter();
         Ok(Response::new(v1::Usage {

@@ -8,6 +8,7 @@ use weir_inside::Sources;
 use weir_registry::Charge;
 
 use crate::domain::Domain;
+use crate::estimate;
 use crate::fault::{Fault, count, dataset_unknown};
 use crate::grants::terms::Columns;
 use crate::release::Found;
@@ -32,6 +33,8 @@ struct Relation {
     provider: String,
     /// Two digits, rounded up.
     rows: u64,
+    /// Two digits of the dataset's units, rounded down.
+    units: u64,
     /// Bytes of a value of each column.
     widths: BTreeMap<String, u64>,
 }
@@ -53,6 +56,7 @@ pub(crate) async fn basis(domain: &Domain, found: &[Found]) -> Result<Basis, Fau
             dataset: name.clone(),
             provider: manifest.terms().provider.clone().unwrap_or_default(),
             rows: coarse(snapshot.rows.unsigned_abs()),
+            units: estimate::coarse(found.dataset.units),
             widths: widths.collect(),
         });
     }
@@ -70,6 +74,20 @@ fn width(kind: ColumnType) -> u64 {
 }
 
 impl Basis {
+    /// Most rows that are grouped, whatever is joined with what.
+    pub(crate) fn rows_most(&self) -> u64 {
+        let rows = self.relations.iter().map(|relation| relation.rows.max(1));
+        rows.fold(1, u64::saturating_mul)
+    }
+
+    /// Each dataset once, with its units.
+    pub(crate) fn units(&self) -> BTreeMap<&str, u64> {
+        let relations = self.relations.iter();
+        relations
+            .map(|relation| (relation.dataset.as_str(), relation.units))
+            .collect()
+    }
+
     /// What a run over these relations is charged: once for each time that a dataset is read.
     pub(crate) fn cost(&self, sources: &Sources, read: &Columns, product: &str) -> Cost {
         let mut reads: BTreeMap<&str, ReadCharge> = BTreeMap::new();

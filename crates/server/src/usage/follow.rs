@@ -62,6 +62,7 @@ fn fact(entry: &Entry) -> Result<Option<UsageFact>, Fault> {
             grant,
             product,
             reads,
+            ..
         } => {
             let reads = reads.iter().map(|read| {
                 Ok(UsageRead {

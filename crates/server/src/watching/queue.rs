@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chrono::Utc;
 use tokio::sync::mpsc;
 use weir_audit::Entry;
 use weir_watch::{Signal, What};
+
+use crate::clock::Clock;
 
 /// Signals that wait for the rules. One takes some microseconds, and an alert two writes to the disk.
 pub(super) const SIGNALS_MAX: usize = 4_096;
@@ -16,13 +17,15 @@ pub(super) const SIGNALS_MAX: usize = 4_096;
 pub(crate) struct Ear {
     sender: mpsc::Sender<Signal>,
     lost: Arc<AtomicU64>,
+    clock: Clock,
 }
 
 impl Ear {
-    pub(super) fn new(sender: mpsc::Sender<Signal>) -> Self {
+    pub(super) fn new(sender: mpsc::Sender<Signal>, clock: Clock) -> Self {
         Self {
             sender,
             lost: Arc::default(),
+            clock,
         }
     }
 
@@ -35,15 +38,12 @@ impl Ear {
 
     /// A certificate that was turned away.
     pub(crate) fn turned_away(&self, certificate: String) {
-        self.tell(refusal(
-            String::new(),
-            What::NotAuthenticated { certificate },
-        ));
+        self.refusal(String::new(), What::NotAuthenticated { certificate });
     }
 
     /// A call that was refused to somebody of this organisation.
     pub(crate) fn refused(&self, organisation: String) {
-        self.tell(refusal(organisation, What::CallRefused));
+        self.refusal(organisation, What::CallRefused);
     }
 
     /// Signals that were dropped because too many waited.
@@ -56,19 +56,19 @@ impl Ear {
         self.sender.max_capacity() - self.sender.capacity()
     }
 
+    fn refusal(&self, organisation: String, what: What) {
+        self.tell(Signal {
+            at: self.clock.now(),
+            organisation,
+            log_index: None,
+            what,
+        });
+    }
+
     fn tell(&self, signal: Signal) {
         if self.sender.try_send(signal).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-fn refusal(organisation: String, what: What) -> Signal {
-    Signal {
-        at: Utc::now(),
-        organisation,
-        log_index: None,
-        what,
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn whoever_tells_never_waits() {
-        let (ear, mut heard) = super::super::listen();
+        let (ear, mut heard) = super::super::listen(&Clock::of_machine());
         for _ in 0..SIGNALS_MAX + 7 {
             ear.refused("acme".to_owned());
         }

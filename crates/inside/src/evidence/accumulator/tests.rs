@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt64Array};
+use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt32Array, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Float64Type, UInt32Type, UInt64Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Accumulator;
+use roaring::RoaringBitmap;
 use weir_gate::TOP_UNITS;
 
+use super::super::members::{Prints, bytes_of};
 use super::super::unordered::Unordered;
 use super::super::whole::Whole;
 use super::*;
@@ -259,4 +261,92 @@ fn nothing_is_a_cell_of_nobody() {
     };
     nothing(Whole::new(Evidence::new(LAYOUT, 1)).evaluate().unwrap());
     nothing(Whole::new(Unordered::new(LAYOUT, 1)).evaluate().unwrap());
+}
+
+const WITH_MEMBERS: Layout = Layout {
+    with_set: (1, 1),
+    with_print: (1, 1),
+    ..LAYOUT
+};
+
+/// Per group the sets, and what its prints are.
+type Members = Vec<(Vec<BTreeSet<u32>>, Vec<Vec<u8>>)>;
+
+fn members(evidence: &StructArray) -> Members {
+    let column = |name: String| evidence.column_by_name(&name).unwrap();
+    let set = |at: usize, group: usize| {
+        let mut bytes = bytes_of(column(format!("set_{at}")), group);
+        let mut units = BTreeSet::new();
+        while !bytes.is_empty() {
+            units.extend(RoaringBitmap::deserialize_from(&mut bytes).unwrap());
+        }
+        units
+    };
+    let print = |at: usize, group: usize| bytes_of(column(format!("print_{at}")), group).to_vec();
+    (0..evidence.len())
+        .map(|group| {
+            let sets = (0..3).map(|at| set(at, group)).collect();
+            (sets, (0..3).map(|at| print(at, group)).collect())
+        })
+        .collect()
+}
+
+/// The same from the definition: of the rows, of those counted, and of those summed.
+fn naive_members(rows: &[Row]) -> Members {
+    let of_group = |group: usize| {
+        let mut all = [BTreeMap::new(), BTreeMap::new(), BTreeMap::new()];
+        for row in rows.iter().filter(|row| row.0 == group) {
+            let summed = row.3.map(f64::from);
+            let contributions = [Some(1.0), row.2.then_some(1.0), summed];
+            for (of, contribution) in all.iter_mut().zip(contributions) {
+                if let Some(contribution) = contribution {
+                    *of.entry(row.1).or_insert(0.0) += contribution;
+                }
+            }
+        }
+        let sets = all.iter().map(|of| of.keys().copied().collect());
+        let prints = all.iter().map(|of| {
+            let mut print = Prints::new(32);
+            print.grow(1);
+            of.iter().for_each(|(unit, sum)| print.add(0, *unit, *sum));
+            bytes_of(&print.column().unwrap(), 0).to_vec()
+        });
+        (sets.collect(), prints.collect())
+    };
+    (0..GROUPS).map(of_group).collect()
+}
+
+proptest! {
+    /// In any batches, in parts, in the order of units and in none.
+    #[test]
+    fn the_units_behind_each_number_are_those_of_the_rows(
+        (rows, shuffled) in rows().prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+        batch_rows in 1_usize..50,
+        cut in 0_u32..12,
+    ) {
+        let expected = naive_members(&rows);
+        let mut ordered = Evidence::new(WITH_MEMBERS, GROUPS);
+        let mut whole = Evidence::new(WITH_MEMBERS, GROUPS);
+        let mut unordered = Unordered::new(WITH_MEMBERS, GROUPS);
+        for batch in rows.chunks(batch_rows) {
+            let (values, groups) = columns(batch);
+            ordered.update_batch(&values, &groups, None, GROUPS).unwrap();
+        }
+        for batch in shuffled.chunks(batch_rows) {
+            let (values, groups) = columns(batch);
+            unordered.update_batch(&values, &groups, None, GROUPS).unwrap();
+        }
+        for is_first in [true, false] {
+            let part: Vec<Row> = rows.iter().filter(|row| (row.1 < cut) == is_first).copied().collect();
+            let (values, groups) = columns(&part);
+            let mut counted = Evidence::new(WITH_MEMBERS, GROUPS);
+            counted.update_batch(&values, &groups, None, GROUPS).unwrap();
+            let state = counted.state(EmitTo::All).unwrap();
+            whole.merge_batch(&state, &(0..GROUPS).collect::<Vec<_>>(), GROUPS).unwrap();
+        }
+        for evidence in [&mut ordered as &mut dyn GroupsAccumulator, &mut whole, &mut unordered] {
+            let evidence = evidence.evaluate(EmitTo::All).unwrap();
+            prop_assert_eq!(members(evidence.as_struct()), expected.clone());
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! Feedback on datasets: filed by operators, answered by the bureau.
 
-use chrono::{SecondsFormat, Utc};
 use uuid::Uuid;
 use weir_api::v1::{
     self, AnswerFeedbackRequest, FeedbackKind, FileFeedbackRequest, ListFeedbackResponse,
@@ -12,6 +11,7 @@ use super::dataset;
 use crate::access::Caller;
 use crate::domain::Domain;
 use crate::fault::Fault;
+use crate::grants::moment;
 
 /// Longest feedback or answer, in bytes.
 const TEXT_BYTES_MAX: usize = 4_096;
@@ -37,6 +37,17 @@ pub(super) async fn file(
         }
     };
     let (record, _) = dataset(domain, &request.dataset).await?;
+    let waits = |other: &FeedbackRecord| {
+        other.answer.is_none()
+            && (other.kind.as_str(), other.text.as_str()) == (kind, request.text.as_str())
+            && other.filed_by == caller.signature()
+    };
+    let (of, by) = (Some(record.name.as_str()), caller.organisation.as_str());
+    let filed = domain.registry.feedbacks(of, Some(by), LISTED_MAX).await?;
+    if let Some(same) = filed.into_iter().find(waits) {
+        // Said again, as when an answer got lost.
+        return Ok(to_proto(same));
+    }
     if domain
         .registry
         .feedback_waiting(&caller.organisation)
@@ -57,7 +68,7 @@ pub(super) async fn file(
         text: request.text,
         organisation: caller.organisation.clone(),
         filed_by: caller.signature(),
-        filed_at: now(),
+        filed_at: moment(domain.clock.now()),
         answer: None,
         answered_by: None,
         answered_at: None,
@@ -125,7 +136,12 @@ pub(super) async fn answer(
     domain.record.append_async(caller.actor(), event).await?;
     let kept = domain
         .registry
-        .answer_feedback(&request.id, &request.answer, &caller.signature(), &now())
+        .answer_feedback(
+            &request.id,
+            &request.answer,
+            &caller.signature(),
+            &moment(domain.clock.now()),
+        )
         .await?;
     if !kept {
         return Err(answered());
@@ -145,10 +161,6 @@ fn check_text(text: &str) -> Result<(), Fault> {
         ));
     }
     Ok(())
-}
-
-fn now() -> String {
-    Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 fn to_proto(record: FeedbackRecord) -> v1::Feedback {

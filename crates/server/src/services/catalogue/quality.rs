@@ -1,6 +1,6 @@
 //! A dataset's quality: exact for those who see counts, coarse for the rest.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 use weir_api::v1;
 use weir_catalogue::Manifest;
 use weir_catalogue::quality::{CoarseQuality, Distinct, QualityReport};
@@ -39,7 +39,7 @@ pub(super) async fn get(
             .terms()
             .update_frequency
             .map_or_else(String::new, |frequency| frequency.name().to_owned()),
-        overdue: overdue(&record, &manifest),
+        overdue: overdue(domain, &record, &manifest),
         ..Default::default()
     };
     if matches!(caller.role, Role::Bureau | Role::Auditor) {
@@ -51,10 +51,10 @@ pub(super) async fn get(
 }
 
 /// Whether the promised update is due. Asks when the dataset was registered, not what is in it.
-fn overdue(record: &DatasetRecord, manifest: &Manifest) -> Option<bool> {
+fn overdue(domain: &Domain, record: &DatasetRecord, manifest: &Manifest) -> Option<bool> {
     let days = manifest.terms().update_frequency?.days()?;
     let registered = DateTime::parse_from_rfc3339(&record.registered_at).ok()?;
-    Some(Utc::now().signed_duration_since(registered) > TimeDelta::days(days.into()))
+    Some(domain.clock.now().signed_duration_since(registered) > TimeDelta::days(days.into()))
 }
 
 fn exact(head: v1::Quality, report: &QualityReport, created_unix_ms: i64) -> v1::Quality {

@@ -1,6 +1,5 @@
 //! Applications, grants and freezes as answers, and who may see which.
 
-use chrono::Utc;
 use weir_api::v1::{self, GrantedDataset, ListFreezesResponse};
 use weir_catalogue::Manifest;
 use weir_registry::{ApplicationRecord, GrantRecord, Role};
@@ -142,6 +141,19 @@ pub(super) async fn one_grant(
     }
 }
 
+/// A grant that the caller may see, with those above it.
+pub(in crate::services) async fn chain_to_show(
+    domain: &Domain,
+    caller: &Caller,
+    id: &str,
+) -> Result<Vec<(GrantRecord, Terms)>, Fault> {
+    let record = grants::find(domain, id).await?;
+    match may_see_grant(domain, caller, &record).await? {
+        true => grants::chain(domain, record).await,
+        false => Err(grants::grant_unknown(id)),
+    }
+}
+
 async fn may_see_grant(
     domain: &Domain,
     caller: &Caller,
@@ -168,7 +180,7 @@ pub(super) async fn grant(domain: &Domain, record: GrantRecord) -> Result<v1::Gr
         datasets: terms.datasets.keys().cloned().collect(),
         models: Vec::new(),
     };
-    let blocked = match grants::usable(domain, &chain, &all, Utc::now()).await {
+    let blocked = match grants::usable(domain, &chain, &all, domain.clock.now()).await {
         Ok(()) => String::new(),
         Err(fault) => fault.code.to_owned(),
     };

@@ -1,0 +1,166 @@
+//! What must hold at the end: nothing lost, nothing done twice, and registry and log agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use weir_audit::{Checkpoint, Digest, Entry, Event, Log, LogKey, VerifierKey, verify_log_since};
+use weir_client::v1::{GetUsageRequest, RunRequest};
+use weir_client::{Client, IdentityFolder};
+
+use super::Board;
+use super::cast::Player;
+
+/// Runs that are asked for once more at the end.
+const RUNS_AGAIN_MAX: usize = 300;
+
+/// What clients were told is what there is, and no more of it.
+pub(super) async fn holds(
+    players: &[std::sync::Arc<Player>],
+    administrator: &IdentityFolder,
+    board: &Board,
+) {
+    let bureau = Client::connect(administrator).await.unwrap();
+    let standing: BTreeSet<_> = players.iter().map(|player| player.grant.clone()).collect();
+
+    let grants = bureau.list_grants(false).await.unwrap();
+    let is: BTreeMap<_, _> = grants
+        .iter()
+        .filter(|grant| !standing.contains(&grant.id))
+        .map(|grant| (grant.id.clone(), grant.state.clone()))
+        .collect();
+    assert_eq!(is, board.grants, "grants, each once and in its state");
+    let of: BTreeMap<_, _> = grants
+        .iter()
+        .filter(|grant| !standing.contains(&grant.id))
+        .map(|grant| (grant.application.clone(), grant.id.clone()))
+        .collect();
+    assert_eq!(of, board.led_to, "the grant of each application");
+    for (id, state) in &board.applications {
+        assert_eq!(bureau.application(id).await.unwrap().state, *state, "{id}");
+    }
+    let applications = bureau.list_applications(false).await.unwrap();
+    let known = applications
+        .iter()
+        .filter(|application| application.scenario != "standing")
+        .all(|application| board.applications.contains_key(&application.id));
+    assert!(known, "no application but those that somebody was told of");
+
+    // What was answered is answered the same.
+    for (id, answered) in board.runs.iter().take(RUNS_AGAIN_MAX) {
+        let player = &players[answered.player];
+        let client = Client::connect(&player.identity).await.unwrap();
+        let request = RunRequest {
+            sql: "SELECT place, COUNT(*) AS n FROM trips GROUP BY place".to_owned(),
+            run_id: id.clone(),
+            grant: player.grant.clone(),
+            ..Default::default()
+        };
+        let again = client.run(request, |_| {}).await.unwrap();
+        assert_eq!(again.receipt_json, answered.receipt, "{id}");
+        let digest = Digest::of(format!("{:?}", again.released).as_bytes()).to_string();
+        assert_eq!(digest, answered.table_digest, "{id}");
+    }
+    println!(
+        "{} applications, {} grants, {} runs: each once, in the state that its client was told",
+        board.applications.len(),
+        board.grants.len(),
+        board.runs.len()
+    );
+    used(&bureau, board).await;
+}
+
+/// What was charged is what was run.
+async fn used(bureau: &Client, board: &Board) {
+    let usage = bureau.usage(GetUsageRequest::default()).await.unwrap();
+    let total = usage.total.unwrap();
+    assert_eq!(
+        total.runs,
+        board.runs.len() as u64,
+        "each run is charged once"
+    );
+    assert_eq!(total.releases, board.runs.len() as u64);
+    // Two places in each table, and a hundred rows of one column.
+    assert_eq!(total.cells, 2 * board.runs.len() as u64);
+    assert_eq!(total.rows, 100 * board.runs.len() as u64);
+    let grants = bureau.list_grants(false).await.unwrap();
+    let charged: u64 = grants.iter().map(|grant| grant.runs_used).sum();
+    assert_eq!(charged, board.runs.len() as u64, "to its grant, once");
+}
+
+/// The log is whole, continues what was seen before, and says what the registry says.
+pub(super) fn log(domain: &Path, administrator: &IdentityFolder, seen: &str, board: &Board) {
+    let key: VerifierKey = administrator.log_key.parse().unwrap();
+    let before = Checkpoint::verify(seen.as_bytes(), &key).unwrap();
+    verify_log_since(&domain.join("log"), &key, &before, &mut |_, _| {}).unwrap();
+    let secret = LogKey::load(&domain.join("keys/log.key")).unwrap();
+    let log = Log::open(&domain.join("log"), secret).unwrap();
+    let entries: Vec<Entry> = (0..log.size()).map(|at| log.entry(at).unwrap()).collect();
+
+    let (mut issued, mut states) = (BTreeMap::new(), BTreeMap::new());
+    let (mut submitted, mut released) = (BTreeSet::new(), BTreeMap::<_, Vec<_>>::new());
+    let mut charged = BTreeSet::new();
+    let mut repeated = 0;
+    for entry in &entries {
+        match &entry.event {
+            Event::ApplicationSubmitted { application, .. } => {
+                repeated += u64::from(!submitted.insert(application.clone()));
+            }
+            Event::GrantIssued {
+                grant, application, ..
+            } => {
+                let earlier = issued.insert(application.clone(), grant.clone());
+                // An entry whose effect a crash cut off: the grant there is comes after it.
+                repeated += u64::from(earlier.is_some());
+                states.insert(grant.clone(), "active".to_owned());
+            }
+            Event::GrantChanged { grant, state, .. } => {
+                let before = states.insert(grant.clone(), state.clone());
+                repeated += u64::from(before.as_ref() == Some(state));
+            }
+            Event::RunCharged { run, .. } => {
+                charged.insert(run.clone());
+            }
+            Event::ReleaseDecided {
+                run, table_digest, ..
+            } => released.entry(run.clone()).or_default().push(*table_digest),
+            _ => {}
+        }
+    }
+    for (application, grant) in &board.led_to {
+        assert_eq!(
+            issued.get(application),
+            Some(grant),
+            "the last entry is of the grant there is"
+        );
+    }
+    for (grant, state) in &board.grants {
+        assert_eq!(states.get(grant), Some(state), "{grant}");
+    }
+    assert!(board.applications.keys().all(|id| submitted.contains(id)));
+    for (id, tables) in &released {
+        assert!(
+            board.runs.contains_key(id),
+            "a release that nobody was told of: {id}"
+        );
+        assert!(
+            tables.iter().all(|table| *table == tables[0]),
+            "{id}: other tables"
+        );
+        repeated += tables.len() as u64 - 1;
+    }
+    assert!(
+        board
+            .runs
+            .keys()
+            .all(|id| released.contains_key(id) && charged.contains(id))
+    );
+    assert!(
+        repeated <= board.cut_off,
+        "{repeated} entries came twice, and only {} calls were cut off",
+        board.cut_off
+    );
+    println!(
+        "{} entries of the log agree; {repeated} were written again after a kill",
+        entries.len()
+    );
+}

@@ -1,0 +1,101 @@
+//! What may follow what in a product's life: one table. `docs/products.md` shows it, made from here.
+
+use weir_registry::{ProductState, Role};
+
+use crate::grants::states::{Named, Row};
+
+/// What can be done to a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProductAct {
+    Register,
+    Approve,
+    Reject,
+    Retire,
+}
+
+/// The life of a product. It begins as `registered`.
+pub(crate) const PRODUCT: &[Row<ProductState, ProductAct>] = {
+    use ProductAct::{Approve, Register, Reject, Retire};
+    use ProductState::{Approved, Registered, Rejected, Retired};
+    &[
+        Row {
+            act: Register,
+            from: &[Registered, Rejected, Retired],
+            to: Registered,
+            by: &[Role::Operator],
+            means: "its operator puts another in its place",
+        },
+        Row {
+            act: Approve,
+            from: &[Registered],
+            to: Approved,
+            by: &[Role::Bureau],
+            means: "it is listed for everybody, and run",
+        },
+        Row {
+            act: Reject,
+            from: &[Registered],
+            to: Rejected,
+            by: &[Role::Bureau],
+            means: "it is not run",
+        },
+        Row {
+            act: Retire,
+            from: &[Registered, Approved],
+            to: Retired,
+            by: &[Role::Bureau, Role::Operator],
+            means: "it is run no more",
+        },
+    ]
+};
+
+impl Named for ProductAct {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Retire => "retire",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+    use crate::grants::states::line;
+
+    #[test]
+    fn the_documentation_shows_the_table() {
+        let mut table =
+            "| act | by | from | to | what it means |\n|---|---|---|---|---|\n".to_owned();
+        for row in PRODUCT {
+            let from: Vec<_> = row.from.iter().map(|state| state.as_str()).collect();
+            line(&mut table, row, &from, row.to.as_str());
+        }
+        for page in ["products.md", "products.zh-CN.md"] {
+            let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../../docs")
+                .join(page);
+            let text = std::fs::read_to_string(&page).unwrap();
+            assert!(
+                text.contains(&table),
+                "{} does not show\n{table}",
+                page.display()
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_bureau_approves_and_only_what_is_registered() {
+        for row in PRODUCT
+            .iter()
+            .filter(|row| row.to == ProductState::Approved)
+        {
+            assert_eq!(row.from, [ProductState::Registered]);
+            assert_eq!(row.by, [Role::Bureau]);
+        }
+    }
+}
