@@ -1,6 +1,6 @@
 //! The log, shared by everything that writes to it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use weir_audit::{Actor, Entry, Event, Log, Receipt, SharedLog, Timestamp};
@@ -19,6 +19,8 @@ pub(crate) struct Record {
     ear: Ear,
     metrics: Arc<Metrics>,
     clock: Clock,
+    /// The last field: dropped after the log.
+    open: Arc<()>,
 }
 
 impl Record {
@@ -34,12 +36,13 @@ impl Record {
             ear,
             metrics,
             clock,
+            open: Arc::default(),
         }
     }
 
-    /// Ends when the log is closed.
-    pub(crate) fn weak(&self) -> Weak<SharedLog> {
-        Arc::downgrade(&self.log)
+    /// Held by whoever holds the log, and let go of after it.
+    pub(crate) fn open(&self) -> Arc<()> {
+        Arc::clone(&self.open)
     }
 
     /// Appends an entry; when this returns it is durable. Blocks on the disk.

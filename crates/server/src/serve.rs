@@ -294,12 +294,10 @@ impl Serving {
     /// Waits until log, ledger and vault are closed by whoever uses them last. The registry is open until then.
     async fn let_go(self) {
         let registry = self.domain.registry.clone();
-        let log = self.domain.record.weak();
-        let ledger = Arc::downgrade(&self.domain.released);
-        let vault = Arc::downgrade(&self.domain.vault);
+        let open = Arc::downgrade(&self.domain.open);
         drop(self);
         let begun = Instant::now();
-        while log.strong_count() + ledger.strong_count() + vault.strong_count() > 0 {
+        while open.strong_count() > 0 {
             if begun.elapsed() > LET_GO {
                 tracing::warn!("work goes on that nobody waits for; the next start settles it");
                 break;
