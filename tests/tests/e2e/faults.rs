@@ -14,7 +14,6 @@ mod disk;
 mod holds;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use weir_client::v1::Role;
 use weir_client::{Client, IdentityFolder};
@@ -34,6 +33,7 @@ struct Prepared {
     bureau: IdentityFolder,
     ministry: IdentityFolder,
     operator: IdentityFolder,
+    grant: String,
     _guard: tempfile::TempDir,
 }
 
@@ -46,12 +46,14 @@ impl Prepared {
         };
         let ministry = identity(Role::Bureau, "Ministry", "sun").await;
         let operator = identity(Role::Operator, OPERATOR, "li").await;
+        let grant = domain.operators_grant();
         let (folder, guard) = domain.stop().await;
         let prepared = Self {
             folder: folder.root().to_owned(),
             bureau,
             ministry,
             operator,
+            grant,
             _guard: guard,
         };
         // Once more: from here on entries are held against what they say.
@@ -72,6 +74,7 @@ impl Prepared {
             bureau: at(&self.bureau).await,
             ministry: at(&self.ministry).await,
             operator: at(&self.operator).await,
+            grant: self.grant.clone(),
         }
     }
 }
