@@ -12,7 +12,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use signed_note::{Signature, Signer, StandardVerifier, Verifier};
 
 use crate::error::{AuditError, quoted};
-use crate::key::{LogKey, VERIFIER_KEY_BYTES_MAX, check_origin};
+use crate::key::{LogKey, VERIFIER_KEY_BYTES_MAX, check_origin, known_by_its_text};
 
 /// The type of these keys among those of C2SP signed-note.
 const TYPE_COSIGNATURE_V1: u8 = 4;
@@ -193,19 +193,7 @@ impl fmt::Display for WitnessVerifierKey {
     }
 }
 
-impl fmt::Debug for WitnessVerifierKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WitnessVerifierKey({})", self.text)
-    }
-}
-
-impl PartialEq for WitnessVerifierKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Eq for WitnessVerifierKey {}
+known_by_its_text!(WitnessVerifierKey);
 
 /// A cosignature that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -268,6 +268,25 @@ impl Log {
         Entry::from_canonical(page.entry(index)?)
     }
 
+    /// Entries in their order, read back and checked as [`Log::entry`] does, at a fraction of its cost: each file is read once.
+    ///
+    /// # Errors
+    /// As [`Log::receipt`].
+    pub fn entries(&self, range: Range<u64>) -> Result<Vec<Entry>, AuditError> {
+        let mut entries = Vec::new();
+        let mut next = range.start;
+        while next < range.end {
+            let page = self.page(next)?;
+            let width = u64::from(TILE_WIDTH);
+            let end = range.end.min((next / width + 1) * width);
+            for index in next..end {
+                entries.push(Entry::from_canonical(page.entry(index)?)?);
+            }
+            next = end;
+        }
+        Ok(entries)
+    }
+
     /// What is published of it: the checkpoint in force, with cosignatures where witnesses have given them.
     #[must_use]
     pub fn published(&self) -> &Checkpoint {

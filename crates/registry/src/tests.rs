@@ -371,3 +371,15 @@ async fn a_copy_is_whole_while_others_write_and_looking_at_it_changes_nothing() 
         .await
         .unwrap_err();
 }
+
+/// What a newer version made of the layout is not touched.
+#[tokio::test]
+async fn a_registry_of_a_newer_layout_is_refused() {
+    let (folder, registry) = registry().await;
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (9999, 'of the future', 1, x'00', 0)";
+    sqlx::query(newer).execute(registry.pool()).await.unwrap();
+    registry.close().await;
+    let refused = Registry::open(&folder.path().join("registry.sqlite")).await;
+    assert_eq!(refused.err().unwrap().code(), "REGISTRY_LAYOUT");
+}

@@ -88,6 +88,8 @@ pub struct Domain {
     /// What it was told, for whoever serves the domain.
     pub(crate) heard: Mutex<Option<Heard>>,
     compiled: Mutex<HashMap<String, Model>>,
+    /// The last field: dropped after log, ledger and vault. It tells when they are closed.
+    pub(crate) open: Arc<()>,
 }
 
 impl Domain {
@@ -166,6 +168,7 @@ impl Domain {
             registry,
             vault,
             master,
+            open: record.open(),
             record,
             policies,
             released: Arc::new(released),

@@ -194,11 +194,11 @@ fn last_state(record: &Record) -> Result<Option<State>, Fault> {
     record.with(|log| {
         let mut newest: Option<LedgerState> = None;
         let from = log.size().saturating_sub(ENTRIES_LOOKED_AT);
-        for index in (from..log.size()).rev() {
+        for entry in log.entries(from..log.size())? {
             if let Event::ReleaseDecided {
                 ledger: Some(state),
                 ..
-            } = log.entry(index)?.event
+            } = entry.event
                 && newest
                     .as_ref()
                     .is_none_or(|newest| newest.releases < state.releases)

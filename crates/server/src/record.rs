@@ -19,6 +19,8 @@ pub(crate) struct Record {
     ear: Ear,
     metrics: Arc<Metrics>,
     clock: Clock,
+    /// The last field: dropped after the log.
+    open: Arc<()>,
 }
 
 impl Record {
@@ -34,7 +36,13 @@ impl Record {
             ear,
             metrics,
             clock,
+            open: Arc::default(),
         }
+    }
+
+    /// Held by whoever holds the log, and let go of after it.
+    pub(crate) fn open(&self) -> Arc<()> {
+        Arc::clone(&self.open)
     }
 
     /// Appends an entry; when this returns it is durable. Blocks on the disk.

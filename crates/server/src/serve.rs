@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -54,6 +54,12 @@ const HEADERS_BYTES_MAX: u32 = 16 * 1024;
 
 /// How often an idle connection is asked whether it is still there.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long work that nobody waits for may go on while the domain is closed.
+const LET_GO: Duration = Duration::from_secs(20);
+
+/// How often is looked whether it has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// A server that is running. Dropping it stops it without waiting; [`Serving::stop`] waits.
 pub struct Serving {
@@ -245,7 +251,8 @@ impl Serving {
         self.metrics_http.as_ref().map(HttpServing::address)
     }
 
-    /// Stops taking calls, lets those under way finish, and closes the domain.
+    /// Stops taking calls, lets those under way finish, also where nobody waits for them any more, and closes the domain. Then
+    /// it can be opened again: nothing holds its locks, but for work that took longer than it is given.
     ///
     /// # Errors
     /// Where the server had failed before.
@@ -268,7 +275,7 @@ impl Serving {
         }
         let domain = Arc::clone(&self.domain);
         let _ = tokio::task::spawn_blocking(move || domain.traces.close()).await;
-        self.domain.registry.close().await;
+        self.let_go().await;
         match ended {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Fault::environment(
@@ -280,6 +287,24 @@ impl Serving {
                 "the server stopped by a mistake of Weir's. Please report this",
             )),
         }
+    }
+}
+
+impl Serving {
+    /// Waits until log, ledger and vault are closed by whoever uses them last. The registry is open until then.
+    async fn let_go(self) {
+        let registry = self.domain.registry.clone();
+        let open = Arc::downgrade(&self.domain.open);
+        drop(self);
+        let begun = Instant::now();
+        while open.strong_count() > 0 {
+            if begun.elapsed() > LET_GO {
+                tracing::warn!("work goes on that nobody waits for; the next start settles it");
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        registry.close().await;
     }
 }
 

@@ -47,8 +47,8 @@ impl TestFolder {
 /// Everything the log says.
 pub(crate) fn entries(domain: &Domain) -> Vec<Event> {
     let events = |log: &mut weir_audit::Log| {
-        let entries = (0..log.size()).map(|index| Ok(log.entry(index)?.event));
-        entries.collect()
+        let entries = log.entries(0..log.size())?.into_iter();
+        Ok(entries.map(|entry| entry.event).collect())
     };
     domain.record.with(events).unwrap()
 }

@@ -177,7 +177,12 @@ pub(crate) fn incoming(
             };
             let (domain, ready) = (Arc::clone(&domain), ready.clone());
             tokio::spawn(async move {
-                let shaken = timeout(HANDSHAKE_TIMEOUT, Connection::accept(&domain, stream)).await;
+                let shake = timeout(HANDSHAKE_TIMEOUT, Connection::accept(&domain, stream));
+                // A peer that is slow does not keep a domain open that is no longer served.
+                let shaken = tokio::select! {
+                    () = ready.closed() => return,
+                    shaken = shake => shaken,
+                };
                 drop(turn);
                 // What fails is the peer's: another authority, no certificate, no TLS at all.
                 if let Ok(Ok(connection)) = shaken {

@@ -12,7 +12,6 @@
 mod claim;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -81,7 +80,7 @@ impl Unfinished {
         loop {
             let (from, entries) = record.with(|log| {
                 let range = self.read_to..log.size().min(self.read_to + READ_MAX);
-                Ok((range.clone(), entries(log, range)?))
+                Ok((range.clone(), log.entries(range)?))
             })?;
             if entries.is_empty() {
                 return Ok(());
@@ -118,10 +117,6 @@ impl Unfinished {
         let first = self.claims.values().map(|claimed| claimed.entry).min();
         first.unwrap_or(self.read_to)
     }
-}
-
-fn entries(log: &weir_audit::Log, range: Range<u64>) -> Result<Vec<Entry>, Fault> {
-    range.map(|index| Ok(log.entry(index)?)).collect()
 }
 
 /// Names every entry that a stop of the server left without an effect. Nobody is served yet.

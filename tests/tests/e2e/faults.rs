@@ -33,6 +33,7 @@ struct Prepared {
     bureau: IdentityFolder,
     ministry: IdentityFolder,
     operator: IdentityFolder,
+    grant: String,
     _guard: tempfile::TempDir,
 }
 
@@ -45,12 +46,14 @@ impl Prepared {
         };
         let ministry = identity(Role::Bureau, "Ministry", "sun").await;
         let operator = identity(Role::Operator, OPERATOR, "li").await;
+        let grant = domain.operators_grant();
         let (folder, guard) = domain.stop().await;
         let prepared = Self {
             folder: folder.root().to_owned(),
             bureau,
             ministry,
             operator,
+            grant,
             _guard: guard,
         };
         // Once more: from here on entries are held against what they say.
@@ -71,6 +74,7 @@ impl Prepared {
             bureau: at(&self.bureau).await,
             ministry: at(&self.ministry).await,
             operator: at(&self.operator).await,
+            grant: self.grant.clone(),
         }
     }
 }
@@ -90,8 +94,8 @@ struct Case<'a> {
 }
 
 /// Does the acts on a copy of the prepared domain while a step fails, starts again, and looks. Answers with the number of steps
-/// there were.
-async fn run(prepared: &Prepared, case: &Case<'_>) -> usize {
+/// there were, and of entries that the log says had no effect.
+async fn run(prepared: &Prepared, case: &Case<'_>) -> (usize, usize) {
     let home = tempfile::tempdir().unwrap();
     let root = home.path().join("domain");
     copy(&prepared.folder, &root);
@@ -122,8 +126,8 @@ async fn run(prepared: &Prepared, case: &Case<'_>) -> usize {
     holds::holds(&hands, &mut done, &case.name).await;
     drop(hands);
     serving.stop().await.unwrap();
-    holds::record_holds(&root, &done, &prepared.bureau, &case.name);
-    steps
+    let named = holds::record_holds(&root, &done, &prepared.bureau, &case.name);
+    (steps, named)
 }
 
 /// The number of steps of each act where nothing fails.
@@ -136,8 +140,9 @@ async fn lengths(prepared: &Prepared) -> Vec<usize> {
             fault: None,
             again: None,
         };
-        let steps = run(prepared, &case).await;
+        let (steps, named) = run(prepared, &case).await;
         assert!((1..STEPS_MAX).contains(&steps), "{act:?}: {steps} steps");
+        assert_eq!(named, 0, "{act:?}: nothing failed");
         lengths.push(steps);
     }
     lengths
@@ -153,7 +158,7 @@ async fn a_fault_at_every_durable_step_of_every_act() {
     let all = std::env::var_os("WEIR_FAULTS").is_some();
     let prepared = Prepared::new().await;
     let lengths = lengths(&prepared).await;
-    let (mut cases, begun) = (0, std::time::Instant::now());
+    let (mut cases, mut named, begun) = (0, 0, std::time::Instant::now());
     // In the tests one act in full, the release, and of the others every third step.
     for (act, steps) in ACTS.into_iter().zip(&lengths) {
         let every = if all || act == Act::Run { 1 } else { 3 };
@@ -169,17 +174,19 @@ async fn a_fault_at_every_durable_step_of_every_act() {
                     fault: Some((at, how)),
                     again: None,
                 };
-                run(&prepared, &case).await;
+                named += run(&prepared, &case).await.1;
                 cases += 1;
             }
         }
     }
     let steps: usize = lengths.iter().sum();
     eprintln!(
-        "{} acts of {steps} durable steps, {cases} faults in {:.0} s",
+        "{} acts of {steps} durable steps, {cases} faults in {:.0} s; {named} entries had no effect, and are named",
         ACTS.len(),
         begun.elapsed().as_secs_f64()
     );
+    // A table of faults in which nothing goes wrong would be one of no faults.
+    assert!(named > cases / 20, "{named} of {cases}");
 }
 
 /// Random numbers that a seed repeats (SplitMix64).
@@ -215,7 +222,7 @@ async fn a_fault_at_a_random_step_of_random_acts() {
             fault: Some(fault),
             again,
         };
-        let steps = run(&prepared, &case).await;
+        let (steps, _) = run(&prepared, &case).await;
         reached += u64::from(steps > fault.0);
     }
     eprintln!(

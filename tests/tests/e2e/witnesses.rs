@@ -206,3 +206,83 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// The machine is lost, and a backup is put back on a fresh one, whose address is another. Where nothing happened after the
+/// backup the witnesses go on with it; where something did, they say so and nothing is released.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_on_a_fresh_machine_goes_on_where_its_witnesses_let_it() {
+    let domain = TestDomain::with_flights().await;
+    let log_key = domain.operator.log_key().clone();
+    let administrator = domain.administrator.clone();
+    let (folder, guard) = domain.stop().await;
+    let settings = std::fs::read_to_string(folder.config()).unwrap();
+    let seats = ["w1", "w2"].map(|name| Seat::new(guard.path(), name));
+    let keys = seats.each_ref().map(|seat| seat.key.clone());
+    let first = seats[0].serve(0, &log_key).await;
+    let second = seats[1].serve(0, &log_key).await;
+    let mut witnesses = "witnesses_required = 2\n".to_owned();
+    for (key, serving) in keys.iter().zip([&first, &second]) {
+        witnesses += &format!(
+            "[[log.witnesses]]\nkey = \"{key}\"\nurl = \"http://{}/\"\n",
+            serving.address()
+        );
+    }
+    let serving = serve(folder.root(), &settings, &witnesses).await;
+    let on_the_old = operator(&serving, &administrator).await;
+    let before = run(&on_the_old).await.unwrap();
+    let backup = async |name: &str| {
+        let (into, keys) = (
+            guard.path().join(name),
+            guard.path().join(format!("{name}-keys")),
+        );
+        weir_server::create_backup(folder.root(), &into, Some(&keys))
+            .await
+            .unwrap();
+        (into, keys)
+    };
+    let older = backup("older").await;
+    run(&on_the_old).await.unwrap();
+    let newest = backup("newest").await;
+    serving.stop().await.unwrap();
+    std::fs::remove_dir_all(folder.root()).unwrap();
+
+    for ((into, secret), goes_on) in [(older, false), (newest, true)] {
+        let root = into.with_extension("restored");
+        weir_server::restore_backup(&into, &secret, &root)
+            .await
+            .unwrap();
+        let restored = weir_server::Folder::new(&root);
+        let settings = std::fs::read_to_string(restored.config()).unwrap();
+        let at = settings.find("[log]").unwrap();
+        let serving = serve(&root, &settings[..at], &witnesses).await;
+        let operator = operator(&serving, &administrator).await;
+        match run(&operator).await {
+            Ok(receipt) => {
+                assert!(goes_on);
+                for receipt in [&before, &receipt] {
+                    let receipt = Receipt::from_json(receipt.as_bytes()).unwrap();
+                    receipt.verify_witnessed(&log_key, &keys, 2).unwrap();
+                }
+            }
+            Err(error) => {
+                assert!(!goes_on, "{error}");
+                assert!(
+                    refusal(&error).starts_with("WITNESSES_UNAVAILABLE"),
+                    "{error}"
+                );
+            }
+        }
+        serving.stop().await.unwrap();
+        verify_log(&restored.log(), &log_key, &mut |_, _| {}).unwrap();
+        let traced =
+            weir_audit::trace(&restored.log(), &log_key, "server", &mut |_, _| {}).unwrap();
+        let is_restored =
+            |event: &weir_audit::Event| matches!(event, weir_audit::Event::DomainRestored { .. });
+        assert!(
+            traced
+                .changes
+                .iter()
+                .any(|one| is_restored(&one.entry.event))
+        );
+    }
+}

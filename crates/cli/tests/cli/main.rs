@@ -12,3 +12,4 @@ mod scaffold;
 mod scene;
 mod soak;
 mod steps;
+mod webhook;

@@ -73,10 +73,11 @@ pub(crate) struct Served {
     server: Child,
     /// What the server logs; empty for what every server logs.
     level: &'static str,
+    environment: Vec<(String, String)>,
 }
 
 /// Starts a server that logs after what is in the file already.
-fn spawn(domain: &Path, output: &Path, level: &str) -> Child {
+fn spawn(domain: &Path, output: &Path, level: &str, environment: &[(String, String)]) -> Child {
     let log = OpenOptions::new()
         .create(true)
         .append(true)
@@ -84,6 +85,7 @@ fn spawn(domain: &Path, output: &Path, level: &str) -> Child {
         .unwrap();
     let mut command = Command::new(binary());
     command.env_clear().env("RUST_BACKTRACE", "full");
+    command.envs(environment.iter().cloned());
     command.args(["serve", domain.to_str().unwrap()]);
     if !level.is_empty() {
         command.env("RUST_LOG", level).arg("--verbose");
@@ -104,12 +106,23 @@ impl Served {
 
     /// The same, but the server logs what goes wrong and nothing else.
     pub(crate) fn start_quiet(folder: &Path, inbox: &Path) -> Self {
-        Self::start_as(folder, inbox, ("", "error"), |policy| policy)
+        Self::start_as(folder, inbox, ("", "error"), &[], |policy| policy)
     }
 
     /// The same with more at the end of `domain.toml`.
     pub(crate) fn start_with(folder: &Path, inbox: &Path, settings: &str) -> Self {
-        Self::start_as(folder, inbox, (settings, "trace"), |policy| policy)
+        Self::start_as(folder, inbox, (settings, "trace"), &[], |policy| policy)
+    }
+
+    /// The same with these environment variables, and no others.
+    pub(crate) fn start_in(
+        folder: &Path,
+        inbox: &Path,
+        settings: &str,
+        environment: &[(&str, &Path)],
+    ) -> Self {
+        let as_is = |policy| policy;
+        Self::start_as(folder, inbox, (settings, "trace"), environment, as_is)
     }
 
     /// The same under another policy than the default one.
@@ -119,15 +132,20 @@ impl Served {
         settings: &str,
         policy: impl FnOnce(String) -> String,
     ) -> Self {
-        Self::start_as(folder, inbox, (settings, "trace"), policy)
+        Self::start_as(folder, inbox, (settings, "trace"), &[], policy)
     }
 
     fn start_as(
         folder: &Path,
         inbox: &Path,
         (settings, level): (&str, &'static str),
+        environment: &[(&str, &Path)],
         policy: impl FnOnce(String) -> String,
     ) -> Self {
+        let environment = environment.iter();
+        let environment: Vec<_> = environment
+            .map(|(name, path)| ((*name).to_owned(), path.to_str().unwrap().to_owned()))
+            .collect();
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
@@ -143,7 +161,7 @@ impl Served {
         let file = domain.join("policy.toml");
         std::fs::write(&file, policy(std::fs::read_to_string(&file).unwrap())).unwrap();
         let output = folder.join("server.log");
-        let server = spawn(&domain, &output, level);
+        let server = spawn(&domain, &output, level, &environment);
         let served = Self {
             administrator: domain.join("identities/administrator"),
             domain,
@@ -151,6 +169,7 @@ impl Served {
             port,
             server,
             level,
+            environment,
         };
         served.wait_until_it_listens();
         served
@@ -178,7 +197,7 @@ impl Served {
 
     /// Starts it again after [`Served::kill`].
     pub(crate) fn start_again(&mut self) {
-        self.server = spawn(&self.domain, &self.output, self.level);
+        self.server = spawn(&self.domain, &self.output, self.level, &self.environment);
         self.wait_until_it_listens();
     }
 

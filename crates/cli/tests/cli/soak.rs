@@ -434,8 +434,8 @@ async fn nothing_is_lost(
     let signing = LogKey::load(&served.domain.join("keys/log.key")).unwrap();
     let log = Log::open(&served.domain.join("log"), signing).unwrap();
     let (mut releases, mut without) = (BTreeMap::new(), BTreeSet::new());
-    for index in 0..log.size() {
-        match log.entry(index).unwrap().event {
+    for (index, entry) in (0..).zip(log.entries(0..log.size()).unwrap()) {
+        match entry.event {
             Event::ReleaseDecided { run, .. } => drop(releases.insert(index, run)),
             Event::EntryWithoutEffect { entry, .. } => drop(without.insert(entry)),
             _ => {}

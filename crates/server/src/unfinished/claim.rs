@@ -431,7 +431,9 @@ impl Claim {
                 state,
             } => {
                 let product = registry.product(name).await?;
-                product.is_some_and(|one| one.digest == digest.to_string() && one.state.as_str() == state)
+                product.is_some_and(|one| {
+                    one.digest == digest.to_string() && one.state.as_str() == state
+                })
             }
             Self::Key { kind, public } => has_key(held, *kind, public)?,
             Self::NoKey { kind, public } => !uses_key(held, *kind, public)?,

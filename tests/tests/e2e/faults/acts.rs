@@ -21,6 +21,8 @@ pub(crate) struct Hands {
     pub(crate) bureau: Client,
     pub(crate) ministry: Client,
     pub(crate) operator: Client,
+    /// The grant that the operator's runs name: another may cover them too, where a fault kept it from being revoked.
+    pub(crate) grant: String,
 }
 
 /// What was answered, and what may be asked again.
@@ -106,6 +108,7 @@ pub(crate) async fn ask_for(
     let request = RunRequest {
         sql: sql.to_owned(),
         run_id: run_id.to_owned(),
+        grant: hands.grant.clone(),
         ..Default::default()
     };
     hands.operator.run(request, |_| {}).await

@@ -104,7 +104,7 @@ async fn shown(hands: &Hands) -> States {
 }
 
 /// On disk, once it is stopped: the log verifies, and says what was shown.
-pub(crate) fn record_holds(root: &Path, done: &Done, bureau: &IdentityFolder, case: &str) {
+pub(crate) fn record_holds(root: &Path, done: &Done, bureau: &IdentityFolder, case: &str) -> usize {
     let folder = Folder::new(root);
     let key = std::fs::read_to_string(folder.log_verifier_key()).unwrap();
     let key: VerifierKey = key.parse().unwrap();
@@ -114,9 +114,7 @@ pub(crate) fn record_holds(root: &Path, done: &Done, bureau: &IdentityFolder, ca
         .unwrap_or_else(|error| panic!("{case}: {error}"));
     let signing = LogKey::load(&folder.keys().join("log.key")).unwrap();
     let log = Log::open(&folder.log(), signing).unwrap();
-    let entries: Vec<_> = (0..log.size())
-        .map(|index| log.entry(index).unwrap())
-        .collect();
+    let entries = log.entries(0..log.size()).unwrap();
     let named: BTreeSet<u64> = entries
         .iter()
         .filter_map(|entry| match entry.event {
@@ -164,6 +162,7 @@ pub(crate) fn record_holds(root: &Path, done: &Done, bureau: &IdentityFolder, ca
         )
         .collect();
     assert!(differ.is_empty(), "{case}: {differ:#?}");
+    named.len()
 }
 
 /// What the log says that is, but for the entries that it says had no effect.
@@ -171,6 +170,8 @@ fn said<'a>(events: impl Iterator<Item = &'a Event>, named: &BTreeSet<u64>) -> S
     let mut said = States::new();
     let mut put = |name: String, state: &str| drop(said.insert(name, state.to_owned()));
     let mut gone: Vec<String> = Vec::new();
+    // Open changes by the dataset whose policy they change: one that takes effect overtakes them.
+    let mut open: Vec<(String, String)> = Vec::new();
     for (index, event) in (0..).zip(events) {
         if named.contains(&index) {
             continue;
@@ -206,13 +207,22 @@ fn said<'a>(events: impl Iterator<Item = &'a Event>, named: &BTreeSet<u64>) -> S
             Event::FeedbackAnswered { feedback, .. } => {
                 put(format!("feedback {feedback}"), "answered");
             }
-            Event::PolicyProposed { change, .. } => put(format!("change {change}"), "proposed"),
+            Event::PolicyProposed {
+                change, dataset, ..
+            } => {
+                open.push((dataset.clone(), format!("change {change}")));
+                put(format!("change {change}"), "proposed");
+            }
             Event::PolicyApproved { change, .. } => put(format!("change {change}"), "approved"),
             Event::PolicyWithdrawn { change, .. } => gone.push(format!("change {change}")),
             Event::PolicyInForce { digest, .. } => put("policy ".to_owned(), &digest.to_string()),
             Event::DatasetPolicyInForce {
                 dataset, digest, ..
-            } => put(format!("policy {dataset}"), &digest.to_string()),
+            } => {
+                let overtaken = open.extract_if(.., |(of, _)| of == dataset);
+                gone.extend(overtaken.map(|(_, change)| change));
+                put(format!("policy {dataset}"), &digest.to_string());
+            }
             Event::DatasetRegistered { snapshot, .. } => {
                 put(format!("snapshot {snapshot}"), "live")
             }
