@@ -82,9 +82,8 @@ impl Registry {
 
     /// The connections, for a statement that writes.
     pub(crate) fn writing(&self) -> Result<&SqlitePool, RegistryError> {
-        match &self.faults {
-            Some(faults) => faults.before().map_err(sqlx::Error::Io)?,
-            None => {}
+        if let Some(faults) = &self.faults {
+            faults.before().map_err(sqlx::Error::Io)?;
         }
         Ok(&self.pool)
     }
