@@ -51,6 +51,7 @@ fn claims() -> Vec<(&'static str, Event)> {
                 cells_released: 1,
                 cells_withheld_at_most: 0,
                 table_digest: digest,
+                bits_out: None,
                 ledger: None,
                 bits_out: None,
             },
