@@ -53,7 +53,6 @@ fn claims() -> Vec<(&'static str, Event)> {
                 table_digest: digest,
                 bits_out: None,
                 ledger: None,
-                bits_out: None,
             },
         ),
         (
