@@ -95,7 +95,7 @@ impl Asks {
         let of = ChargedRun {
             run,
             request_digest,
-            at: &moment(chrono::Utc::now()),
+            at: &moment(domain.clock.now()),
         };
         let registry = &domain.registry;
         Ok(registry

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use weir_api::v1::{DomainKey, KeyKind, RotateKeyResponse};
 use weir_audit::{Actor, Digest, Event};
 use weir_vault::{FileKeeper, KeyKeeper, Vault};
 
 use crate::access::Caller;
+use crate::clock::Clock;
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked, stopping};
 use crate::folder::Folder;
@@ -137,7 +137,9 @@ async fn change_authority(
         };
         let (next, event) = match (rotates, now.authority.earlier_fingerprint()?) {
             (true, _) => {
-                let next = now.authority.successor(&worker.config.name, Utc::now())?;
+                let next = now
+                    .authority
+                    .successor(&worker.config.name, Clock::of_handshakes())?;
                 let event = event(next.fingerprint()?, |key, public| Event::KeyRotated {
                     key,
                     public,

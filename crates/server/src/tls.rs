@@ -29,6 +29,7 @@ use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 use weir_audit::Digest;
 
 use crate::authority::{Authority, file_fault, fingerprint};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Domain;
 use crate::fault::Fault;
@@ -63,7 +64,7 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// A certificate for the server, and whom to let in beside the clients of its own authority.
     pub(crate) fn new(authority: Authority, settings: &Config) -> Result<Self, Fault> {
-        let now = Utc::now();
+        let now = Clock::of_handshakes();
         let (chain, key) = authority.server(&settings.server_names, now)?;
         let mut accepted = vec![authority.pem().to_owned()];
         accepted.extend(authority.earlier_pem().map(str::to_owned));
@@ -132,7 +133,7 @@ impl Front {
     /// Has the server's certificate made anew where it is old.
     fn renewed(&self, settings: &Config) -> Result<(), Fault> {
         let now = self.now();
-        if Utc::now() - now.made_at < TimeDelta::days(RENEWED_AFTER_DAYS) {
+        if Clock::of_handshakes() - now.made_at < TimeDelta::days(RENEWED_AFTER_DAYS) {
             return Ok(());
         }
         let next = Credentials::new(now.authority.again()?, settings)?;

@@ -218,7 +218,7 @@ async fn look(domain: &Arc<Domain>, before: Option<u64>) -> Result<u64, Fault> {
     .map_err(|_| panicked())?;
     *unfinished = reading;
     read?;
-    let now = Utc::now();
+    let now = domain.clock.now();
     let credentials = domain.front.now();
     let held = Held {
         registry: &domain.registry,

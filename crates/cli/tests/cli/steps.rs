@@ -19,7 +19,7 @@ fn the_demo_tells_the_whole_story_and_leaves_nothing() {
         "grant ",
         "334264 rows of 4043 aircraft",
         "severe",
-        "12 cells",
+        "11 cells",
         "entries of `weir/demo` verify",
     ] {
         assert!(

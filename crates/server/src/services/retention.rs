@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use tonic::{Request, Response, Status};
 use weir_api::v1::retention_service_server::RetentionService;
 use weir_api::v1::{
@@ -24,7 +23,7 @@ impl RetentionService for Retention {
         request: Request<ShowRetentionRequest>,
     ) -> Result<Response<ShowRetentionResponse>, Status> {
         enter(&self.0, &request, Call::ReadRetention).await?;
-        let kinds = retention::show(&self.0, Utc::now()).await;
+        let kinds = retention::show(&self.0, self.0.clock.now()).await;
         let kinds = kinds.map_err(|fault| refused(Call::ReadRetention, fault))?;
         Ok(Response::new(ShowRetentionResponse {
             kinds: kinds.into_iter().map(kind).collect(),
@@ -40,7 +39,7 @@ impl RetentionService for Retention {
         // A task of its own: a client that goes away must not leave it half done.
         let work = tokio::spawn(async move {
             let what = (asked.kind.as_str(), asked.run_id.as_str());
-            retention::destroy(&domain, &caller, what, &asked.reason, Utc::now()).await
+            retention::destroy(&domain, &caller, what, &asked.reason, domain.clock.now()).await
         });
         let destroyed = work.await.unwrap_or_else(|_| Err(panicked()));
         let destroyed = destroyed.map_err(|fault| refused(Call::DestroyKept, fault))?;
