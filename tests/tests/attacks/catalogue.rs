@@ -43,12 +43,6 @@ macro_rules! attack {
 /// Deterministic attacks that the ledger does not stop yet. The list may only shrink: the short version fails where one of
 /// them no longer works, and where another one does.
 pub(crate) const OPEN: &[&str] = &[
-    // Sums over sets that are far from each other, and that add up to one person.
-    "those below, those above, everybody",
-    "of some, those below, those above, all of them",
-    "some, less three stretches of them",
-    "four overlapping sets, no two near",
-    "search for quadruples, no two near",
     // Whether an answer is a fresh one or that of a neighbour says on which side of k a distance is.
     "cloning, people who do not matter",
 ];
