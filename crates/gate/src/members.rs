@@ -12,8 +12,8 @@ use crate::error::GateError;
 pub struct Members {
     /// The population that the units belong to.
     pub population: String,
-    /// Sets of units, each as roaring bitmaps in their portable form, one for each part that was read, one column for each place that a [`Basis`] names; at 0
-    /// are all units of the cell. Empty where a set has too few units to be released.
+    /// Sets of units, one column for each place that a [`Basis`] names; at 0 are all units of the cell. Each is roaring
+    /// bitmaps in their portable form, one for each part that was read; empty where it has too few units to be released.
     pub sets: Vec<BinaryArray>,
     /// Prints, as [`weir_ledger::Statistic::print`] says, of little-endian 32-bit numbers; at 0 of the rows of each unit.
     pub prints: Vec<FixedSizeBinaryArray>,

@@ -446,7 +446,9 @@ impl Judging<'_> {
                 Err(Stop::Failed(error)) => return Err(error),
             };
             if !withheld {
-                self.span = span.unwrap_or_else(|| std::mem::take(&mut self.span));
+                if let Some(with_sums) = span {
+                    self.span = with_sums;
+                }
                 // What is left is far from everything, or was released before.
                 self.released.add(None, &union, false);
                 return Ok(Some(union));

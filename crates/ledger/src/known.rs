@@ -204,9 +204,13 @@ impl Known {
                 action: "finding a set of an entry",
             });
         }
-        let cells = entry.partitions.iter().map(|of| of.cells.clone());
-        let combined: Vec<Vec<u32>> = cells.collect();
+        let plain = entry.selection.is_plain;
+        let selected: HashSet<u32> = entry.selected.iter().copied().collect();
         for of in entry.partitions {
+            let is_small = of.cells.len() <= COMBINED_TABLE_MAX;
+            let is_combined = |set: &&u32| is_small || !plain || !selected.contains(set);
+            let combined = of.cells.iter().filter(is_combined);
+            combined.for_each(|set| population.combine(*set));
             let labels = Labels::from_pairs(FINE, of.labels, of.cells.len());
             let labels = labels.ok_or(LedgerError::Internal {
                 action: "reading the labels of an entry",
@@ -219,15 +223,6 @@ impl Known {
         }
         entry.parts.iter().for_each(|set| population.add_part(*set));
         entry.chosen.iter().for_each(|set| population.chosen(*set));
-        let plain = entry.selection.is_plain;
-        let selected: HashSet<u32> = entry.selected.iter().copied().collect();
-        for of in &combined {
-            let is_small = of.len() <= COMBINED_TABLE_MAX;
-            let is_combined = |set: &&u32| is_small || !plain || !selected.contains(set);
-            of.iter()
-                .filter(is_combined)
-                .for_each(|set| population.combine(*set));
-        }
         entry.unions.iter().for_each(|set| population.combine(*set));
         let answered: HashSet<u32> = entry.answers.iter().map(|of| of.set).collect();
         // Of a single cell the union is the cell.

@@ -230,7 +230,7 @@ impl Ledger {
     fn judge(
         &mut self,
         question: Question,
-        cells: Option<Vec<NewSet>>,
+        made: Option<(Vec<NewSet>, Digest)>,
         withheld: Vec<bool>,
     ) -> Result<Asked> {
         self.settle()?;
@@ -241,8 +241,11 @@ impl Ledger {
             known.population.count(units, self.mixer);
         }
         let whole = question.population_units.and(known.population.whole());
-        let cells = cells.unwrap_or_else(|| prepared(&question, whole, self.mixer));
-        let digest = repeat::digest_of(&question, &cells);
+        let (cells, digest) = made.unwrap_or_else(|| {
+            let cells = prepared(&question, whole, self.mixer);
+            let digest = repeat::digest_of(&question, &cells);
+            (cells, digest)
+        });
         if let Some(shown) = known.population.shown(&digest) {
             let verdicts = repeat::verdicts(&question, &shown, &withheld);
             return Ok(Asked {
@@ -296,7 +299,8 @@ impl History for Ledger {
     }
 
     fn again(&mut self, asked: Asked) -> Result<Asked> {
-        self.judge(asked.question, Some(asked.cells), asked.withheld)
+        let made = Some((asked.cells, asked.digest));
+        self.judge(asked.question, made, asked.withheld)
     }
 
     fn record_all(&mut self, releases: Vec<(Asked, Release)>) -> Result<()> {

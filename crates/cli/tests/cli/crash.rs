@@ -20,7 +20,7 @@ use weir_audit::{Checkpoint, Event, Receipt, VerifierKey, verify_log_since};
 use weir_client::v1::KeyKind;
 use weir_client::{Client, IdentityFolder};
 
-use crate::process::Served;
+use crate::process::{Served, roomy};
 use crate::scene::{Dice, SQL, number, operator_of, register, request};
 
 /// Crashes unless told otherwise.
@@ -52,11 +52,7 @@ async fn a_server_that_is_killed_anywhere_starts_by_itself_and_the_record_holds(
     let inbox = folder.path().join("inbox");
     std::fs::create_dir(&inbox).unwrap();
     // What a run reserved that was killed is not given back: here there is enough for thousands.
-    let mut served = Served::start_under(folder.path(), &inbox, "", |policy| {
-        let roomy = policy.replace("\nper_unit = 16.00\n", "\nper_unit = 1000000.00\n");
-        assert_ne!(roomy, policy);
-        roomy
-    });
+    let mut served = Served::start_under(folder.path(), &inbox, "", roomy);
     let administrator = IdentityFolder::load(&served.administrator).unwrap();
     let bureau = Client::connect(&administrator).await.unwrap();
     assert!(register(&bureau, &inbox, 60, false).await);

@@ -98,6 +98,13 @@ fn spawn(domain: &Path, output: &Path, level: &str, environment: &[(String, Stri
         .unwrap()
 }
 
+/// The default policy with a budget of bits for thousands of runs.
+pub(crate) fn roomy(policy: String) -> String {
+    let roomy = policy.replace("\nper_unit = 16.00\n", "\nper_unit = 1000000.00\n");
+    assert_ne!(roomy, policy);
+    roomy
+}
+
 impl Served {
     /// Makes a domain in `folder` and serves it. The server logs all it can.
     pub(crate) fn start(folder: &Path, inbox: &Path) -> Self {
@@ -106,11 +113,7 @@ impl Served {
 
     /// The same, but the server logs what goes wrong and nothing else, and there is a budget for thousands of runs.
     pub(crate) fn start_quiet(folder: &Path, inbox: &Path) -> Self {
-        Self::start_as(folder, inbox, ("", "error"), &[], |policy| {
-            let roomy = policy.replace("\nper_unit = 16.00\n", "\nper_unit = 1000000.00\n");
-            assert_ne!(roomy, policy);
-            roomy
-        })
+        Self::start_as(folder, inbox, ("", "error"), &[], roomy)
     }
 
     /// The same with more at the end of `domain.toml`.
