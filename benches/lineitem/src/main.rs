@@ -75,6 +75,9 @@ enum Command {
         /// A Python with the package duckdb; without it DuckDB is left out
         #[arg(long)]
         python: Option<PathBuf>,
+        /// Only the queries whose name begins so, such as `4 cells`
+        #[arg(long, default_value = "")]
+        only: String,
     },
     /// Register one file and print what it took (what `compare` starts)
     #[command(hide = true)]
@@ -101,7 +104,8 @@ fn main() -> ExitCode {
             unit,
             turns,
             python,
-        } => checks::compare(&data, rows, &unit, turns, python.as_deref()),
+            only,
+        } => checks::compare(&data, (rows, &unit), turns, python.as_deref(), &only),
         Command::Register { csv, unit } => measure::register(&data, &csv, &unit),
     };
     match done {

@@ -136,3 +136,15 @@ pub(crate) fn peak_mib() -> Result<f64> {
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
     Ok(kib.ok_or("no VmHWM")?.trim().parse::<f64>()? / 1024.0)
 }
+
+/// Processor time of this process so far, in seconds, to a hundredth.
+pub(crate) fn processor_s() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/stat")?;
+    // Behind the name, which may hold spaces, the 12th and 13th field are ticks of a hundredth of a second.
+    let (_, fields) = status.rsplit_once(')').ok_or("no name in stat")?;
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks = ticks
+        .map(str::parse::<f64>)
+        .sum::<std::result::Result<f64, _>>()?;
+    Ok(ticks / 100.0)
+}

@@ -67,8 +67,8 @@ impl Plan {
                 self.evidence.members(column, population)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let bases = self.evidence.bases(&self.statistics)?;
-        let parts = self.evidence.parts(&self.statistics)?;
+        let bases = self.evidence.bases(&self.statistics, &members)?;
+        let parts = self.evidence.parts(&self.statistics, &members)?;
         let mut unreleased = Unreleased::new(cells, self.shape().clone(), evidence)?;
         if let Some(noise) = &self.noise {
             unreleased = unreleased.with_noise(noise.clone())?;
@@ -118,6 +118,14 @@ fn statistic(
         Source::Units(kind) => {
             let units = &evidence.get(*kind).ok_or(ComputeError::Bug)?.units;
             cast(units, &DataType::Int64).map_err(|_| ComputeError::Bug)
+        }
+        Source::Rows(counted) => {
+            let of = evidence.first().ok_or(ComputeError::Bug)?;
+            let rows = match counted {
+                Some(at) => &of.counted.get(*at).ok_or(ComputeError::Bug)?.rows,
+                None => &of.rows,
+            };
+            cast(rows, &DataType::Int64).map_err(|_| ComputeError::Bug)
         }
     }
 }

@@ -435,10 +435,9 @@ impl Judging<'_> {
     /// cells are withheld until it is not: a cell has at least k units, so that one is mostly enough.
     fn unite(&mut self, partition: &[usize], work: &mut Work) -> Result<Option<NewSet>> {
         loop {
-            let Some(units) = self.union(partition)? else {
+            let Some(union) = self.union(partition)? else {
                 return Ok(None);
             };
-            let union = NewSet::new(Arc::new(units), self.against.whole, self.against.mixer);
             let mut span = None;
             let withheld = match self.too_much(partition, &union, &mut span, work) {
                 Ok(cells) => self.withhold(&cells, &Verdict::Isolates),
@@ -545,20 +544,27 @@ impl Judging<'_> {
     }
 
     /// All units whose numbers the partition shows: its own cells', and those of the cells that answer for others.
-    fn union(&self, partition: &[usize]) -> Result<Option<RoaringBitmap>> {
-        let mut sets = Vec::new();
+    fn union(&self, partition: &[usize]) -> Result<Option<NewSet>> {
+        let (mut own, mut others) = (Vec::new(), Vec::new());
         for cell in partition {
             if self.verdicts[*cell].iter().any(Verdict::is_own) {
-                sets.push(Arc::clone(&self.cells[*cell].units));
+                own.push(&self.cells[*cell]);
             }
             for set in &self.answered_by[*cell] {
-                sets.push(self.against.sets.units(*set)?);
+                others.push(self.against.sets.units(*set)?);
             }
         }
-        if sets.is_empty() {
+        if own.is_empty() && others.is_empty() {
             return Ok(None);
         }
-        Ok(Some(sets.iter().map(|set| &**set).union()))
+        let sets = own.iter().map(|set| &set.units).chain(&others);
+        let units = sets.map(|units| &**units).union();
+        let (whole, mixer) = (self.against.whole, self.against.mixer);
+        Ok(Some(if others.is_empty() {
+            NewSet::union(units, &own, whole, mixer)
+        } else {
+            NewSet::new(Arc::new(units), whole, mixer)
+        }))
     }
 
     fn is_fresh(&self, cell: usize) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use crate::index::{Exhausted, Index, Work};
-use crate::sketch::{Mixer, Sketch, is_small};
+use crate::sketch::{Mixer, Sketch, is_small, is_small_indexed};
 use crate::{LedgerError, Result};
 
 /// Where the exact sets of an index are.
@@ -91,6 +91,31 @@ pub(crate) struct Found {
 impl NewSet {
     pub(crate) fn new(units: Arc<RoaringBitmap>, whole: Option<&Whole>, mixer: Mixer) -> NewSet {
         let sketch = mixer.sketch(&units);
+        NewSet::sketched(units, sketch, whole, mixer)
+    }
+
+    /// The union of sets, whose sketch is the sum of theirs where they share no unit.
+    pub(crate) fn union(
+        units: RoaringBitmap,
+        sets: &[&NewSet],
+        whole: Option<&Whole>,
+        mixer: Mixer,
+    ) -> NewSet {
+        let sum: u64 = sets.iter().map(|set| set.sketch.cardinality).sum();
+        if sum != units.len() || is_small_indexed(sum) {
+            return NewSet::new(Arc::new(units), whole, mixer);
+        }
+        let sketches = sets.iter().map(|set| &set.sketch);
+        let sketch = sketches.fold(Sketch::empty(), |sum, of| sum.and(of));
+        NewSet::sketched(Arc::new(units), sketch, whole, mixer)
+    }
+
+    fn sketched(
+        units: Arc<RoaringBitmap>,
+        sketch: Sketch,
+        whole: Option<&Whole>,
+        mixer: Mixer,
+    ) -> NewSet {
         let rest = whole.map(|whole| Rest::of(&units, &sketch, whole, mixer));
         NewSet {
             units,

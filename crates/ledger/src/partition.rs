@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use crate::sketch::for_each;
+
 /// The label of a unit in no cell.
 pub(crate) const NO_CELL: u16 = u16::MAX;
 /// The strides of the samples: every 32nd unit, and every 8th.
@@ -58,8 +60,11 @@ impl Labels {
             let name = u16::try_from(label)
                 .ok()
                 .filter(|label| *label != NO_CELL)?;
-            let counted = cell.iter().filter(|unit| unit % stride == 0);
-            named.extend(counted.map(|unit| (unit / stride, name)));
+            for_each(cell, |unit| {
+                if unit % stride == 0 {
+                    named.push((unit / stride, name));
+                }
+            });
         }
         let last = named.iter().map(|(at, _)| *at).max();
         let length = last.map_or(0, |last| last as usize + 1);

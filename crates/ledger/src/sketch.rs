@@ -58,10 +58,7 @@ impl Mixer {
     pub(crate) fn sketch(self, units: &RoaringBitmap) -> Sketch {
         let mut sketch = Sketch::empty();
         sketch.cardinality = units.len();
-        // One at a time: `next_many` of roaring 0.12 leaves out a container that is full.
-        for unit in units {
-            sketch.add(self.hash(unit));
-        }
+        for_each(units, |unit| sketch.add(self.hash(unit)));
         if is_small_indexed(sketch.cardinality) {
             let mut by_hash: Vec<(u64, u32)> =
                 units.iter().map(|unit| (self.hash(unit), unit)).collect();
@@ -135,6 +132,37 @@ impl Sketch {
     }
 }
 
+/// Calls with each unit of a set, lowest first.
+#[inline]
+pub(crate) fn for_each(units: &RoaringBitmap, mut call: impl FnMut(u32)) {
+    // Many at a time is several times as fast, but `next_many` of roaring 0.12 leaves out a container that is full.
+    if has_full_container(units) {
+        units.iter().for_each(call);
+        return;
+    }
+    let (mut rest, mut many) = (units.iter(), [0; 256]);
+    loop {
+        let read = rest.next_many(&mut many);
+        if read.is_empty() {
+            return;
+        }
+        read.iter().for_each(|unit| call(*unit));
+    }
+}
+
+/// Whether a set has all 65,536 numbers of a container.
+fn has_full_container(units: &RoaringBitmap) -> bool {
+    const FULL: u64 = 1 << 16;
+    let (Some(first), Some(last)) = (units.min(), units.max()) else {
+        return false;
+    };
+    let is_full = |upper: u32| {
+        let container = upper << 16..=upper << 16 | 0xffff;
+        units.range_cardinality(container) == FULL
+    };
+    units.len() >= FULL && (first >> 16..=last >> 16).any(is_full)
+}
+
 /// Whether a set of this size is found by its lowest units.
 pub(crate) fn is_small(cardinality: u64) -> bool {
     cardinality < SMALL
@@ -148,4 +176,32 @@ pub(crate) fn is_small_indexed(cardinality: u64) -> bool {
 /// Whether a set of this size can be near to one that is found by its buckets.
 pub(crate) fn is_large_indexed(cardinality: u64) -> bool {
     cardinality >= SMALL - BUCKETS as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_unit_is_called_with_whatever_the_containers_are() {
+        let sets: [Vec<u32>; 6] = [
+            vec![],
+            (0..300_000).step_by(7).collect(),
+            (0..200_000).filter(|unit| unit % 5 > 0).collect(),
+            (0..65_536).chain(100_000..100_100).collect(),
+            (65_530..3 * 65_536).collect(),
+            vec![0, 65_535, 65_536, u32::MAX],
+        ];
+        for expected in sets {
+            let mut called = Vec::new();
+            let units: RoaringBitmap = expected.iter().copied().collect();
+            for_each(&units, |unit| called.push(unit));
+            assert_eq!(called, expected);
+            let mut optimised = units.clone();
+            optimised.optimize();
+            called.clear();
+            for_each(&optimised, |unit| called.push(unit));
+            assert_eq!(called, expected);
+        }
+    }
 }

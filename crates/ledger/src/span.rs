@@ -19,7 +19,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use crate::limits::COMBINED_MAX;
-use crate::sketch::Mixer;
+use crate::sketch::{Mixer, for_each};
 
 /// Columns of a form: with at most a quarter of them pivots, few columns of a combination are.
 pub(crate) const COLUMNS: usize = 4_096;
@@ -91,10 +91,10 @@ impl Mixer {
     /// A set among the columns. Units with numbers near to each other are in columns of their own.
     pub(crate) fn vector(self, units: &RoaringBitmap) -> Vector {
         let mut sums = vec![0_u64; COLUMNS];
-        for unit in units {
+        for_each(units, |unit| {
             let (column, factor) = self.place(unit);
             sums[column] += factor;
-        }
+        });
         sums.into_iter().map(|sum| modulo(sum) as u32).collect()
     }
 

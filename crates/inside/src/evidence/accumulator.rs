@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
+use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 use crate::compute::GROUPS_MAX;
 
-use super::layout::{Arguments, Groups, Layout, Places};
-use super::runs::Runs;
+use super::groups::Groups;
+use super::layout::{Arguments, Layout};
+use super::runs::{Runs, Segments};
 
 /// Rows of a group came in another order than that of units.
 #[derive(Debug, thiserror::Error)]
@@ -38,26 +40,33 @@ pub(super) fn bounded(groups: usize, layout: Layout) -> Result<()> {
 pub(super) struct Evidence {
     layout: Layout,
     groups: Groups,
-    /// The rows of the batch that is added, and the unit of each in the order of the runs.
+    /// The rows of the batch that is added, by group and unit.
+    all: Cut,
+    /// Those in which an argument has a value, where that is not all.
+    some: Cut,
+}
+
+/// Rows of a batch, by group and unit.
+#[derive(Debug, Default)]
+struct Cut {
     runs: Runs,
-    units: Vec<u32>,
+    segments: Segments,
 }
 
-/// Where the first units, the sets and the prints of arguments are kept.
-struct Kept {
-    named: Places,
-    sets: Places,
-    prints: Places,
-}
-
-impl Kept {
-    fn new(layout: Layout) -> Self {
-        Self {
-            named: layout.named(),
-            sets: layout.sets(),
-            prints: layout.prints(),
-        }
+impl Cut {
+    /// Takes those rows of others that have a value.
+    fn keep(&mut self, all: &Self, has_value: &BooleanBuffer, units: &[u32]) {
+        self.runs.keep(&all.runs, has_value);
+        self.segments.cut(&self.runs, units);
     }
+
+    fn size(&self) -> usize {
+        self.runs.size() + self.segments.size()
+    }
+}
+
+fn out_of_order() -> DataFusionError {
+    DataFusionError::External(Box::new(OutOfOrder))
 }
 
 impl Evidence {
@@ -65,114 +74,66 @@ impl Evidence {
         Self {
             layout,
             groups: Groups::empty(layout, groups),
-            runs: Runs::default(),
-            units: Vec::new(),
+            all: Cut::default(),
+            some: Cut::default(),
         }
     }
 
-    /// Counts the rows of cells, and checks the order everything else rests on.
-    fn update_cells(&mut self) -> Result<()> {
-        let kept = &mut self.groups;
-        for (group, rows) in self.runs.iter() {
-            let units = &self.units[rows];
-            let mut cell = kept.cells[group];
-            let first = *units.first().unwrap_or(&cell.unit);
-            if cell.rows == 0 {
-                kept.firsts[group] = first;
+    /// Gives arguments that are null somewhere in this batch rows and units of their own, which were the cell's so far.
+    fn part(&mut self, arguments: &Arguments<'_>) {
+        for (at, has_value) in arguments.counted().enumerate() {
+            if has_value.true_count() < has_value.len() {
+                self.groups.part_counted(self.layout, at);
             }
-            if !units.is_sorted() || (cell.rows > 0 && first < cell.unit) {
-                return Err(DataFusionError::External(Box::new(OutOfOrder)));
+        }
+        for (at, column) in arguments.summed().enumerate() {
+            if column.null_count() > 0 {
+                self.groups.part_summed(self.layout, at);
             }
-            let mut print = kept.prints[0].of(group);
-            let set = kept.sets[0].of(group);
-            for unit in units {
-                if cell.begins(*unit) {
-                    if let Some((ended, rows)) = cell.end() {
-                        print.add(ended, rows as f64);
-                    }
-                    cell.begin(*unit);
-                    kept.first_units.push(group, *unit);
-                    set.add(*unit);
-                }
-                cell.row();
+        }
+    }
+
+    /// Counts the rows in which a counted argument has a value.
+    fn update_counts(&mut self, arguments: &Arguments<'_>) -> Result<()> {
+        let counts = self.groups.counts.iter_mut().zip(arguments.counted());
+        for (own, has_value) in counts {
+            let Some(own) = own else {
+                continue;
+            };
+            self.some
+                .keep(&self.all, has_value.values(), arguments.units.values());
+            if !own.update(&self.some.segments) {
+                return Err(out_of_order());
             }
-            kept.cells[group] = cell;
         }
         Ok(())
     }
 
-    /// Counts the rows in which a counted argument has a value.
-    fn update_counts(&mut self, arguments: &Arguments<'_>, places: &Kept) {
-        let kept = &mut self.groups;
-        let counts = kept.counts.iter_mut().zip(arguments.counted());
-        for (at, (counts, has_value)) in counts.enumerate() {
-            let mut name = places.named.counts[at].map(|name| &mut kept.named[name]);
-            let mut set = places.sets.counts[at].map(|set| &mut kept.sets[set]);
-            let mut print = places.prints.counts[at].map(|print| &mut kept.prints[print]);
-            for (group, rows) in self.runs.iter() {
-                let mut count = counts[group];
-                for (row, unit) in self.runs.rows(rows.clone()).zip(&self.units[rows]) {
-                    if !has_value.value(row) {
-                        continue;
-                    }
-                    if count.begins(*unit) {
-                        if let (Some((ended, rows)), Some(print)) = (count.end(), &mut print) {
-                            print.add(group, ended, rows as f64);
-                        }
-                        count.begin(*unit);
-                        if let Some(name) = &mut name {
-                            name.push(group, *unit);
-                        }
-                        if let Some(set) = &mut set {
-                            set.add(group, *unit);
-                        }
-                    }
-                    count.row();
-                }
-                counts[group] = count;
-            }
-        }
-    }
-
     /// Adds up the values of the summed arguments.
-    fn update_sums(&mut self, arguments: &Arguments<'_>, places: &Kept) {
-        let kept = &mut self.groups;
-        let sums = kept.sums.iter_mut().zip(arguments.summed());
-        for (at, (sums, column)) in sums.enumerate() {
-            let mut name = places.named.sums[at].map(|name| &mut kept.named[name]);
-            let mut set = places.sets.sums[at].map(|set| &mut kept.sets[set]);
-            let mut print = places.prints.sums[at].map(|print| &mut kept.prints[print]);
-            let (values, nulls) = (column.values(), column.nulls());
-            for (group, rows) in self.runs.iter() {
-                let mut sum = sums[group];
-                let mut print = print.as_mut().map(|print| print.of(group));
-                for (row, unit) in self.runs.rows(rows.clone()).zip(&self.units[rows]) {
-                    if nulls.is_some_and(|nulls| nulls.is_null(row)) {
-                        continue;
-                    }
-                    if sum.count.begins(*unit) {
-                        if let (Some((ended, of_unit)), Some(print)) = (sum.end(), &mut print) {
-                            print.add(ended, of_unit);
-                        }
-                        sum.count.begin(*unit);
-                        if let Some(name) = &mut name {
-                            name.push(group, *unit);
-                        }
-                        if let Some(set) = &mut set {
-                            set.add(group, *unit);
-                        }
-                    }
-                    sum.row(values[row]);
+    fn update_sums(&mut self, arguments: &Arguments<'_>) -> Result<()> {
+        let sums = self.groups.sums.iter_mut();
+        let sums = sums.zip(&mut self.groups.contributions);
+        for ((own, contributions), column) in sums.zip(arguments.summed()) {
+            let mut cut = &self.all;
+            if let Some(own) = own {
+                if let Some(nulls) = column.nulls() {
+                    self.some
+                        .keep(&self.all, nulls.inner(), arguments.units.values());
+                    cut = &self.some;
                 }
-                sums[group] = sum;
+                if !own.update(&cut.segments) {
+                    return Err(out_of_order());
+                }
             }
+            contributions.update((&cut.runs, &cut.segments), column.values());
         }
+        Ok(())
     }
 
     /// The finished evidence of the first groups, or of all.
     fn finish(&mut self, emit_to: EmitTo) -> Groups {
         let mut finished = self.groups.take(emit_to);
-        finished.end(self.layout);
+        finished.end();
         finished
     }
 }
@@ -191,15 +152,16 @@ impl GroupsAccumulator for Evidence {
         }
         bounded(total_num_groups, self.layout)?;
         self.groups.grow(total_num_groups);
-        self.runs.arrange(group_indices, total_num_groups);
-        let units = arguments.units.values();
-        self.units.clear();
-        self.units
-            .extend(self.runs.rows(0..units.len()).map(|row| units[row]));
-        self.update_cells()?;
-        let places = Kept::new(self.layout);
-        self.update_counts(&arguments, &places);
-        self.update_sums(&arguments, &places);
+        self.part(&arguments);
+        self.all.runs.arrange(group_indices, total_num_groups);
+        self.all
+            .segments
+            .cut(&self.all.runs, arguments.units.values());
+        if !self.groups.cells.update(&self.all.segments) {
+            return Err(out_of_order());
+        }
+        self.update_counts(&arguments)?;
+        self.update_sums(&arguments)?;
         for (values, tags) in self.groups.values.iter_mut().zip(arguments.tagged()) {
             for (tag, group) in tags.iter().zip(group_indices) {
                 if let Some(tag) = tag {
@@ -238,7 +200,7 @@ impl GroupsAccumulator for Evidence {
     }
 
     fn size(&self) -> usize {
-        self.groups.size() + self.runs.size() + self.units.capacity() * size_of::<u32>()
+        self.groups.size() + self.all.size() + self.some.size()
     }
 }
 

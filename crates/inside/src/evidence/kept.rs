@@ -40,6 +40,19 @@ impl<T: Copy + Default + PartialEq> Places<T> {
         }
     }
 
+    /// Fills the places that are left.
+    #[inline]
+    fn extend(&mut self, group: usize, values: &[T]) {
+        let taken = self.taken[group] as usize;
+        let left = self.kept - taken;
+        if left > 0 {
+            let values = &values[..left.min(values.len())];
+            let from = group * self.kept + taken;
+            self.values[from..from + values.len()].copy_from_slice(values);
+            self.taken[group] += values.len() as u32;
+        }
+    }
+
     fn of(&self, group: usize) -> &[T] {
         let from = group * self.kept;
         &self.values[from..from + self.taken[group] as usize]
@@ -97,6 +110,12 @@ impl FirstUnits {
     /// Keeps a unit that the group did not have before, where there is room.
     pub(super) fn push(&mut self, group: usize, unit: u32) {
         self.0.push(group, unit);
+    }
+
+    /// Keeps units that the group did not have before, as far as there is room.
+    #[inline]
+    pub(super) fn extend(&mut self, group: usize, units: &[u32]) {
+        self.0.extend(group, units);
     }
 
     pub(super) fn take(&mut self, emit_to: EmitTo) -> Self {

@@ -18,13 +18,15 @@ use datafusion::logical_expr::EmitTo;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sets {
     of: Vec<Set>,
+    /// Bytes of all of them as they will be handed over, about: two for each unit, and those of other parts.
+    held: usize,
 }
 
 /// A set that grows at its end, kept as it will be handed over: in the portable form of roaring bitmaps, a container for
 /// each 65,536 numbers. The crate's bitmap was the first design; it puts one number after the other into a container that
 /// grows, which took longer than all else that is computed of a row.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Set {
+struct Set {
     /// Per container the upper half of its numbers, and how many it has less one.
     heads: Vec<[u16; 2]>,
     containers: Vec<u8>,
@@ -43,15 +45,24 @@ const LIST_MAX: usize = 4_096;
 const COOKIE: u32 = 12_346;
 
 impl Set {
-    /// Adds a unit behind all that are there.
+    /// Adds units behind all that are there, in ascending order.
     #[inline]
-    pub(super) fn add(&mut self, unit: u32) {
-        let upper = (unit >> 16) as u16;
-        if upper != self.upper {
-            self.gather();
-            self.upper = upper;
+    fn extend(&mut self, mut units: &[u32]) {
+        while let (Some(first), Some(last)) = (units.first(), units.last()) {
+            let upper = (first >> 16) as u16;
+            if upper != self.upper {
+                self.gather();
+                self.upper = upper;
+            }
+            let here = if (last >> 16) as u16 == upper {
+                units.len()
+            } else {
+                units.partition_point(|unit| (unit >> 16) as u16 == upper)
+            };
+            let (now, later) = units.split_at(here);
+            self.gathered.extend(now.iter().map(|unit| *unit as u16));
+            units = later;
         }
-        self.gathered.push(unit as u16);
     }
 
     /// Makes a container of what was gathered.
@@ -116,24 +127,27 @@ impl Sets {
         self.of.resize_with(groups, Set::default);
     }
 
-    /// Adds a unit; those of a group come in ascending order.
-    pub(super) fn add(&mut self, group: usize, unit: u32) {
-        self.of[group].add(unit);
-    }
-
-    /// The set of a group, to add to.
-    pub(super) fn of(&mut self, group: usize) -> &mut Set {
-        &mut self.of[group]
+    /// Adds units; those of a group come in ascending order.
+    #[inline]
+    pub(super) fn extend(&mut self, group: usize, units: &[u32]) {
+        self.held += size_of::<u16>() * units.len();
+        self.of[group].extend(units);
     }
 
     /// Adds the units that another part has, and no other.
     pub(super) fn merge(&mut self, group: usize, bytes: &[u8]) {
+        self.held += bytes.len();
         self.of[group].others.extend_from_slice(bytes);
     }
 
     pub(super) fn take(&mut self, emit_to: EmitTo) -> Self {
         let of = emit_to.take_needed(&mut self.of);
-        Self { of }
+        // Of the groups that stay nobody knows; too much is no harm.
+        let held = match self.of.is_empty() {
+            true => std::mem::take(&mut self.held),
+            false => self.held,
+        };
+        Self { of, held }
     }
 
     /// Makes containers of all that was gathered: nothing is added from here on.
@@ -168,13 +182,10 @@ impl Sets {
         Ok(Arc::new(column))
     }
 
+    /// Bytes held, about. It is asked for after each batch, so that a look at each set would cost more than all else: what
+    /// grows is taken for twice what is in it.
     pub(super) fn size(&self) -> usize {
-        let bytes = |set: &Set| {
-            set.containers.capacity()
-                + set.others.capacity()
-                + size_of::<u16>() * (2 * set.heads.capacity() + set.gathered.capacity())
-        };
-        self.of.iter().map(bytes).sum::<usize>() + size_of::<Set>() * self.of.capacity()
+        2 * self.held + size_of::<Set>() * self.of.capacity()
     }
 }
 
@@ -330,7 +341,7 @@ mod tests {
         for units in [dense, sparse, full, edge, vec![], vec![u32::MAX]] {
             let mut sets = Sets::default();
             sets.grow(1);
-            units.iter().for_each(|unit| sets.add(0, *unit));
+            units.chunks(1_000).for_each(|some| sets.extend(0, some));
             sets.end();
             let column = sets.column(|_| true).expect("a column");
             let expected: RoaringBitmap = units.iter().copied().collect();
@@ -352,7 +363,7 @@ mod tests {
         sets.grow(2);
         for (at, (unit, contribution)) in all.iter().enumerate() {
             prints.add(at / 250, *unit, *contribution);
-            sets.add(at / 250, *unit);
+            sets.extend(at / 250, &[*unit]);
         }
         let halves = prints.column().expect("a column");
         sets.end();

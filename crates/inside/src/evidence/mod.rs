@@ -15,17 +15,20 @@
 //! A row that names no unit of a kind says nothing about that kind.
 
 mod accumulator;
+mod contributions;
 mod function;
+mod groups;
 mod kept;
 mod layout;
 mod members;
 mod merge;
+mod presence;
 mod runs;
 mod tag;
 mod unordered;
 mod whole;
 
-use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt64Array};
+use datafusion::arrow::array::{Array, AsArray, Float64Array, StructArray, UInt64Array};
 use datafusion::arrow::datatypes::{Float64Type, UInt64Type};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::AggregateFunction;
@@ -155,12 +158,20 @@ impl EvidencePlan {
         population: &str,
     ) -> Result<Members, ComputeError> {
         let column = |name: String| evidence.column_by_name(&name).ok_or(ComputeError::Bug);
+        // Null throughout where the argument has a value in every row.
+        let or_the_cells = |what: &str, at: usize| {
+            let own = column(format!("{what}_{at}"))?;
+            match own.null_count() == own.len() {
+                true => column(format!("{what}_0")),
+                false => Ok(own),
+            }
+        };
         let set = |at: usize| {
-            let set = column(format!("set_{at}"))?.as_binary_opt::<i32>();
+            let set = or_the_cells("set", at)?.as_binary_opt::<i32>();
             set.cloned().ok_or(ComputeError::Bug)
         };
         let print = |at: usize| {
-            let print = column(format!("print_{at}"))?.as_fixed_size_binary_opt();
+            let print = or_the_cells("print", at)?.as_fixed_size_binary_opt();
             print.cloned().ok_or(ComputeError::Bug)
         };
         let most = (0..self.layout.counts).map(|at| format!("count_{at}_most"));
@@ -180,7 +191,11 @@ impl EvidencePlan {
     }
 
     /// Where the members have what each statistic is of.
-    pub(crate) fn bases(&self, statistics: &Statistics) -> Result<Vec<Basis>, ComputeError> {
+    pub(crate) fn bases(
+        &self,
+        statistics: &Statistics,
+        members: &[Members],
+    ) -> Result<Vec<Basis>, ComputeError> {
         let prints = self.layout.prints();
         let print = |of: &Print| match of {
             Print::Rows => Some(0),
@@ -189,7 +204,9 @@ impl EvidencePlan {
         };
         let basis = |column: &StatisticColumn| {
             let of = &column.of;
-            let set = of.set.map_or(Some(0), |argument| self.set(argument));
+            let set = of
+                .set
+                .map_or(Some(0), |argument| self.set(argument, members));
             let prints: Option<Vec<usize>> = of.prints.iter().map(print).collect();
             let most = match (column.statistic, of.prints.as_slice()) {
                 (Statistic::Units { .. }, _) => Most::One,
@@ -211,19 +228,33 @@ impl EvidencePlan {
     }
 
     /// Where the members have the sets that nobody chose.
-    pub(crate) fn parts(&self, statistics: &Statistics) -> Result<Vec<usize>, ComputeError> {
+    pub(crate) fn parts(
+        &self,
+        statistics: &Statistics,
+        members: &[Members],
+    ) -> Result<Vec<usize>, ComputeError> {
         let parts = statistics.arguments.parts.iter();
-        parts
-            .map(|part| self.set(*part).ok_or(ComputeError::Bug))
-            .collect()
+        let parts = parts.map(|part| self.set(*part, members).ok_or(ComputeError::Bug));
+        // Not those that turned out to be the cell's, which nobody chose either.
+        parts.filter(|part| !matches!(part, Ok(0))).collect()
     }
 
-    fn set(&self, argument: Argument) -> Option<usize> {
+    /// Where the contributors to an argument are: with the cell's where they are the same in every cell.
+    fn set(&self, argument: Argument, members: &[Members]) -> Option<usize> {
         let sets = self.layout.sets();
-        match argument {
+        let own = match argument {
             Argument::Counted(at) => sets.counts.get(at).copied().flatten(),
             Argument::Summed(at) => sets.sums.get(at).copied().flatten(),
-        }
+        }?;
+        let is_the_cells = |of: &Members| match (of.sets.first(), of.sets.get(own)) {
+            (Some(cells), Some(own)) => cells.to_data().ptr_eq(&own.to_data()),
+            _ => false,
+        };
+        Some(if members.iter().all(is_the_cells) {
+            0
+        } else {
+            own
+        })
     }
 
     /// What one kind's column of the computed table says.

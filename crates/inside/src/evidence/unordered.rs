@@ -12,8 +12,9 @@ use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 use super::accumulator::bounded;
+use super::groups::Groups;
 use super::kept::Values;
-use super::layout::{Arguments, Groups, Layout};
+use super::layout::{Arguments, Layout};
 
 /// A unit in a group.
 type Member = (usize, u32);
@@ -79,15 +80,16 @@ impl Unordered {
         let mut order: Vec<usize> = (0..self.members.len()).collect();
         order.sort_unstable_by_key(|position| self.members[*position]);
         let mut emitted = Groups::empty(self.layout, groups);
+        (0..self.layout.counts).for_each(|at| {
+            emitted.part_counted(self.layout, at);
+        });
+        (0..self.layout.sums).for_each(|at| {
+            emitted.part_summed(self.layout, at);
+        });
         let mut kept = Self::new(self.layout, self.groups - groups);
         for position in order {
             let (group, unit) = self.members[position];
             if group < groups {
-                if emitted.cells[group].rows == 0 {
-                    emitted.firsts[group] = unit;
-                }
-                emitted.cells[group].unit = unit;
-                emitted.first_units.push(group, unit);
                 self.fold(position, group, &mut emitted);
             } else {
                 let moved = kept.position((group - groups, unit));
@@ -104,7 +106,7 @@ impl Unordered {
         emitted.values = self.values.iter_mut().map(|v| v.take(first)).collect();
         kept.values = std::mem::take(&mut self.values);
         *self = kept;
-        emitted.end(self.layout);
+        emitted.end();
         emitted
     }
 
@@ -122,42 +124,18 @@ impl Unordered {
 
     fn fold(&self, position: usize, group: usize, into: &mut Groups) {
         let unit = self.members[position].1;
-        let (named, sets, prints) = (
-            self.layout.named(),
-            self.layout.sets(),
-            self.layout.prints(),
-        );
-        let rows = self.rows[position];
-        into.cells[group].unit(rows);
-        into.sets[0].add(group, unit);
-        into.prints[0].add(group, unit, rows as f64);
-        let mut keep = |name: Option<usize>, set: Option<usize>, print: Option<usize>, of: f64| {
-            if let Some(name) = name {
-                into.named[name].push(group, unit);
-            }
-            if let Some(set) = set {
-                into.sets[set].add(group, unit);
-            }
-            if let Some(print) = print {
-                into.prints[print].add(group, unit, of);
-            }
-        };
-        let counts = into.counts.iter_mut().zip(&self.counts);
-        for (at, (count, by_unit)) in counts.enumerate() {
-            let rows = by_unit[position];
-            count[group].unit(rows);
-            if rows > 0 {
-                let (set, print) = (sets.counts[at], prints.counts[at]);
-                keep(named.counts[at], set, print, rows as f64);
+        into.cells.unit(group, unit, self.rows[position]);
+        for (own, by_unit) in into.counts.iter_mut().zip(&self.counts) {
+            if let (Some(own), rows @ 1..) = (own, by_unit[position]) {
+                own.unit(group, unit, rows);
             }
         }
-        let sums = into.sums.iter_mut().zip(&self.sums);
-        for (at, (sum, by_unit)) in sums.enumerate() {
-            let Partial { rows, sum: of_unit } = by_unit[position];
-            sum[group].unit(rows, of_unit);
-            if rows > 0 {
-                let (set, print) = (sets.sums[at], prints.sums[at]);
-                keep(named.sums[at], set, print, of_unit);
+        let sums = into.sums.iter_mut().zip(&mut into.contributions);
+        for ((own, contributions), by_unit) in sums.zip(&self.sums) {
+            let Partial { rows, sum } = by_unit[position];
+            if let (Some(own), 1..) = (own, rows) {
+                own.unit(group, unit, rows);
+                contributions.unit(group, unit, sum);
             }
         }
     }

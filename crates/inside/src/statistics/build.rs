@@ -257,12 +257,42 @@ impl Builder<'_> {
             let statistic = Statistic::Rows {
                 evidence: Some(evidence),
             };
-            self.computed(count(of.clone()), statistic, label, behind)
+            self.rows(
+                Some(evidence),
+                count(of.clone()),
+                (statistic, label),
+                behind,
+            )
         } else {
             let every = Statistic::Rows { evidence: None };
             let behind = self.of((SUM, "count"), &[], None, vec![Print::Rows])?;
-            self.computed(count(lit(1_i64)), every, "count(*)".to_owned(), behind)
+            let named = (every, "count(*)".to_owned());
+            self.rows(None, count(lit(1_i64)), named, behind)
         }
+    }
+
+    /// A number of rows: the evidence has it, where every row names a unit.
+    fn rows(
+        &mut self,
+        counted: Option<usize>,
+        expression: Expr,
+        (statistic, label): (Statistic, String),
+        of: Of,
+    ) -> Result<Expr> {
+        let may_lack = match self.units.first() {
+            Some(unit) => unit.nullable(self.input)?,
+            None => true,
+        };
+        if may_lack {
+            return self.computed(expression, statistic, label, of);
+        }
+        Ok(self.column(StatisticColumn {
+            source: Source::Rows(counted),
+            statistic,
+            data_type: DataType::Int64,
+            label,
+            of,
+        }))
     }
 
     fn units(&mut self, unit: &Expr) -> Result<Expr> {

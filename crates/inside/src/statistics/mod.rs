@@ -110,6 +110,8 @@ pub(crate) enum Source {
     Field(usize, String),
     /// The evidence for this kind of unit.
     Units(usize),
+    /// The evidence for the first kind: all rows, or those in which a counted argument has a value.
+    Rows(Option<usize>),
 }
 
 /// What evidence is computed of, each once.

@@ -17,6 +17,7 @@ use parquet::encryption::encrypt::FileEncryptionProperties;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
 use ring::digest;
 use zeroize::Zeroizing;
 
@@ -28,7 +29,7 @@ use crate::keys::DataKey;
 use crate::layout::part_file;
 use crate::limits::{FILE_ROWS_MAX, FILE_ROWS_MIN, FILES_TARGET, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::snapshot::{SealedFile, file_place, stored_columns};
-use crate::table::{parquet_key, stored_schema};
+use crate::table::{UNIT_COLUMN, parquet_key, stored_schema};
 use crate::{Result, VaultError};
 use weir_catalogue::Manifest;
 
@@ -273,6 +274,9 @@ fn properties(id: &str, file: &str, key: &[u8]) -> Result<WriterProperties> {
     Ok(WriterProperties::builder()
         .with_file_encryption_properties(encryption)
         .set_compression(Compression::SNAPPY)
+        // The unit of each row is read by every run. It takes four bytes, and reading them is a copy.
+        .set_column_compression(ColumnPath::from(UNIT_COLUMN), Compression::UNCOMPRESSED)
+        .set_column_dictionary_enabled(ColumnPath::from(UNIT_COLUMN), false)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         // Rows are in unit order, so pages of other columns all span about the same values: page statistics would be
         // written and never prune.

@@ -1,0 +1,163 @@
+//! How much of a sum each unit is.
+
+use datafusion::logical_expr::EmitTo;
+use weir_gate::TOP_UNITS;
+
+use super::members::{Print, Prints};
+use super::runs::{Runs, Segments};
+
+/// Contributions of the units of one group.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sum {
+    /// Sum of the unit we are in.
+    current: f64,
+    /// Sum of all contributions, each without its sign.
+    pub(super) total: f64,
+    /// The largest of them, largest first.
+    pub(super) top: [f64; TOP_UNITS],
+    /// The unit we are in.
+    unit: u32,
+    is_in: bool,
+    pub(super) negative: bool,
+}
+
+impl Sum {
+    /// Ends a unit with what it summed up to.
+    #[inline]
+    fn fold(&mut self, sum: f64) {
+        self.negative |= sum < 0.0;
+        self.total += sum.abs();
+        if sum.abs() > self.top[TOP_UNITS - 1] {
+            self.rank(sum.abs());
+        }
+    }
+
+    /// Keeps a contribution that is among the largest.
+    pub(super) fn rank(&mut self, contribution: f64) {
+        let mut rest = contribution;
+        for kept in &mut self.top {
+            if rest > *kept {
+                std::mem::swap(&mut rest, kept);
+            }
+        }
+    }
+
+    /// Ends the unit we were in, if we were in one, and says which it was and what it summed up to.
+    fn end(&mut self) -> Option<(u32, f64)> {
+        if !std::mem::take(&mut self.is_in) {
+            return None;
+        }
+        let sum = std::mem::take(&mut self.current);
+        self.fold(sum);
+        Some((self.unit, sum))
+    }
+}
+
+/// Contributions of units to one sum, for each group.
+#[derive(Debug)]
+pub(super) struct Contributions {
+    pub(super) of: Vec<Sum>,
+    pub(super) print: Option<Prints>,
+}
+
+impl Contributions {
+    /// To the sum of no group, with a print of so many buckets.
+    pub(super) fn new(buckets: Option<usize>) -> Self {
+        Self {
+            of: Vec::new(),
+            print: buckets.map(Prints::new),
+        }
+    }
+
+    /// So many groups, the new ones without a row.
+    pub(super) fn grow(&mut self, groups: usize) {
+        self.of.resize(groups, Sum::default());
+        if let Some(print) = &mut self.print {
+            print.grow(groups);
+        }
+    }
+
+    /// Adds up the values of a batch, which are those of all its rows.
+    pub(super) fn update(&mut self, (runs, segments): (&Runs, &Segments), values: &[f64]) {
+        for of in segments.iter() {
+            let mut sum = self.of[of.group];
+            let print = self.print.as_mut().map(|print| print.of(of.group));
+            let add_up = |from: f64, start: u32, end: u32| {
+                let rows = &runs.rows()[start as usize..end as usize];
+                rows.iter()
+                    .fold(from, |sum, row| sum + values[*row as usize])
+            };
+            let mut start = of.start;
+            let mut segments = of.units.iter().zip(of.ends);
+            if sum.is_in && sum.unit == of.units[0] {
+                segments.next();
+                sum.current = add_up(sum.current, start, of.ends[0]);
+                start = of.ends[0];
+            }
+            if let Some((last, end)) = segments.next_back() {
+                let ended = sum.end();
+                let before = segments.map(|(unit, end)| {
+                    let of_unit = add_up(0.0, start, *end);
+                    start = *end;
+                    (*unit, of_unit)
+                });
+                fold(&mut sum, print, ended, before);
+                sum.unit = *last;
+                sum.is_in = true;
+                sum.current = add_up(0.0, start, *end);
+            }
+            self.of[of.group] = sum;
+        }
+    }
+
+    /// Counts all rows of a unit at once, with their sum.
+    pub(super) fn unit(&mut self, group: usize, unit: u32, sum: f64) {
+        self.of[group].fold(sum);
+        if let Some(print) = &mut self.print {
+            print.add(group, unit, sum);
+        }
+    }
+
+    /// Ends the unit that each group is in.
+    pub(super) fn end(&mut self) {
+        for (group, sum) in self.of.iter_mut().enumerate() {
+            if let (Some((unit, sum)), Some(print)) = (sum.end(), &mut self.print) {
+                print.add(group, unit, sum);
+            }
+        }
+    }
+
+    /// Takes the first groups, or all; the others become the first.
+    pub(super) fn take(&mut self, emit_to: EmitTo) -> Self {
+        Self {
+            of: emit_to.take_needed(&mut self.of),
+            print: self.print.as_mut().map(|of| of.take(emit_to)),
+        }
+    }
+
+    /// Bytes held.
+    pub(super) fn size(&self) -> usize {
+        self.of.capacity() * size_of::<Sum>() + self.print.as_ref().map_or(0, Prints::size)
+    }
+}
+
+/// Ends units: the first is in the sum already.
+#[inline]
+fn fold(
+    sum: &mut Sum,
+    print: Option<Print<'_>>,
+    ended: Option<(u32, f64)>,
+    units: impl Iterator<Item = (u32, f64)>,
+) {
+    if let Some(mut print) = print {
+        if let Some((unit, of_unit)) = ended {
+            print.add(unit, of_unit);
+        }
+        for (unit, of_unit) in units {
+            sum.fold(of_unit);
+            print.add(unit, of_unit);
+        }
+    } else {
+        units.for_each(|(_, of_unit)| sum.fold(of_unit));
+    }
+}
