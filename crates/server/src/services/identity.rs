@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use prost::Message;
 use tonic::{Request, Response, Status};
 use weir_api::v1::identity_service_server::IdentityService;
 use weir_api::v1::{
@@ -21,6 +22,7 @@ use crate::authority::{
 use crate::domain::Domain;
 use crate::fault::Fault;
 use crate::grants::check_reason;
+use crate::requests::{self, Keyed};
 
 /// How a certificate in PEM begins, unlike a signing request.
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
@@ -85,8 +87,8 @@ impl IdentityService for Identities {
     ) -> Result<Response<WhoAmIResponse>, Status> {
         let caller = enter(&self.0, &request, Call::WhoAmI).await?;
         Ok(Response::new(WhoAmIResponse {
-            person: caller.person,
-            organisation: caller.organisation,
+            person: caller.person.clone(),
+            organisation: caller.organisation.clone(),
             role: to_proto(caller.role).into(),
             domain: self.0.config.name.clone(),
             log_key: self.0.signing.text(),
@@ -97,8 +99,18 @@ impl IdentityService for Identities {
 async fn issue(
     domain: &Arc<Domain>,
     caller: &Caller,
-    request: IssueIdentityRequest,
+    mut request: IssueIdentityRequest,
 ) -> Result<IssueIdentityResponse, Fault> {
+    let key = std::mem::take(&mut request.request_key);
+    let keyed = Keyed::of(&key, "IssueIdentity", &request)?;
+    // One change of identities at a time: a request that is sent twice at once is carried out once.
+    let _one = domain.identities.lock().await;
+    if let Some(keyed) = &keyed
+        && let Some(before) = keyed.begun(domain, caller).await?
+        && let Some(answer) = requests::answer(&before)?
+    {
+        return Ok(answer);
+    }
     let role = from_proto(request.role())?;
     check_person("person", &request.person)?;
     check_person("organisation", &request.organisation)?;
@@ -136,13 +148,24 @@ async fn issue(
         issued_at: now.to_rfc3339_opts(SecondsFormat::Secs, true),
         end: IdentityEnd::default(),
     };
-    domain.registry.add_identity(&identity).await?;
-    Ok(IssueIdentityResponse {
+    let answer = IssueIdentityResponse {
         certificate_pem: issued.pem,
         authority_pem: domain.front.now().authority.pem().to_owned(),
-        fingerprint: identity.fingerprint,
-        not_after: identity.not_after,
-    })
+        fingerprint: identity.fingerprint.clone(),
+        not_after: identity.not_after.clone(),
+    };
+    match keyed {
+        None => domain.registry.add_identity(&identity).await?,
+        Some(keyed) => {
+            let mut request = keyed.begins(domain, caller).await?;
+            request.answer = answer.encode_to_vec();
+            domain
+                .registry
+                .add_answered_identity(&identity, &request)
+                .await?;
+        }
+    }
+    Ok(answer)
 }
 
 /// A certificate of an authority that the settings name. Its fingerprint must be new: a certificate speaks for one person.
