@@ -269,12 +269,21 @@ async fn stopped_by<F: Future<Output = ()>>(
     grant: &str,
     act: impl FnOnce() -> F,
 ) -> (String, Duration) {
+    stopped_run_by(client, (grant, LONG), act).await
+}
+
+/// The same of another run that takes minutes.
+pub(crate) async fn stopped_run_by<F: Future<Output = ()>>(
+    client: &Client,
+    (grant, sql): (&str, &str),
+    act: impl FnOnce() -> F,
+) -> (String, Duration) {
     let (begun, under_way) = tokio::sync::oneshot::channel();
     let mut begun = Some(begun);
-    let (client, grant) = (client.clone(), grant.to_owned());
+    let (client, grant, sql) = (client.clone(), grant.to_owned(), sql.to_owned());
     let task = tokio::spawn(async move {
         let request = RunRequest {
-            sql: LONG.to_owned(),
+            sql,
             grant,
             ..Default::default()
         };
@@ -483,6 +492,7 @@ async fn another_authority_connects_and_the_registry_decides() {
         organisation: "Audit Office".to_owned(),
         person: "qian".to_owned(),
         valid_days: 1,
+        request_key: String::new(),
     };
     domain.bureau.issue_identity(request.clone()).await.unwrap();
     assert_eq!(client.who_am_i().await.unwrap().person, "qian");
