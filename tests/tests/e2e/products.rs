@@ -134,7 +134,7 @@ async fn a_product_is_reviewed_and_then_run_once_a_slot() {
         .await
         .unwrap();
     assert_eq!(named.receipt_json, answer.receipt_json);
-    assert_eq!(code(run(&beta, "towns", "").await), "PRODUCT_UNKNOWN");
+    assert_eq!(code(run(&beta, "towns", "").await), "PRODUCT_OF_ANOTHER");
     for slot in ["2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z", "x"] {
         let refused = code(run(&domain.operator, "towns", slot).await);
         assert!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Days, SecondsFormat, Utc};
 use prost::Message;
 use tonic::{Request, Response, Status};
 use weir_api::v1::identity_service_server::IdentityService;
@@ -16,9 +16,7 @@ use weir_registry::{IdentityEnd, IdentityRecord, Role};
 
 use super::{carry_out, enter};
 use crate::access::{self, Call, Caller};
-use crate::authority::{
-    Authority, Issued, NAME_CHARS_MAX, Subject, VALID_DAYS_DEFAULT, VALID_DAYS_MAX,
-};
+use crate::authority::{Issued, NAME_CHARS_MAX, Subject, VALID_DAYS_DEFAULT, VALID_DAYS_MAX};
 use crate::domain::Domain;
 use crate::fault::Fault;
 use crate::grants::check_reason;
@@ -168,21 +166,15 @@ async fn issue(
     Ok(answer)
 }
 
-/// A certificate of an authority that the settings name. Its fingerprint must be new: a certificate speaks for one person.
+/// A certificate of an authority that the settings name, which is asked as in a handshake. Its fingerprint must be new: a certificate speaks for one person.
 async fn foreign(
     domain: &Domain,
     pem: &str,
     valid_days: u32,
     now: DateTime<Utc>,
 ) -> Result<Issued, Fault> {
-    if domain.config.client_authorities.is_empty() {
-        return Err(Fault::policy(
-            "CERTIFICATE_FOREIGN",
-            "this domain lets in certificates of its own authority alone. Name another in `client_authorities` of \
-             domain.toml, or send a signing request",
-        ));
-    }
-    let issued = Authority::foreign(pem, valid_days, now)?;
+    let until = now + Days::new(u64::from(valid_days));
+    let issued = domain.front.now().foreign(pem, until)?;
     let fingerprint = issued.fingerprint.to_string();
     match domain.registry.identity(&fingerprint).await? {
         None => Ok(issued),

@@ -124,6 +124,7 @@ fn refused(status: Status) -> ClientError {
     let codes = [
         "ROLE_NOT_ALLOWED",
         "PRODUCT_UNKNOWN",
+        "PRODUCT_OF_ANOTHER",
         "PRODUCT_NOT_APPROVED",
     ];
     let code = codes

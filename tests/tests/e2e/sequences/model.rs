@@ -479,7 +479,13 @@ impl Model {
             return why;
         };
         let own = product.organisation == who.organisation;
-        unless(&mut why, own, "PRODUCT_UNKNOWN");
+        let listed = product.state == "approved";
+        let unless_own = if listed {
+            "PRODUCT_OF_ANOTHER"
+        } else {
+            "PRODUCT_UNKNOWN"
+        };
+        unless(&mut why, own, unless_own);
         unless(
             &mut why,
             product.state == "approved",
