@@ -333,6 +333,7 @@ pub async fn issue_to(
             organisation: organisation.to_owned(),
             person: person.to_owned(),
             valid_days: VALID_DAYS,
+            request_key: String::new(),
         })
         .await
         .unwrap();

@@ -5,6 +5,7 @@
 //! - `tidy` runs the housekeeping rules alone; the tests of this crate run them too.
 //! - `soak` runs small queries at full load for some minutes and says how many, and whether memory grows; with `--mixed`
 //!   many clients make calls of every kind while the server is killed: nothing is lost, nothing is done twice.
+//! - `sequences` plays thousands of random sequences of calls against the rules of who may do what.
 //! - `attacks` attacks a domain in every way we know and writes the scoreboard; `utility` reports what the defences cost.
 //! - `models` rebuilds the example models and compares them with the committed files.
 //!
@@ -68,6 +69,18 @@ enum Task {
         #[arg(long)]
         kill: bool,
     },
+    /// Random sequences of calls by everybody, held against the rules written down a second time
+    Sequences {
+        /// How many; a thousand take about a quarter of an hour
+        #[arg(long, default_value_t = 2_000)]
+        count: u32,
+        /// What they follow from; it is printed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Of tables in the airlock, instead of applications, grants, products and models
+        #[arg(long)]
+        airlock: bool,
+    },
     /// Run every attack under every defence and write `tests/attacks/SCOREBOARD.md`; fails where one gets through that may not
     Attacks {
         /// Only the attacks whose name has this in it; nothing is written then
@@ -113,6 +126,11 @@ fn main() -> ExitCode {
             kill,
             ..
         } => soak::run(&root, minutes, release, kill),
+        Task::Sequences {
+            count,
+            seed,
+            airlock,
+        } => soak::sequences(&root, (count, seed), airlock),
         Task::Attacks { only } => attacks::scoreboard(&root, only.as_deref()),
         Task::Utility => attacks::utility(&root),
         Task::Models { check } => models::run(check),

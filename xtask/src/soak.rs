@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: small runs at full load, or calls of every kind and a server that is killed.
+//! `cargo xtask soak` and `sequences`: small runs at full load, or calls of every kind and a server that is killed.
 
 use std::path::Path;
 
@@ -50,6 +50,34 @@ pub(crate) fn mixed(root: &Path, of: Mixed, release: bool) -> Result<(), String>
         .env("WEIR_MIXED_CALLS", of.calls.to_string())
         .env("WEIR_MIXED_KILLS", of.kills.to_string())
         .env("WEIR_MIXED_SEED", of.seed.to_string());
+    ended(&mut command)
+}
+
+/// The tests with random sequences, in `tests/tests/e2e/sequences.rs` and `airlock_sequences.rs`.
+const SEQUENCES: &str = "sequences::no_sequence_of_calls_gets_around_the_rules";
+const AIRLOCK_SEQUENCES: &str =
+    "airlock_sequences::no_sequence_of_calls_lets_a_table_go_without_two";
+
+/// Plays so many random sequences of calls that follow from a seed.
+///
+/// # Errors
+/// Where the server and the rules do not agree, or the log does not hold.
+pub(crate) fn sequences(
+    root: &Path,
+    (count, seed): (u32, u64),
+    airlock: bool,
+) -> Result<(), String> {
+    let name = if airlock {
+        AIRLOCK_SEQUENCES
+    } else {
+        SEQUENCES
+    };
+    let mut arguments = test("e2e", false);
+    arguments.extend(["--", "--nocapture", "--exact", name]);
+    let mut command = cargo::command(root, &arguments);
+    command
+        .env("WEIR_SEQUENCES", count.to_string())
+        .env("WEIR_SEED", seed.to_string());
     ended(&mut command)
 }
 

@@ -212,6 +212,24 @@ pub enum Event {
         /// Digest of the report.
         report_digest: Digest,
     },
+    /// A submitted model was refused by somebody who looked at it: these bytes never run.
+    ModelRejected {
+        /// The model's name.
+        model: String,
+        /// Digest of the component.
+        digest: Digest,
+        /// Why.
+        reason: String,
+    },
+    /// The approval of a model was taken back: these bytes run no more.
+    ModelWithdrawn {
+        /// The model's name.
+        model: String,
+        /// Digest of the component.
+        digest: Digest,
+        /// Why.
+        reason: String,
+    },
     /// The linkage risk of a snapshot was assessed: somebody of the bureau saw how unique its units are.
     RiskAssessed {
         /// The dataset.

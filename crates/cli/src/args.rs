@@ -394,6 +394,30 @@ pub(crate) enum ModelCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Refuse one digest of a model for good (bureau only, never one's own organisation's)
+    #[command(
+        after_help = "Example:\n  weir model reject disruption --digest sha256:… --reason \"it knows a list of aircraft\""
+    )]
+    Reject(EndModelArgs),
+    /// Take the approval of one digest back: runs with it stop, and release nothing (bureau only, never one's own organisation's)
+    #[command(
+        after_help = "Example:\n  weir model withdraw disruption --digest sha256:… --reason \"a mistake was found in it\""
+    )]
+    Withdraw(EndModelArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EndModelArgs {
+    /// Its name
+    pub(crate) name: String,
+    /// The digest that is decided on
+    #[arg(long)]
+    pub(crate) digest: String,
+    /// Why, in one line; goes on record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -382,6 +382,38 @@ impl Client {
             .map_err(|status| self.refused(&status))
     }
 
+    /// Refuses one digest of a model for good. Bureau only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn reject_model(
+        &self,
+        name: &str,
+        digest: &str,
+        reason: &str,
+    ) -> Result<v1::Model, ClientError> {
+        let mut service = ModelServiceClient::new(self.channel());
+        let request = ending(name, digest, reason);
+        let answer = service.reject_model(request).await;
+        self.answered(answer)
+    }
+
+    /// Takes the approval of one digest of a model back: runs with it stop. Bureau only.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn withdraw_model(
+        &self,
+        name: &str,
+        digest: &str,
+        reason: &str,
+    ) -> Result<v1::Model, ClientError> {
+        let mut service = ModelServiceClient::new(self.channel());
+        let request = ending(name, digest, reason);
+        let answer = service.withdraw_model(request).await;
+        self.answered(answer)
+    }
+
     /// Runs a query and verifies the receipt of what was released. `progress` hears each stage. Operator only.
     ///
     /// # Errors
@@ -498,4 +530,12 @@ impl Client {
 
 pub(crate) fn ended() -> ClientError {
     ClientError::Untrusted("the answer ended before its result".to_owned())
+}
+
+fn ending(name: &str, digest: &str, reason: &str) -> v1::EndModelRequest {
+    v1::EndModelRequest {
+        name: name.to_owned(),
+        digest: digest.to_owned(),
+        reason: reason.to_owned(),
+    }
 }

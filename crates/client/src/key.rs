@@ -25,8 +25,23 @@ impl Client {
         &self,
         kind: v1::KeyKind,
     ) -> Result<v1::RotateKeyResponse, ClientError> {
+        self.retire_keys_once(kind, "").await
+    }
+
+    /// As [`Client::retire_keys`], by a key of the caller's choice (a UUID): however often it is asked for, it is done once.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn retire_keys_once(
+        &self,
+        kind: v1::KeyKind,
+        request_key: &str,
+    ) -> Result<v1::RotateKeyResponse, ClientError> {
         let mut service = KeyServiceClient::new(self.channel());
-        let request = v1::RetireKeysRequest { kind: kind.into() };
+        let request = v1::RetireKeysRequest {
+            kind: kind.into(),
+            request_key: request_key.to_owned(),
+        };
         let answer = service.retire_keys(request).await;
         self.answered(answer)
     }
@@ -39,8 +54,23 @@ impl Client {
         &self,
         kind: v1::KeyKind,
     ) -> Result<v1::RotateKeyResponse, ClientError> {
+        self.rotate_key_once(kind, "").await
+    }
+
+    /// As [`Client::rotate_key`], by a key of the caller's choice (a UUID): however often it is asked for, it is done once.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn rotate_key_once(
+        &self,
+        kind: v1::KeyKind,
+        request_key: &str,
+    ) -> Result<v1::RotateKeyResponse, ClientError> {
         let mut service = KeyServiceClient::new(self.channel());
-        let request = v1::RotateKeyRequest { kind: kind.into() };
+        let request = v1::RotateKeyRequest {
+            kind: kind.into(),
+            request_key: request_key.to_owned(),
+        };
         let answer = service.rotate_key(request).await;
         self.answered(answer)
     }

@@ -271,7 +271,8 @@ impl Registry {
     pub async fn add_model_review(&self, review: &ModelReview) -> Result<(), RegistryError> {
         sqlx::query(
             "INSERT INTO model_reviews (name, digest, organisation, person, report_digest, given_at) \
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name, digest, organisation) DO NOTHING",
+             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name, digest, organisation) DO UPDATE SET \
+             person = excluded.person, report_digest = excluded.report_digest, given_at = excluded.given_at",
         )
         .bind(&review.name)
         .bind(&review.digest)

@@ -12,6 +12,7 @@ use sqlx::{Sqlite, Transaction};
 
 use crate::error::RegistryError;
 use crate::records::{DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, RunRecord};
+use crate::requests::insert_identity;
 
 /// How long a write waits for another one.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -143,18 +144,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn add_identity(&self, identity: &IdentityRecord) -> Result<(), RegistryError> {
-        sqlx::query(
-            "INSERT INTO identities (fingerprint, role, organisation, person, not_after, issued_at) \
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING",
-        )
-        .bind(&identity.fingerprint)
-        .bind(identity.role.as_str())
-        .bind(&identity.organisation)
-        .bind(&identity.person)
-        .bind(&identity.not_after)
-        .bind(&identity.issued_at)
-        .execute(self.writing()?)
-        .await?;
+        insert_identity(identity).execute(self.writing()?).await?;
         self.written()?;
         Ok(())
     }
@@ -252,31 +242,6 @@ impl Registry {
         .bind(&model.vetting.submitted_digest)
         .bind(&model.vetting.report)
         .bind(&model.vetting.report_digest)
-        .execute(self.writing()?)
-        .await?;
-        self.written()?;
-        Ok(())
-    }
-
-    /// Approves one digest of a model. Approving it again changes nothing: the first reviewer stays.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn approve_model(
-        &self,
-        name: &str,
-        digest: &str,
-        by: &str,
-        at: &str,
-    ) -> Result<(), RegistryError> {
-        sqlx::query(
-            "UPDATE models SET approved_by = ?, approved_at = ? \
-             WHERE name = ? AND digest = ? AND approved_by IS NULL",
-        )
-        .bind(by)
-        .bind(at)
-        .bind(name)
-        .bind(digest)
         .execute(self.writing()?)
         .await?;
         self.written()?;

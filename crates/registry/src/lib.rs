@@ -26,9 +26,11 @@ mod database;
 mod error;
 mod feedback;
 mod grants;
+mod models;
 mod policies;
 mod products;
 mod records;
+mod requests;
 mod retention;
 mod snapshots;
 #[cfg(test)]
@@ -48,11 +50,13 @@ pub use grants::{
     ApplicationRecord, ApplicationState, FreezeRecord, GrantRecord, GrantState, OpinionRecord,
     RequestRecord,
 };
+pub use models::{ModelEnd, ModelState};
 pub use policies::{ChangeState, EvidenceRecord, PolicyChangeRecord, PolicyRecord};
 pub use products::{ProductRecord, ProductRunRecord, ProductState};
 pub use records::{
     Approval, DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, ModelVetting, Role,
     RunRecord, SnapshotEnd, SnapshotRecord,
 };
+pub use requests::AnsweredRequest;
 pub use retention::{Kept, KeptSummary, KeptThing};
 pub use usage::{StoredSpan, UsageFact, UsageLine, UsageRead, UsageRun};

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use sqlx::FromRow;
 
+use crate::models::{ModelEnd, ModelState};
+
 /// What a person is to the domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
@@ -208,9 +210,15 @@ pub struct ModelRecord {
     /// What was found about it at submission.
     #[sqlx(flatten)]
     pub vetting: ModelVetting,
-    /// Who approved it, if anyone did.
+    /// How far it is.
+    #[sqlx(try_from = "String")]
+    pub state: ModelState,
+    /// Who approved it last, if anyone did.
     #[sqlx(flatten)]
     pub approval: Approval,
+    /// Who rejected it or withdrew its approval, if anyone did.
+    #[sqlx(flatten)]
+    pub end: ModelEnd,
 }
 
 /// What was found about a model at submission. All empty for one of before vetting.

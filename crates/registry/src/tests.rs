@@ -26,7 +26,9 @@ fn model(name: &str, digest: &str, at: &str) -> ModelRecord {
             report: "{}".to_owned(),
             report_digest: "sha256:00".to_owned(),
         },
+        state: ModelState::Submitted,
         approval: Approval::default(),
+        end: ModelEnd::default(),
     }
 }
 
@@ -137,6 +139,71 @@ async fn approval_binds_to_one_digest_and_stays() {
         })
         .collect();
     assert_eq!(approved, [("d2", None), ("d1", Some("wang"))]);
+}
+
+#[tokio::test]
+async fn an_approval_that_was_withdrawn_is_asked_for_again() {
+    let (_folder, registry) = registry().await;
+    let at = "2026-01-01T00:00:00Z";
+    registry.add_model(&model("risk", "d1", at)).await.unwrap();
+    let review = ModelReview {
+        name: "risk".to_owned(),
+        digest: "d1".to_owned(),
+        organisation: "bureau".to_owned(),
+        person: "wang".to_owned(),
+        report_digest: "sha256:00".to_owned(),
+        given_at: at.to_owned(),
+    };
+    registry.add_model_review(&review).await.unwrap();
+    let approved = registry.approve_model("risk", "d1", "wang", at);
+    approved.await.unwrap();
+    let state = async || registry.model_state("risk", "d1").await.unwrap();
+    assert_eq!(state().await, Some(ModelState::Approved));
+    let end = ModelEnd {
+        ended_by: "sun".to_owned(),
+        ended_at: at.to_owned(),
+        end_reason: "it singles somebody out".to_owned(),
+    };
+    let ended = registry.end_model(("risk", "d1"), ModelState::Withdrawn, &end);
+    ended.await.unwrap();
+    assert_eq!(state().await, Some(ModelState::Withdrawn));
+    let found = registry.model_versions("risk").await.unwrap().remove(0);
+    assert_eq!(
+        (found.end, found.approval.approved_by.as_deref()),
+        (end, Some("wang"))
+    );
+    let approved = registry.approve_model("risk", "d1", "sun", at);
+    approved.await.unwrap();
+    let found = registry.model_versions("risk").await.unwrap().remove(0);
+    assert_eq!(
+        (found.state, found.end),
+        (ModelState::Approved, ModelEnd::default())
+    );
+    assert_eq!(found.approval.approved_by.as_deref(), Some("sun"));
+    // One of another digest there is not.
+    assert_eq!(registry.model_state("risk", "d2").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_first_answer_of_a_request_stays() {
+    let (_folder, registry) = registry().await;
+    let mut request = AnsweredRequest {
+        key: "k".to_owned(),
+        organisation: "bureau".to_owned(),
+        person: "wang".to_owned(),
+        digest: "d".to_owned(),
+        log_size: 3,
+        answer: Vec::new(),
+    };
+    registry.put_answered_request(&request).await.unwrap();
+    for answer in [b"one", b"two"] {
+        request.answer = answer.to_vec();
+        request.log_size += 1;
+        registry.put_answered_request(&request).await.unwrap();
+    }
+    let kept = registry.answered_request("k").await.unwrap().unwrap();
+    assert_eq!((kept.answer.as_slice(), kept.log_size), (&b"one"[..], 3));
+    assert_eq!(registry.answered_request("l").await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -203,6 +203,8 @@ impl Year {
             Event::ModelVetted { verdict, .. } if verdict == "refuse" => "model_refused",
             Event::ModelVetted { .. } => "model_vetted",
             Event::ModelApproved { .. } | Event::VettedModelApproved { .. } => "model_approved",
+            Event::ModelRejected { .. } => "model_rejected",
+            Event::ModelWithdrawn { .. } => "model_withdrawn",
             Event::IdentityIssued { .. } => "identity_issued",
             Event::IdentityRenewed { .. } => "identity_renewed",
             Event::IdentityRevoked { .. } => "identity_revoked",

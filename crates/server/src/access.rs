@@ -24,6 +24,7 @@ pub(crate) enum Call {
     SubmitModel,
     ReadModels,
     ApproveModel,
+    EndModel,
     Run,
     EstimateRun,
     GetCheckpoint,
@@ -72,7 +73,8 @@ pub(crate) const fn allowed(call: Call) -> &'static [Role] {
         Call::IssueIdentity
         | Call::RegisterDataset
         | Call::DestroySnapshot
-        | Call::ApproveModel => &[Bureau],
+        | Call::ApproveModel
+        | Call::EndModel => &[Bureau],
         Call::SampleDataset | Call::ReadUsage | Call::ReadProducts => &Role::ALL,
         Call::RegisterProduct | Call::RunProduct => &[Operator],
         Call::DecideProduct => &[Bureau],
@@ -238,7 +240,7 @@ mod tests {
         for role in Role::ALL {
             let runs =
                 allowed(Call::Run).contains(&role) || allowed(Call::SubmitModel).contains(&role);
-            for call in [Call::ApproveModel, Call::DecideAirlock] {
+            for call in [Call::ApproveModel, Call::EndModel, Call::DecideAirlock] {
                 assert!(!(runs && allowed(call).contains(&role)), "{role} {call:?}");
             }
         }

@@ -165,10 +165,15 @@ impl Attempt {
         lock(&self.shared.grant).clone()
     }
 
+    /// Whether what becomes of it waits for a slot.
+    pub(crate) fn has_a_slot(&self) -> bool {
+        !self.domain.attempts.slot.is_zero() && self.grant().is_some()
+    }
+
     /// Waits for the next slot, if it has begun to read.
     pub(crate) async fn on_its_slot(&self) {
         let slot = self.domain.attempts.slot;
-        if !slot.is_zero() && self.grant().is_some() {
+        if self.has_a_slot() {
             let slots = slots_begun(self.begun.elapsed(), slot);
             tokio::time::sleep_until(self.begun + slot.saturating_mul(slots)).await;
         }

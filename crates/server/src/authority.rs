@@ -211,26 +211,6 @@ impl Authority {
         Ok((chain, key.serialize_pem()))
     }
 
-    /// A certificate that another authority issued, to be let in as it is: whoever connects with it has been checked against
-    /// the authorities of the settings by then.
-    pub(crate) fn foreign(
-        certificate_pem: &str,
-        valid_days: u32,
-        now: DateTime<Utc>,
-    ) -> Result<Issued, Fault> {
-        let der = CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|_| {
-            Fault::caller(
-                "CERTIFICATE_INVALID",
-                "what was sent is no certificate in PEM. Send the person's certificate as their authority issued it",
-            )
-        })?;
-        Ok(Issued {
-            fingerprint: Digest::of(&der),
-            pem: certificate_pem.to_owned(),
-            not_after: now + Days::new(u64::from(valid_days)),
-        })
-    }
-
     /// A certificate for a person, over the public key of their signing request and nothing else of it.
     pub(crate) fn person(
         &self,

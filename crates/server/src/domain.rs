@@ -66,6 +66,8 @@ pub struct Domain {
     pub(crate) airlock: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever approves a model.
     pub(crate) approvals: tokio::sync::Mutex<()>,
+    /// One request to change a key at a time, where it is known by a key of its own.
+    pub(crate) key_requests: tokio::sync::Mutex<()>,
     pub(crate) attempts: Attempts,
     pub(crate) products: Products,
     /// Held by whoever renews or revokes a certificate.
@@ -178,6 +180,7 @@ impl Domain {
             grants: Grants::new(),
             airlock: Arc::default(),
             approvals: tokio::sync::Mutex::new(()),
+            key_requests: tokio::sync::Mutex::new(()),
             attempts: Attempts::new(slot),
             products: Products::default(),
             identities: tokio::sync::Mutex::new(()),

@@ -4,8 +4,10 @@
 //! that wait do so in a queue of their organisation, and the queues are served in turn. No organisation has every slot. What
 //! else takes a processor for long has such queues too: vetting, and planning for an estimate.
 //! **Processors** (`turns.rs`): a run gives way after each batch while one of an organisation that has had less of late is
-//! at work, so that a small query is not made to share the machine with an endless one.
+//! at work, so that a small query is not made to share the machine with an endless one. **The door** (`door.rs`): what comes
+//! before a run waits for a slot, and every other short call, passes one at a time for each operator.
 
+mod door;
 mod slots;
 mod turns;
 
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use door::AtTheDoor;
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use turns::Turns;
 
@@ -76,6 +79,7 @@ pub(crate) struct FairUse {
     slots: Arc<Slots>,
     vettings: Arc<Slots>,
     estimates: Arc<Slots>,
+    doors: Arc<Slots>,
     turns: Arc<Turns>,
 }
 
@@ -90,6 +94,7 @@ impl FairUse {
             slots: Arc::new(Slots::new(all, own)),
             vettings: Arc::new(Slots::new(VETTINGS_MAX, VETTINGS_MAX)),
             estimates: Arc::new(Slots::new(all, own)),
+            doors: Arc::new(door::doors(processors)),
             turns: Arc::default(),
         }
     }

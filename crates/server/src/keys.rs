@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use prost::Message;
 use weir_api::v1::{DomainKey, KeyKind, RotateKeyResponse};
 use weir_audit::{Actor, Digest, Event};
+use weir_registry::AnsweredRequest;
 use weir_vault::{FileKeeper, KeyKeeper, Vault};
 
 use crate::access::Caller;
@@ -13,6 +15,7 @@ use crate::fault::{Fault, panicked, stopping};
 use crate::folder::Folder;
 use crate::policies::server;
 use crate::record::Record;
+use crate::requests::{self, Keyed};
 use crate::signing::Signing;
 use crate::tls::Credentials;
 
@@ -85,8 +88,125 @@ fn master_place(domain: &Domain) -> &'static str {
     }
 }
 
+/// What is done to a kind of keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Changing {
+    Rotate(KeyKind),
+    Retire(KeyKind),
+}
+
+impl Changing {
+    /// What the answer to a change that came about says now.
+    fn is_now(self, domain: &Domain) -> Result<RotateKeyResponse, Fault> {
+        let (Self::Rotate(kind) | Self::Retire(kind)) = self;
+        let is_it = |key: &DomainKey| key.kind() == kind && key.state == IN_USE;
+        Ok(RotateKeyResponse {
+            key: list(domain)?.into_iter().find(is_it),
+            rewrapped: 0,
+        })
+    }
+
+    /// Whether an entry says that it was begun, and it came about: an entry comes before its effect.
+    fn came_about(self, event: &Event, domain: &Domain, keys: &[DomainKey]) -> bool {
+        let name = |kind: KeyKind| match kind {
+            KeyKind::Signing => "signing",
+            KeyKind::Master => "master",
+            KeyKind::Authority => "authority",
+            KeyKind::Unspecified => "",
+        };
+        let (Self::Rotate(kind) | Self::Retire(kind)) = self;
+        let mut of_it = keys.iter().filter(|key| key.kind() == kind);
+        match (self, event) {
+            (Self::Rotate(KeyKind::Master), Event::KeyRotated { key, .. }) => {
+                let pending = domain.master.as_ref().is_some_and(FileKeeper::is_pending);
+                key == name(kind) && !pending
+            }
+            (Self::Rotate(_), Event::KeyRotated { key, public }) => {
+                key == name(kind) && of_it.any(|known| known.public == *public)
+            }
+            (Self::Retire(_), Event::KeyRetired { key, public }) => {
+                let used = match kind {
+                    KeyKind::Signing => SIGNS_TOO,
+                    _ => ACCEPTED,
+                };
+                key == name(kind)
+                    && !of_it.any(|known| known.public == *public && known.state == used)
+            }
+            _ => false,
+        }
+    }
+
+    async fn carry_out(
+        self,
+        domain: &Arc<Domain>,
+        caller: &Caller,
+    ) -> Result<RotateKeyResponse, Fault> {
+        match self {
+            Self::Rotate(kind) => rotate(domain, caller, kind).await,
+            Self::Retire(kind) => retire(domain, caller, kind).await,
+        }
+    }
+}
+
+/// Changes a key, once for each key of a request.
+///
+/// The request is kept before anything is changed, and its answer after: one that a crash cut off in between is known by what
+/// the log says since.
+pub(crate) async fn change(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    changing: Changing,
+    request_key: &str,
+) -> Result<RotateKeyResponse, Fault> {
+    let (Changing::Rotate(kind) | Changing::Retire(kind)) = changing;
+    let asked = DomainKey {
+        kind: kind.into(),
+        ..DomainKey::default()
+    };
+    let call = match changing {
+        Changing::Rotate(_) => "RotateKey",
+        Changing::Retire(_) => "RetireKeys",
+    };
+    let Some(keyed) = Keyed::of(request_key, call, &asked)? else {
+        return changing.carry_out(domain, caller).await;
+    };
+    let _one = domain.key_requests.lock().await;
+    let mut request = match keyed.begun(domain, caller).await? {
+        None => keyed.begins(domain, caller).await?,
+        Some(before) => {
+            if let Some(answer) = requests::answer(&before)? {
+                return Ok(answer);
+            }
+            if came_about(domain, &before, changing).await? {
+                return changing.is_now(domain);
+            }
+            before
+        }
+    };
+    domain.registry.put_answered_request(&request).await?;
+    let answer = changing.carry_out(domain, caller).await?;
+    request.answer = answer.encode_to_vec();
+    domain.registry.put_answered_request(&request).await?;
+    Ok(answer)
+}
+
+async fn came_about(
+    domain: &Arc<Domain>,
+    request: &AnsweredRequest,
+    changing: Changing,
+) -> Result<bool, Fault> {
+    let (domain, request) = (Arc::clone(domain), request.clone());
+    let keys = list(&domain)?;
+    tokio::task::spawn_blocking(move || {
+        let is_it = |event: &Event| changing.came_about(event, &domain, &keys);
+        requests::happened(&domain, &request, is_it)
+    })
+    .await
+    .map_err(|_| panicked())?
+}
+
 /// Changes a key for a new one.
-pub(crate) async fn rotate(
+async fn rotate(
     domain: &Arc<Domain>,
     caller: &Caller,
     kind: KeyKind,
@@ -103,7 +223,7 @@ pub(crate) async fn rotate(
 }
 
 /// Has the newest key of the log sign alone.
-pub(crate) async fn retire(
+async fn retire(
     domain: &Arc<Domain>,
     caller: &Caller,
     kind: KeyKind,

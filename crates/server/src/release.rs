@@ -3,7 +3,6 @@
 mod recorder;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::SecondsFormat;
 use prost::Message;
@@ -14,7 +13,7 @@ use weir_inside::{
     ColumnRights, Declared, Depth, ModelSource, Plan, Query, Reading, RelationSource, Sources,
     Table, UnitSource,
 };
-use weir_registry::{DatasetRecord, ModelRecord, RunRecord};
+use weir_registry::{DatasetRecord, ModelRecord, ModelState, RunRecord};
 
 use crate::access::Caller;
 use crate::airlock::{self, Kept, Pins};
@@ -22,9 +21,11 @@ use crate::attempts::Attempt;
 use crate::basis;
 use crate::budgets::Asks;
 use crate::domain::Domain;
+use crate::fair::AtTheDoor;
 use crate::fault::{Fault, count, dataset_unknown, panicked, stopping};
 use crate::grants::{self, Need};
 use crate::ledger::RunRead;
+use crate::models;
 use crate::policies;
 use crate::products::Pin;
 use crate::snapshots;
@@ -62,6 +63,8 @@ pub(crate) async fn run(
     request: Request,
     stage: impl Fn(&'static str),
 ) -> Result<RunResult, Fault> {
+    // One at a time of an operator, until it waits for a slot or is refused.
+    let mut door = Some(domain.fair.door(&caller.organisation).await);
     let attempt = match Attempt::begin(domain, caller, &request.run) {
         Ok(attempt) => attempt,
         Err(fault) => return Err(refused(domain, caller, &request, fault).await?),
@@ -74,13 +77,16 @@ pub(crate) async fn run(
             stage(name);
         }
     };
-    let work = release(domain, caller, &request, &attempt, stage);
+    let work = release(domain, caller, &request, (&attempt, &mut door), stage);
     match attempt.unless_called_off(work).await {
         Ok(answer) => {
             attempt.ended(true).await?;
             Ok(answer)
         }
         Err(fault) => {
+            if attempt.has_a_slot() {
+                drop(door);
+            }
             attempt.on_its_slot().await;
             let fault = refused(domain, caller, &request, fault).await?;
             attempt.ended(false).await?;
@@ -93,7 +99,7 @@ async fn release(
     domain: &Arc<Domain>,
     caller: &Caller,
     request: &Request,
-    attempt: &Attempt,
+    (attempt, door): (&Attempt, &mut Option<AtTheDoor>),
     stage: impl Fn(&'static str),
 ) -> Result<RunResult, Fault> {
     // 0. A table that waits for people is no more than that; one that they let go is computed again from what it was read
@@ -101,12 +107,8 @@ async fn release(
     let id = (request.run.as_str(), request.digest());
     let waiting = airlock::look(domain, caller, request).await?;
 
-    // At work until it waits for a slot: the computations of whoever had more of late give way.
-    let at_work = domain.fair.turns(&caller.organisation);
-
     // 1. The query is checked before anything is looked up: what it may not ask needs no catalogue to be refused.
     stage("checking the query");
-    at_work.next(Duration::ZERO).await;
     let query = Query::parse(&request.sql)?;
 
     // 2. What it reads is looked up, and held against the caller's grant before anything is opened. Only then do names
@@ -149,7 +151,7 @@ async fn release(
     let cost = charged.cost(&sources, &columns, request.product());
     let reserved = lease.begin(&cost, &asks).await?;
     basis.keep(domain, caller, &request.run, &policy).await?;
-    drop(at_work);
+    drop(door.take());
     let work = async {
         stage("waiting for a free slot");
         let slot = domain.fair.slot(&caller.organisation).await;
@@ -210,6 +212,7 @@ async fn release(
         None => Ok(met?),
     };
     attempt.decides().await?;
+    let _at_work = domain.fair.turns(&caller.organisation);
     let (recorded, ledger, (sealed, bits)) = match judged {
         Ok(judged) => judged,
         Err((kept, bits)) => {
@@ -473,11 +476,17 @@ async fn approved_model(domain: &Domain, name: &str) -> Result<ModelRecord, Faul
             ),
         ));
     }
-    versions.into_iter().find(|version| version.approval.approved_by.is_some()).ok_or_else(|| {
-        Fault::policy(
+    let newest_ended = versions
+        .iter()
+        .find(|version| version.state != ModelState::Rejected)
+        .is_some_and(|version| version.state == ModelState::Withdrawn);
+    let mut versions = versions.into_iter();
+    versions.find(|version| version.state == ModelState::Approved).ok_or_else(|| match newest_ended {
+        true => models::withdrawn(name),
+        false => Fault::policy(
             "MODEL_NOT_APPROVED",
             format!("model `{name}` is not approved. The bureau approves it with `weir model approve {name}`"),
-        )
+        ),
     })
 }
 

@@ -18,17 +18,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{ServerConfig, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::TLS13;
+use tokio_rustls::rustls::{CertificateError, Error, RootCertStore};
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 use weir_audit::Digest;
 
-use crate::authority::{Authority, file_fault, fingerprint};
+use crate::authority::{Authority, Issued, file_fault, fingerprint};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Domain;
@@ -58,6 +58,8 @@ pub(crate) struct Credentials {
     config: Arc<ServerConfig>,
     /// The domain's own authorities whose clients are let in: the one in use, and perhaps the earlier one.
     own: Vec<(Digest, Arc<dyn ClientCertVerifier>)>,
+    /// Of the authorities that the settings name.
+    foreign: Option<Arc<dyn ClientCertVerifier>>,
     made_at: DateTime<Utc>,
 }
 
@@ -73,10 +75,16 @@ impl Credentials {
             Ok((fingerprint(pem)?, verifier(alone)?))
         });
         let own = own.collect::<Result<_, Fault>>()?;
-        for file in &settings.client_authorities {
-            let pem = std::fs::read_to_string(file).map_err(|error| file_fault(file, &error))?;
-            accepted.push(pem);
-        }
+        let foreign = settings
+            .client_authorities
+            .iter()
+            .map(|file| std::fs::read_to_string(file).map_err(|error| file_fault(file, &error)));
+        let foreign: Vec<_> = foreign.collect::<Result<_, _>>()?;
+        accepted.extend(foreign.iter().cloned());
+        let foreign = match foreign.is_empty() {
+            true => None,
+            false => Some(verifier(&foreign)?),
+        };
         let chain = certificates(&chain)?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| unusable(None))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -92,6 +100,7 @@ impl Credentials {
             authority,
             config: Arc::new(config),
             own,
+            foreign,
             made_at: now,
         })
     }
@@ -106,6 +115,56 @@ impl Credentials {
         };
         let mut own = self.own.iter();
         own.find_map(|(fingerprint, verifier)| is_of(verifier).then_some(*fingerprint))
+    }
+
+    /// A certificate that an authority of the settings issued, to be let in as it is: until it ends, and no longer than asked.
+    pub(crate) fn foreign(&self, pem: &str, until: DateTime<Utc>) -> Result<Issued, Fault> {
+        let unread = || {
+            Fault::caller(
+                "CERTIFICATE_INVALID",
+                "what was sent is no certificate in PEM. Send the person's certificate as their authority issued it",
+            )
+        };
+        let chain = certificates(pem).map_err(|_| unread())?;
+        let (client, between) = chain.split_first().ok_or_else(unread)?;
+        let verifier = self.foreign.as_ref().ok_or_else(|| {
+            Fault::policy(
+                "CERTIFICATE_FOREIGN",
+                "this domain lets in certificates of its own authority alone. Name another in `client_authorities` of \
+                 domain.toml, or send a signing request",
+            )
+        })?;
+        let good_at = |at: DateTime<Utc>| {
+            let seconds = u64::try_from(at.timestamp()).unwrap_or_default();
+            let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+            verifier.verify_client_cert(client, between, at)
+        };
+        let refused = |error: &dyn std::fmt::Display| {
+            Fault::caller(
+                "CERTIFICATE_OTHER",
+                format!(
+                    "the certificate would not be let in: {error}. Send one for clients, good today, that an authority of \
+                     `client_authorities` issued"
+                ),
+            )
+        };
+        good_at(Clock::of_handshakes()).map_err(|error| refused(&error))?;
+        let not_after = match good_at(until) {
+            Ok(_) => until,
+            Err(Error::InvalidCertificate(CertificateError::ExpiredContext {
+                not_after, ..
+            })) => i64::try_from(not_after.as_secs())
+                .ok()
+                .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+                .unwrap_or(until)
+                .min(until),
+            Err(error) => return Err(refused(&error)),
+        };
+        Ok(Issued {
+            fingerprint: Digest::of(client),
+            pem: pem.to_owned(),
+            not_after,
+        })
     }
 
     fn accepts(&self, authority: Digest) -> bool {

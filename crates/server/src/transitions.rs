@@ -4,13 +4,14 @@ use weir_registry::Role;
 
 use crate::airlock::states::AIRLOCK;
 use crate::grants::states::{APPLICATION, GRANT, Named, Row};
+use crate::models::states::MODEL;
 use crate::products::states::PRODUCT;
 
 /// That an act leads from one state to another.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transition {
-    /// `application`, `grant`, `airlock` or `product`.
+    /// `application`, `grant`, `airlock`, `product` or `model`.
     pub of: &'static str,
     /// What is done.
     pub act: &'static str,
@@ -31,6 +32,7 @@ pub fn transitions() -> Vec<Transition> {
     rows(&mut all, "grant", GRANT, |state| state.as_str());
     rows(&mut all, "airlock", AIRLOCK, |state| state.as_str());
     rows(&mut all, "product", PRODUCT, |state| state.as_str());
+    rows(&mut all, "model", MODEL, |state| state.as_str());
     all
 }
 

@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 
 use uuid::Uuid;
-use weir_audit::Checkpoint;
 use weir_client::v1::{
     AirlockDecision, ChangeGrantRequest, DecideAirlockRequest, DecideProductRequest,
     DelegateGrantRequest, DestroySnapshotRequest, FeedbackKind, FileFeedbackRequest, FreezeRequest,
@@ -21,9 +20,10 @@ use crate::grants::{apply, issue, text};
 
 /// What the log has grown to.
 async fn size(domain: &TestDomain) -> u64 {
+    // Not verified: the key that signs is another one at the end.
     let note = domain.bureau.checkpoint().await.unwrap();
-    let checkpoint = Checkpoint::verify(note.as_bytes(), domain.bureau.log_key());
-    checkpoint.unwrap().size()
+    let size = note.lines().nth(1);
+    size.unwrap().parse().unwrap()
 }
 
 /// Sends the same three times, and says what came of it and how many entries it made.
@@ -168,6 +168,20 @@ async fn without_a_key(
         Ok(bureau.approve_model("pace", &digest).await?.approved_by)
     })
     .await;
+    thrice((domain, &mut *table), "WithdrawModel", || async {
+        let ended = bureau.withdraw_model("pace", &digest, "a test").await?;
+        Ok(ended.ended_at)
+    })
+    .await;
+    let component = std::fs::read(example("models/disruption/disruption.wasm")).unwrap();
+    let other = operator.submit_model("other", component).await.unwrap();
+    thrice((domain, &mut *table), "RejectModel", || async {
+        let ended = bureau
+            .reject_model("other", &other.digest, "a test")
+            .await?;
+        Ok(ended.ended_at)
+    })
+    .await;
     let product = RegisterProductRequest {
         name: "towns".to_owned(),
         title: "by town".to_owned(),
@@ -258,6 +272,7 @@ async fn keys_and_certificates(domain: &TestDomain, bureau: &Client, table: &mut
         organisation: OPERATOR.to_owned(),
         person: "he".to_owned(),
         valid_days: 1,
+        request_key: Uuid::now_v7().to_string(),
     };
     thrice((domain, &mut *table), "IssueIdentity", || async {
         Ok(bureau.issue_identity(request.clone()).await?.fingerprint)
@@ -277,23 +292,39 @@ async fn keys_and_certificates(domain: &TestDomain, bureau: &Client, table: &mut
             .to_string())
     })
     .await;
-    thrice((domain, &mut *table), "RotateKey", || async {
-        Ok(format!(
-            "{:?}",
-            bureau.rotate_key(KeyKind::Master).await?.key
-        ))
-    })
-    .await;
+    for (name, kind) in [
+        ("RotateKey, master", KeyKind::Master),
+        ("RotateKey, signing", KeyKind::Signing),
+        ("RotateKey, authority", KeyKind::Authority),
+    ] {
+        let key = Uuid::now_v7().to_string();
+        thrice((domain, &mut *table), name, || async {
+            let rotated = bureau.rotate_key_once(kind, &key).await?;
+            Ok(format!("{rotated:?}"))
+        })
+        .await;
+    }
     let destroy = DestroySnapshotRequest {
         dataset: "trips".to_owned(),
         reason: "its time is over".to_owned(),
         ..Default::default()
     };
-    thrice((domain, table), "DestroySnapshot", || async {
+    thrice((domain, &mut *table), "DestroySnapshot", || async {
         Ok(bureau
             .destroy_snapshot(destroy.clone())
             .await?
             .certificate_json)
     })
     .await;
+    let key = Uuid::now_v7().to_string();
+    thrice((domain, &mut *table), "RetireKeys", || async {
+        let retired = bureau.retire_keys_once(KeyKind::Signing, &key).await?;
+        Ok(format!("{retired:?}"))
+    })
+    .await;
+    // A key of a request is one request's, and one person's.
+    let taken = bureau.rotate_key_once(KeyKind::Signing, &key).await;
+    assert_eq!(taken.unwrap_err().code(), "REQUEST_KEY_TAKEN");
+    let invalid = bureau.rotate_key_once(KeyKind::Master, "again").await;
+    assert_eq!(invalid.unwrap_err().code(), "REQUEST_KEY_INVALID");
 }

@@ -107,6 +107,7 @@ async fn identities_are_checked_before_they_are_made() {
         organisation: "交通局".to_owned(),
         person: person.to_owned(),
         valid_days: days,
+        request_key: String::new(),
     };
     let mut seen = String::new();
     for (person, days, role) in [

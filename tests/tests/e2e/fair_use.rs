@@ -93,22 +93,53 @@ async fn a_hog_moves_anothers_median_by_half_at_most() {
 #[derive(Debug, Clone, Copy)]
 enum Load {
     Small,
+    /// Runs that are refused before anything is looked up, by as many callers as may have runs under way, and by one.
     Refused,
+    RefusedToOne,
+    /// Runs that are refused when they are planned.
+    RefusedLate,
+    Lists,
     Estimates,
     Submissions,
+}
+
+impl Load {
+    const ALL: [Self; 7] = [
+        Self::Small,
+        Self::Refused,
+        Self::RefusedToOne,
+        Self::RefusedLate,
+        Self::Lists,
+        Self::Estimates,
+        Self::Submissions,
+    ];
+
+    fn callers(self) -> usize {
+        match self {
+            Self::RefusedToOne => 1,
+            _ => HOG_RUNS,
+        }
+    }
 }
 
 /// Puts it on, from as many callers as may have runs under way.
 fn load(client: &Client, of: Load) -> tokio::task::JoinSet<()> {
     let component = std::fs::read(example("models/pace/pace.wasm")).unwrap();
     let mut work = tokio::task::JoinSet::new();
-    for caller in 0..HOG_RUNS {
+    for caller in 0..of.callers() {
         let (client, component) = (client.clone(), component.clone());
         work.spawn(async move {
             for call in 0.. {
                 match of {
                     Load::Small => drop(run(&client, SMALL).await),
-                    Load::Refused => drop(run(&client, "SELECT carrier FROM flights").await),
+                    Load::Refused | Load::RefusedToOne => {
+                        drop(run(&client, "SELECT carrier FROM flights").await);
+                    }
+                    Load::RefusedLate => {
+                        let sql = "SELECT nothing, COUNT(*) AS n FROM flights GROUP BY nothing";
+                        drop(run(&client, sql).await);
+                    }
+                    Load::Lists => drop(client.list_grants(false).await),
                     Load::Estimates => {
                         let request = EstimateRunRequest {
                             sql: LONG.to_owned(),
@@ -128,7 +159,7 @@ fn load(client: &Client, of: Load) -> tokio::task::JoinSet<()> {
 }
 
 /// As above, with loads of every other kind. Those who put it on are in this very process, and have a part of its
-/// processors: what is measured is more than the server does.
+/// processors: what is measured is more than the server does. `WEIR_LOADS=Refused,Lists` measures some alone.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures: run it alone, with --nocapture"]
 async fn other_loads_of_a_hog() {
@@ -136,12 +167,13 @@ async fn other_loads_of_a_hog() {
     let hogging = domain.granted_client("Hog").await;
     let small = &domain.operator;
     durations(small).await;
-    for of in [
-        Load::Small,
-        Load::Refused,
-        Load::Estimates,
-        Load::Submissions,
-    ] {
+    let chosen = std::env::var("WEIR_LOADS").unwrap_or_default();
+    let is_chosen = |of: &Load| {
+        let mut names = chosen.split(',');
+        chosen.is_empty() || names.any(|name| name == format!("{of:?}"))
+    };
+    let mut over = Vec::new();
+    for of in Load::ALL.into_iter().filter(is_chosen) {
         let (mut alone, mut beside) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             alone.extend(durations(small).await);
@@ -154,7 +186,11 @@ async fn other_loads_of_a_hog() {
         let (alone, beside) = (median(alone), median(beside));
         let ratio = beside.as_secs_f64() / alone.as_secs_f64();
         println!("{of:?}: alone {alone:?}, beside {beside:?}: {ratio:.2} times");
+        if ratio > 1.5 {
+            over.push((of, ratio));
+        }
     }
+    assert!(over.is_empty(), "{over:?}");
 }
 
 /// The same without a clock to be right: a small run ends while every run of a hog that came first is still under way.

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use weir_client::v1::Role;
 use weir_client::{Client, IdentityFolder};
 use weir_server::{Domain, Serving};
-use weir_tests::{OPERATOR, issue_to};
+use weir_tests::{OPERATOR, example, issue_to};
 
 use crate::airlock::with_trips;
 use acts::{ACTS, Act, Done, Hands};
@@ -47,6 +47,9 @@ impl Prepared {
         let ministry = identity(Role::Bureau, "Ministry", "sun").await;
         let operator = identity(Role::Operator, OPERATOR, "li").await;
         let grant = domain.operators_grant();
+        let component = std::fs::read(example("models/pace/pace.wasm")).unwrap();
+        let submitted = domain.operator.submit_model(acts::MODEL, component);
+        submitted.await.unwrap();
         let (folder, guard) = domain.stop().await;
         let prepared = Self {
             folder: folder.root().to_owned(),

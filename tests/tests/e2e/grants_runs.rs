@@ -269,12 +269,21 @@ async fn stopped_by<F: Future<Output = ()>>(
     grant: &str,
     act: impl FnOnce() -> F,
 ) -> (String, Duration) {
+    stopped_run_by(client, (grant, LONG), act).await
+}
+
+/// The same of another run that takes minutes.
+pub(crate) async fn stopped_run_by<F: Future<Output = ()>>(
+    client: &Client,
+    (grant, sql): (&str, &str),
+    act: impl FnOnce() -> F,
+) -> (String, Duration) {
     let (begun, under_way) = tokio::sync::oneshot::channel();
     let mut begun = Some(begun);
-    let (client, grant) = (client.clone(), grant.to_owned());
+    let (client, grant, sql) = (client.clone(), grant.to_owned(), sql.to_owned());
     let task = tokio::spawn(async move {
         let request = RunRequest {
-            sql: LONG.to_owned(),
+            sql,
             grant,
             ..Default::default()
         };
@@ -458,6 +467,18 @@ async fn another_authority_connects_and_the_registry_decides() {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(Vec::new()).unwrap();
     let certificate_pem = params.signed_by(&key, &issuer).unwrap().pem();
+    // One that ends before what is asked for it, one that has ended, and one of an authority that nobody named.
+    let until = |days: i64| {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        let day = Duration::from_secs(86_400) * days.unsigned_abs() as u32;
+        let now = std::time::SystemTime::now();
+        let at = if days < 0 { now - day } else { now + day };
+        params.not_after = at.into();
+        params
+    };
+    let short = until(3).signed_by(&key, &issuer).unwrap().pem();
+    let ended = until(-3).signed_by(&key, &issuer).unwrap().pem();
+    let alone = until(3).self_signed(&key).unwrap().pem();
 
     let domain = TestDomain::start_with(|folder| {
         let file = folder.root().join("other.pem");
@@ -483,11 +504,36 @@ async fn another_authority_connects_and_the_registry_decides() {
         organisation: "Audit Office".to_owned(),
         person: "qian".to_owned(),
         valid_days: 1,
+        request_key: String::new(),
     };
     domain.bureau.issue_identity(request.clone()).await.unwrap();
     assert_eq!(client.who_am_i().await.unwrap().person, "qian");
     let twice = domain.bureau.issue_identity(request.clone()).await;
     assert_eq!(twice.unwrap_err().code(), "CERTIFICATE_KNOWN");
+    for (pem, code) in [
+        (ended, "CERTIFICATE_OTHER"),
+        (alone, "CERTIFICATE_OTHER"),
+        (
+            "-----BEGIN CERTIFICATE-----\nno".to_owned(),
+            "CERTIFICATE_INVALID",
+        ),
+    ] {
+        let other = weir_client::v1::IssueIdentityRequest {
+            signing_request_pem: pem,
+            ..request.clone()
+        };
+        let refused = domain.bureau.issue_identity(other).await;
+        assert_eq!(refused.unwrap_err().code(), code);
+    }
+    // It is known for no longer than it is good.
+    let longer = weir_client::v1::IssueIdentityRequest {
+        signing_request_pem: short,
+        valid_days: 90,
+        ..request.clone()
+    };
+    let known = domain.bureau.issue_identity(longer).await.unwrap();
+    let ends = chrono::DateTime::parse_from_rfc3339(&known.not_after).unwrap();
+    assert_eq!((ends.to_utc() - chrono::Utc::now()).num_days(), 2);
     let plain = TestDomain::start().await;
     let foreign = plain.bureau.issue_identity(request).await;
     assert_eq!(foreign.unwrap_err().code(), "CERTIFICATE_FOREIGN");

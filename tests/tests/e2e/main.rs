@@ -31,6 +31,7 @@ mod matrix;
 mod matrix_states;
 mod metrics;
 mod models;
+mod models_end;
 mod numbers;
 mod policies;
 mod products;

@@ -181,6 +181,7 @@ async fn short_lived(domain: &TestDomain, role: Role, name: &str) -> IdentityFol
         organisation: "Shortly".to_owned(),
         person: name.to_owned(),
         valid_days: 1,
+        request_key: String::new(),
     });
     let issued = issued.await.unwrap();
     IdentityFolder {

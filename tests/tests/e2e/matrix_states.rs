@@ -33,9 +33,10 @@ async fn every_call_by_everybody_in_every_state() {
         ("GRANTS", tokio::spawn(grant::tried())),
         ("TABLES IN THE AIRLOCK", tokio::spawn(airlock::tried())),
         ("PRODUCTS", tokio::spawn(product::tried())),
+        ("MODELS", tokio::spawn(model::tried::<false>())),
         (
             "MODELS, each to be approved by two",
-            tokio::spawn(model::tried()),
+            tokio::spawn(model::tried::<true>()),
         ),
         (
             "CHANGES OF THE POLICY, by the namesake",

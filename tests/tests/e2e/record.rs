@@ -58,6 +58,8 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::AirlockSeen { .. } => "airlock_seen",
             Event::AirlockChanged { .. } => "airlock_changed",
             Event::ModelReviewed { .. } => "model_reviewed",
+            Event::ModelRejected { .. } => "model_rejected",
+            Event::ModelWithdrawn { .. } => "model_withdrawn",
             Event::AlertRaised { .. } => "alert_raised",
             Event::AlertAcknowledged { .. } => "alert_acknowledged",
             Event::BasisKept { .. } => "basis_kept",

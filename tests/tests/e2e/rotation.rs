@@ -208,6 +208,7 @@ async fn identity(domain: &TestDomain, role: Role, organisation: &str) -> Identi
         organisation: organisation.to_owned(),
         person: "li".to_owned(),
         valid_days: 1,
+        request_key: String::new(),
     };
     let issued = domain.bureau.issue_identity(request).await.unwrap();
     IdentityFolder {

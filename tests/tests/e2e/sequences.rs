@@ -8,6 +8,7 @@ mod act;
 mod logged;
 mod model;
 mod play;
+mod vetted;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
@@ -68,6 +69,8 @@ fn no_sequence_of_calls_gets_around_the_rules() {
             "approved product",
             "ran product",
             "approved model",
+            "rejected model",
+            "withdrawn model",
         ] {
             assert!(seen.contains_key(what), "{what} never happened");
         }

@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod models;
+
 use super::*;
 use crate::digest::Digest;
 use crate::event::{DatasetRef, ModelRef, ReadCharge};
@@ -211,6 +213,7 @@ fn golden() -> Vec<(Event, String)> {
     ];
     golden.extend(golden_of_authority());
     golden.extend(golden_of_alerts());
+    golden.extend(models::golden());
     golden
 }
 

@@ -1,6 +1,6 @@
 //! The arguments of `weir keys`.
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::OutputArgs;
 
@@ -16,6 +16,8 @@ pub(crate) enum KeysCommand {
         /// Which
         #[arg(value_enum)]
         key: KeyName,
+        #[command(flatten)]
+        once: OnceArgs,
     },
     /// Change a key for a new one while the domain is served (bureau only)
     #[command(
@@ -25,7 +27,16 @@ pub(crate) enum KeysCommand {
         /// Which
         #[arg(value_enum)]
         key: KeyName,
+        #[command(flatten)]
+        once: OnceArgs,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OnceArgs {
+    /// A UUID: however often the command is given with it, as after a lost connection, the key is changed once
+    #[arg(long, value_name = "UUID")]
+    pub(crate) request_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

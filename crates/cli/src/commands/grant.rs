@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::json;
-use uuid::Uuid;
 use weir_client::Client;
 use weir_client::v1::{
     self, Application, ApplyRequest, ChangeGrantRequest, DecideApplicationRequest, Decision,
@@ -31,7 +30,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: GrantCommand) -> Resul
                 text: read_text(&file)?,
                 source_name: file.display().to_string(),
                 application: again,
-                request_key: key(),
+                request_key: super::key(),
             };
             show_application(&client.apply(request).await?, output.format)
         }
@@ -49,7 +48,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: GrantCommand) -> Resul
             let request = WithdrawApplicationRequest {
                 id,
                 reason,
-                request_key: key(),
+                request_key: super::key(),
             };
             show_application(&client.withdraw_application(request).await?, output.format)
         }
@@ -64,7 +63,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: GrantCommand) -> Resul
                 id,
                 until: less.until.clone(),
                 quotas: Some(quotas(&less)),
-                request_key: key(),
+                request_key: super::key(),
             };
             show_grant(&client.issue_grant(request).await?, output.format)
         }
@@ -83,7 +82,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: GrantCommand) -> Resul
                 models: model,
                 until: less.until.clone(),
                 quotas: Some(quotas(&less)),
-                request_key: key(),
+                request_key: super::key(),
             };
             show_grant(&client.delegate_grant(request).await?, output.format)
         }
@@ -136,14 +135,14 @@ async fn review(
         digest: digest.clone(),
         decision: decision.into(),
         reason: reason.clone(),
-        request_key: key(),
+        request_key: super::key(),
     };
     let said = |opinion: Opinion| ReviewApplicationRequest {
         id: id.clone(),
         digest: digest.clone(),
         opinion: opinion.into(),
         text: reason.clone(),
-        request_key: key(),
+        request_key: super::key(),
     };
     Ok(match opinion {
         OpinionArg::Support => client.review_application(said(Opinion::Support)).await?,
@@ -167,14 +166,9 @@ async fn change(client: &Client, args: ActArgs, act: GrantAct, days: u32) -> Res
         act: act.into(),
         reason: args.reason,
         days,
-        request_key: key(),
+        request_key: super::key(),
     };
     show_grant(&client.change_grant(request).await?, args.output.format)
-}
-
-/// A key of its own for each command: what the connection repeats is done once.
-fn key() -> String {
-    Uuid::now_v7().to_string()
 }
 
 fn quotas(less: &LessArgs) -> Quotas {

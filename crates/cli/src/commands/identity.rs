@@ -26,6 +26,7 @@ pub(crate) async fn run(identity: Option<&Path>, command: IdentityCommand) -> Re
                 organisation,
                 person,
                 valid_days: days,
+                request_key: super::key(),
             };
             let enrolled = connect(identity).await?.issue_identity(request).await?;
             println!(
@@ -183,6 +184,7 @@ pub(crate) async fn issue_folder(
             organisation: organisation.to_owned(),
             person: person.to_owned(),
             valid_days: days,
+            request_key: super::key(),
         })
         .await?;
     Ok(IdentityFolder {

@@ -19,8 +19,9 @@ pub(crate) async fn run(identity: Option<&Path>, command: KeysCommand) -> Result
             let listing = keys.iter().fold(head, |listing, key| listing.row(row(key)));
             listing.print(output.format)
         }
-        KeysCommand::Rotate { key } => {
-            let rotated = client.rotate_key(kind(key)).await?;
+        KeysCommand::Rotate { key, once } => {
+            let request = once.request_key.unwrap_or_else(super::key);
+            let rotated = client.rotate_key_once(kind(key), &request).await?;
             match key {
                 KeyName::Master => {
                     println!("{} keys of the vault are wrapped anew.", rotated.rewrapped);
@@ -29,8 +30,9 @@ pub(crate) async fn run(identity: Option<&Path>, command: KeysCommand) -> Result
             }
             Ok(())
         }
-        KeysCommand::Retire { key } => {
-            client.retire_keys(kind(key)).await?;
+        KeysCommand::Retire { key, once } => {
+            let request = once.request_key.unwrap_or_else(super::key);
+            client.retire_keys_once(kind(key), &request).await?;
             Ok(())
         }
     }

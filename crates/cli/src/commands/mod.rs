@@ -105,3 +105,8 @@ async fn connect(folder: Option<&Path>) -> Result<Client, CliError> {
 fn read_text(file: &Path) -> Result<String, CliError> {
     std::fs::read_to_string(file).map_err(|error| CliError::file(file, &error))
 }
+
+/// A key of its own for each command: what the connection repeats is done once.
+fn key() -> String {
+    uuid::Uuid::now_v7().to_string()
+}

@@ -244,6 +244,7 @@ async fn operator(bureau: &Client, administrator: &IdentityFolder) -> Client {
             organisation: "Acme".to_owned(),
             person: "li".to_owned(),
             valid_days: 1,
+            request_key: String::new(),
         })
         .await
         .unwrap();

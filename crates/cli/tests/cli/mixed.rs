@@ -8,6 +8,7 @@
 mod agree;
 mod calls;
 mod cast;
+mod more;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -45,6 +46,8 @@ impl Dice {
 #[derive(Clone)]
 struct Answered {
     player: usize,
+    sql: &'static str,
+    cells: u64,
     table_digest: String,
     receipt: String,
 }
@@ -62,6 +65,17 @@ struct Board {
     /// The grant that each application led to.
     led_to: BTreeMap<String, String>,
     runs: BTreeMap<String, Answered>,
+    /// Models and products for somebody to decide on: name and digest. Products that are run.
+    models_to_vet: VecDeque<(String, String)>,
+    products_to_judge: VecDeque<(String, String)>,
+    products: VecDeque<(String, usize)>,
+    /// Tables for people to look at, and those that whoever asked may fetch: run and player.
+    to_look: VecDeque<(String, usize)>,
+    to_fetch: VecDeque<(String, usize)>,
+    /// The state that each of them was in when somebody was last told.
+    models_are: BTreeMap<String, &'static str>,
+    products_are: BTreeMap<String, String>,
+    tables_are: BTreeMap<String, (usize, String)>,
     /// Outcomes by code.
     outcomes: BTreeMap<String, u64>,
     /// How often somebody was cut off.

@@ -91,6 +91,7 @@ pub(crate) async fn operator_of(bureau: &Client, administrator: &IdentityFolder)
             organisation: "Acme".to_owned(),
             person: "li".to_owned(),
             valid_days: 1,
+            request_key: String::new(),
         })
         .await
         .unwrap();

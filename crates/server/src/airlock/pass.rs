@@ -7,7 +7,7 @@ use tokio::sync::OwnedMutexGuard;
 use weir_audit::{Digest, Event};
 use weir_gate::{Approval, DecisionRecord, EvidenceKey, Judged, ReviewReason, Reviewed, Verdict};
 use weir_policy::Policy;
-use weir_registry::{AirlockRecord, AirlockState};
+use weir_registry::{AirlockRecord, AirlockState, ModelState};
 
 use super::decide::approval;
 use super::states::AirlockAct;
@@ -97,14 +97,13 @@ impl Pins {
             return Ok(());
         };
         let versions = domain.registry.model_versions(&model.name).await?;
-        let approved = versions
+        let pinned = versions
             .into_iter()
-            .filter(|version| version.approval.approved_by.is_some());
-        if let Some(pinned) = approved
-            .into_iter()
-            .find(|version| version.digest == *digest)
-        {
-            *model = pinned;
+            .find(|version| version.digest == *digest);
+        match pinned {
+            Some(pinned) if pinned.state == ModelState::Approved => *model = pinned,
+            Some(ended) => return Err(crate::models::withdrawn(&ended.name)),
+            None => {}
         }
         Ok(())
     }

@@ -18,6 +18,9 @@ const HALF_LIFE: Duration = Duration::from_secs(30);
 /// than it is worth.
 const AHEAD_MAX: Duration = Duration::from_millis(20);
 
+/// Where less than this part of what an organisation was served makes another one go first at the door.
+const FAR_AHEAD: f64 = 0.5;
+
 /// Longest wait before looking again by itself.
 const LOOK_AFTER: Duration = Duration::from_millis(25);
 
@@ -97,13 +100,32 @@ impl Turns {
         }
     }
 
+    /// Waits while another organisation is at work that was served less than half as much: who ask as much as each other do
+    /// not wait for each other.
+    pub(super) async fn lets_pass(&self, organisation: &str) {
+        self.waits_while(|| self.gives_way_by(organisation, FAR_AHEAD, Instant::now()))
+            .await;
+    }
+
+    async fn waits_while(&self, is_to_wait: impl Fn() -> bool) {
+        while is_to_wait() {
+            let ended = self.ended.notified();
+            drop(tokio::time::timeout(LOOK_AFTER, ended).await);
+        }
+    }
+
     /// Whether an organisation is to give way.
     fn gives_way(&self, organisation: &str, now: Instant) -> bool {
+        self.gives_way_by(organisation, 1.0, now)
+    }
+
+    /// Whether it is, where another may have been served this part of what it was.
+    fn gives_way_by(&self, organisation: &str, part: f64, now: Instant) -> bool {
         let served = self.served();
         let Some(own) = served.get(organisation).map(|own| own.by(now)) else {
             return false;
         };
-        let limit = own - AHEAD_MAX.as_secs_f64();
+        let limit = (own - AHEAD_MAX.as_secs_f64()) * part;
         let mut others = served.iter().filter(|(name, _)| *name != organisation);
         others.any(|(_, other)| other.runs > 0 && other.by(now) < limit)
     }
@@ -116,12 +138,8 @@ impl Turns {
 impl weir_inside::Turns for AtWork {
     fn next(&self, worked: Duration) -> BoxFuture<'_, ()> {
         self.turns.serve(&self.organisation, worked, Instant::now());
-        Box::pin(async move {
-            while self.turns.gives_way(&self.organisation, Instant::now()) {
-                let ended = self.turns.ended.notified();
-                drop(tokio::time::timeout(LOOK_AFTER, ended).await);
-            }
-        })
+        let is_to_wait = || self.turns.gives_way(&self.organisation, Instant::now());
+        Box::pin(self.turns.waits_while(is_to_wait))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::attempts::under_way_already;
 use crate::budgets::{self, Asks};
 use crate::domain::Domain;
 use crate::fault::{Fault, count, panicked};
+use crate::models;
 use crate::usage::Cost;
 
 /// How often a run under way looks at the clock, so that one that was set forward ends what it ends within a second.
@@ -457,7 +458,7 @@ pub(crate) async fn usable(
         _ => true,
     };
     match frozen.iter().find(stops) {
-        None => Ok(()),
+        None => models::unless_withdrawn(domain, need).await,
         Some(freeze) => Err(Fault::policy(
             "GRANT_FROZEN",
             match freeze.scope.as_str() {

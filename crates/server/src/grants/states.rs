@@ -200,7 +200,7 @@ pub(crate) fn next<S: Copy + PartialEq, A: Copy + PartialEq + Named>(
         Fault::caller(
             "STATE_REFUSED",
             format!(
-                "what is {name} cannot be followed by `{}`. The table in docs/grants.md or docs/airlock.md says what can",
+                "what is {name} cannot be followed by `{}`. The tables in docs/grants.md, docs/airlock.md and docs/models.md say what can",
                 act.name()
             ),
         )

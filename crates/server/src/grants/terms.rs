@@ -228,7 +228,8 @@ impl Terms {
             Err(Fault::policy(
                 "GRANT_WIDER",
                 format!(
-                    "{what}, which the grant above does not allow. A part reaches no further than the whole"
+                    "{what}, which neither the application nor a grant above allows. A grant reaches no further than what was \
+                     asked for, and a part no further than the whole"
                 ),
             ))
         };

@@ -165,10 +165,13 @@ pub(crate) async fn decide(
             ),
         ));
     }
-    let act = match approves {
-        true => ProductAct::Approve,
-        false => ProductAct::Reject,
+    let (act, asked) = match approves {
+        true => (ProductAct::Approve, ProductState::Approved),
+        false => (ProductAct::Reject, ProductState::Rejected),
     };
+    if is_again(&product, asked, caller, &reason) {
+        return Ok(product);
+    }
     let state = followed_by(&product, act, caller)?;
     let product = moved(domain, caller, product, state, reason).await?;
     domain.products.changed.notify_waiters();
@@ -188,8 +191,16 @@ pub(crate) async fn retire(
     if caller.role == Role::Operator && product.organisation != caller.organisation {
         return Err(unknown(name));
     }
+    if is_again(&product, ProductState::Retired, caller, &reason) {
+        return Ok(product);
+    }
     let state = followed_by(&product, ProductAct::Retire, caller)?;
     moved(domain, caller, product, state, reason).await
+}
+
+/// Whether the same person brought it there for the same reason: the request was sent again, as when an answer got lost.
+fn is_again(product: &ProductRecord, state: ProductState, caller: &Caller, reason: &str) -> bool {
+    product.state == state && product.changed_by == caller.signature() && product.reason == reason
 }
 
 /// The state that an act of the caller's leads to.

@@ -59,7 +59,17 @@ pub(crate) async fn run(
 ) -> Result<RunResult, Fault> {
     let product = find(domain, caller, name).await?;
     if product.organisation != caller.organisation {
-        return Err(unknown(name));
+        // Listed for everybody, it is its own operator's to run.
+        return Err(match product.state {
+            ProductState::Approved => Fault::policy(
+                "PRODUCT_OF_ANOTHER",
+                format!(
+                    "product `{name}` is run by its own operator, `{}`. Ask them for its answers",
+                    product.organisation
+                ),
+            ),
+            _ => unknown(name),
+        });
     }
     let terms = Terms::read(&product)?;
     let Some(slots) = &terms.slots else {

@@ -25,7 +25,7 @@ impl AirlockService for Airlock {
         &self,
         request: Request<ListAirlockRequest>,
     ) -> Result<Response<ListAirlockResponse>, Status> {
-        enter(&self.0, &request, Call::ReadAirlock).await?;
+        let _entered = enter(&self.0, &request, Call::ReadAirlock).await?;
         let listed = list(&self.0, request.get_ref().open_only).await;
         listed
             .map(|entries| Response::new(ListAirlockResponse { entries }))

@@ -31,7 +31,7 @@ impl AlertService for Alerts {
         &self,
         request: Request<ListAlertsRequest>,
     ) -> Result<Response<ListAlertsResponse>, Status> {
-        enter(&self.0, &request, Call::ReadAlerts).await?;
+        let _entered = enter(&self.0, &request, Call::ReadAlerts).await?;
         let listed = list(&self.0, request.get_ref()).await;
         let alerts = listed.map_err(|fault| refused(Call::ReadAlerts, fault))?;
         Ok(Response::new(ListAlertsResponse { alerts }))
@@ -41,7 +41,7 @@ impl AlertService for Alerts {
         &self,
         request: Request<GetAlertRequest>,
     ) -> Result<Response<v1::Alert>, Status> {
-        enter(&self.0, &request, Call::ReadAlerts).await?;
+        let _entered = enter(&self.0, &request, Call::ReadAlerts).await?;
         let alert = find(&self.0, &request.get_ref().id).await;
         alert
             .map(|alert| Response::new(to_proto(alert)))

@@ -22,7 +22,7 @@ impl AuditService for Audit {
         &self,
         request: Request<GetCheckpointRequest>,
     ) -> Result<Response<GetCheckpointResponse>, Status> {
-        enter(&self.0, &request, Call::GetCheckpoint).await?;
+        let _entered = enter(&self.0, &request, Call::GetCheckpoint).await?;
         let record = self.0.record.clone();
         let checkpoint = tokio::task::spawn_blocking(move || {
             record.with(|log| Ok(log.published().note().to_owned()))
@@ -39,7 +39,7 @@ impl AuditService for Audit {
         &self,
         request: Request<GetConsistencyProofRequest>,
     ) -> Result<Response<GetConsistencyProofResponse>, Status> {
-        enter(&self.0, &request, Call::GetCheckpoint).await?;
+        let _entered = enter(&self.0, &request, Call::GetCheckpoint).await?;
         let from_size = request.get_ref().from_size;
         let record = self.0.record.clone();
         let answer = tokio::task::spawn_blocking(move || {
@@ -60,7 +60,7 @@ impl AuditService for Audit {
         &self,
         request: Request<GetReceiptRequest>,
     ) -> Result<Response<GetReceiptResponse>, Status> {
-        enter(&self.0, &request, Call::GetReceipt).await?;
+        let _entered = enter(&self.0, &request, Call::GetReceipt).await?;
         let index = request.get_ref().index;
         let record = self.0.record.clone();
         let receipt_json = tokio::task::spawn_blocking(move || {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Days, SecondsFormat, Utc};
+use prost::Message;
 use tonic::{Request, Response, Status};
 use weir_api::v1::identity_service_server::IdentityService;
 use weir_api::v1::{
@@ -15,12 +16,11 @@ use weir_registry::{IdentityEnd, IdentityRecord, Role};
 
 use super::{carry_out, enter};
 use crate::access::{self, Call, Caller};
-use crate::authority::{
-    Authority, Issued, NAME_CHARS_MAX, Subject, VALID_DAYS_DEFAULT, VALID_DAYS_MAX,
-};
+use crate::authority::{Issued, NAME_CHARS_MAX, Subject, VALID_DAYS_DEFAULT, VALID_DAYS_MAX};
 use crate::domain::Domain;
 use crate::fault::Fault;
 use crate::grants::check_reason;
+use crate::requests::{self, Keyed};
 
 /// How a certificate in PEM begins, unlike a signing request.
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
@@ -85,8 +85,8 @@ impl IdentityService for Identities {
     ) -> Result<Response<WhoAmIResponse>, Status> {
         let caller = enter(&self.0, &request, Call::WhoAmI).await?;
         Ok(Response::new(WhoAmIResponse {
-            person: caller.person,
-            organisation: caller.organisation,
+            person: caller.person.clone(),
+            organisation: caller.organisation.clone(),
             role: to_proto(caller.role).into(),
             domain: self.0.config.name.clone(),
             log_key: self.0.signing.text(),
@@ -97,8 +97,18 @@ impl IdentityService for Identities {
 async fn issue(
     domain: &Arc<Domain>,
     caller: &Caller,
-    request: IssueIdentityRequest,
+    mut request: IssueIdentityRequest,
 ) -> Result<IssueIdentityResponse, Fault> {
+    let key = std::mem::take(&mut request.request_key);
+    let keyed = Keyed::of(&key, "IssueIdentity", &request)?;
+    // One change of identities at a time: a request that is sent twice at once is carried out once.
+    let _one = domain.identities.lock().await;
+    if let Some(keyed) = &keyed
+        && let Some(before) = keyed.begun(domain, caller).await?
+        && let Some(answer) = requests::answer(&before)?
+    {
+        return Ok(answer);
+    }
     let role = from_proto(request.role())?;
     check_person("person", &request.person)?;
     check_person("organisation", &request.organisation)?;
@@ -136,30 +146,35 @@ async fn issue(
         issued_at: now.to_rfc3339_opts(SecondsFormat::Secs, true),
         end: IdentityEnd::default(),
     };
-    domain.registry.add_identity(&identity).await?;
-    Ok(IssueIdentityResponse {
+    let answer = IssueIdentityResponse {
         certificate_pem: issued.pem,
         authority_pem: domain.front.now().authority.pem().to_owned(),
-        fingerprint: identity.fingerprint,
-        not_after: identity.not_after,
-    })
+        fingerprint: identity.fingerprint.clone(),
+        not_after: identity.not_after.clone(),
+    };
+    match keyed {
+        None => domain.registry.add_identity(&identity).await?,
+        Some(keyed) => {
+            let mut request = keyed.begins(domain, caller).await?;
+            request.answer = answer.encode_to_vec();
+            domain
+                .registry
+                .add_answered_identity(&identity, &request)
+                .await?;
+        }
+    }
+    Ok(answer)
 }
 
-/// A certificate of an authority that the settings name. Its fingerprint must be new: a certificate speaks for one person.
+/// A certificate of an authority that the settings name, which is asked as in a handshake. Its fingerprint must be new: a certificate speaks for one person.
 async fn foreign(
     domain: &Domain,
     pem: &str,
     valid_days: u32,
     now: DateTime<Utc>,
 ) -> Result<Issued, Fault> {
-    if domain.config.client_authorities.is_empty() {
-        return Err(Fault::policy(
-            "CERTIFICATE_FOREIGN",
-            "this domain lets in certificates of its own authority alone. Name another in `client_authorities` of \
-             domain.toml, or send a signing request",
-        ));
-    }
-    let issued = Authority::foreign(pem, valid_days, now)?;
+    let until = now + Days::new(u64::from(valid_days));
+    let issued = domain.front.now().foreign(pem, until)?;
     let fingerprint = issued.fingerprint.to_string();
     match domain.registry.identity(&fingerprint).await? {
         None => Ok(issued),

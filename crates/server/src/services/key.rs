@@ -12,7 +12,7 @@ use super::{enter, refused};
 use crate::access::Call;
 use crate::domain::Domain;
 use crate::fault::panicked;
-use crate::keys;
+use crate::keys::{self, Changing};
 
 pub(crate) struct Keys(pub(crate) Arc<Domain>);
 
@@ -22,7 +22,7 @@ impl KeyService for Keys {
         &self,
         request: Request<ListKeysRequest>,
     ) -> Result<Response<ListKeysResponse>, Status> {
-        enter(&self.0, &request, Call::ListKeys).await?;
+        let _entered = enter(&self.0, &request, Call::ListKeys).await?;
         let keys = keys::list(&self.0).map_err(|fault| refused(Call::ListKeys, fault))?;
         Ok(Response::new(ListKeysResponse { keys }))
     }
@@ -31,9 +31,12 @@ impl KeyService for Keys {
         &self,
         request: Request<RetireKeysRequest>,
     ) -> Result<Response<RotateKeyResponse>, Status> {
-        let caller = enter(&self.0, &request, Call::RotateKey).await?;
-        let (domain, kind) = (Arc::clone(&self.0), request.get_ref().kind());
-        let work = tokio::spawn(async move { keys::retire(&domain, &caller, kind).await });
+        let caller = enter(&self.0, &request, Call::RotateKey).await?.leave();
+        let (domain, asked) = (Arc::clone(&self.0), request.into_inner());
+        let changing = Changing::Retire(asked.kind());
+        let work = tokio::spawn(async move {
+            keys::change(&domain, &caller, changing, &asked.request_key).await
+        });
         let retired = work.await.unwrap_or_else(|_| Err(panicked()));
         retired
             .map(Response::new)
@@ -44,10 +47,13 @@ impl KeyService for Keys {
         &self,
         request: Request<RotateKeyRequest>,
     ) -> Result<Response<RotateKeyResponse>, Status> {
-        let caller = enter(&self.0, &request, Call::RotateKey).await?;
-        let (domain, kind) = (Arc::clone(&self.0), request.get_ref().kind());
+        let caller = enter(&self.0, &request, Call::RotateKey).await?.leave();
+        let (domain, asked) = (Arc::clone(&self.0), request.into_inner());
+        let changing = Changing::Rotate(asked.kind());
         // A task of its own: a client that goes away must not leave it half done.
-        let work = tokio::spawn(async move { keys::rotate(&domain, &caller, kind).await });
+        let work = tokio::spawn(async move {
+            keys::change(&domain, &caller, changing, &asked.request_key).await
+        });
         let rotated = work.await.unwrap_or_else(|_| Err(panicked()));
         rotated
             .map(Response::new)

@@ -36,6 +36,7 @@ pub(crate) use run::{Runs, run_id_or_new};
 pub(crate) use run_status::RunStatuses;
 pub(crate) use usage::Usages;
 
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -44,9 +45,11 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use weir_audit::Digest;
+use weir_registry::Role;
 
 use crate::access::{self, Call, Caller};
 use crate::domain::Domain;
+use crate::fair::AtTheDoor;
 use crate::fault::{Fault, panicked};
 
 /// Longest name of a model, in characters.
@@ -61,12 +64,42 @@ pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send
 /// Where a long call puts its answers.
 pub(crate) type Sender<T> = mpsc::Sender<Result<T, Status>>;
 
-/// Knows the caller, checks the table of calls, and leaves one line in the server's log.
+/// A caller who may make the call. One of an operator's passes at a time: the next one when this is dropped.
+pub(crate) struct Entered {
+    caller: Caller,
+    door: Option<AtTheDoor>,
+}
+
+impl Entered {
+    /// For what takes long, or has a queue of its own: others pass meanwhile.
+    pub(crate) fn leave(self) -> Caller {
+        self.caller
+    }
+}
+
+impl Deref for Entered {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+/// Knows the caller, checks the table of calls, leaves one line in the server's log, and waits until the call may pass.
 pub(crate) async fn enter<T>(
     domain: &Arc<Domain>,
     request: &Request<T>,
     call: Call,
-) -> Result<Caller, Fault> {
+) -> Result<Entered, Fault> {
+    let caller = known(domain, request, call).await?;
+    let door = match caller.role {
+        Role::Operator => Some(domain.fair.door(&caller.organisation).await),
+        _ => None,
+    };
+    Ok(Entered { caller, door })
+}
+
+async fn known<T>(domain: &Arc<Domain>, request: &Request<T>, call: Call) -> Result<Caller, Fault> {
     let fingerprint = access::fingerprint(request)?;
     let caller = access::authorise(domain, fingerprint, call).await;
     match &caller {
@@ -99,8 +132,12 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, Fault>> + Send + 'static,
 {
-    let caller = enter(domain, &request, call).await?;
+    let Entered { caller, door } = enter(domain, &request, call).await?;
     let work = work(Arc::clone(domain), caller, request.into_inner());
+    let work = async move {
+        let _door = door;
+        work.await
+    };
     let done = tokio::spawn(work).await.unwrap_or_else(|_| Err(panicked()));
     done.map(Response::new)
         .map_err(|fault| refused(call, fault))

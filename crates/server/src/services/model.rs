@@ -8,19 +8,21 @@ use weir_api::v1::model_service_server::ModelService;
 use weir_api::v1::submit_model_request::Part;
 use weir_api::v1::submit_model_response::Step;
 use weir_api::v1::{
-    self, ApproveModelRequest, GetModelReportRequest, GetModelRequest, ListModelsRequest,
-    ListModelsResponse, ModelState, Progress, SubmitModelHeader, SubmitModelRequest,
-    SubmitModelResponse,
+    self, ApproveModelRequest, EndModelRequest, GetModelReportRequest, GetModelRequest,
+    ListModelsRequest, ListModelsResponse, ModelState, Progress, SubmitModelHeader,
+    SubmitModelRequest, SubmitModelResponse,
 };
 use weir_audit::{Digest, Event};
-use weir_registry::{Approval, ModelRecord, Role};
+use weir_registry::{Approval, ModelEnd, ModelRecord, ModelState as State, Role};
 
-use super::{Answers, Sender, check_name, enter, refused, stream};
+use super::{Answers, Sender, carry_out, check_name, enter, refused, stream};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
 use crate::grants::not_own;
-use crate::model_reviews;
+use crate::grants::states::next;
+use crate::models::states::{MODEL, ModelAct};
+use crate::models::{self, Ending, reviews};
 use crate::vetting::Vetted;
 
 pub(crate) struct Models(pub(crate) Arc<Domain>);
@@ -33,7 +35,7 @@ impl ModelService for Models {
         &self,
         request: Request<Streaming<SubmitModelRequest>>,
     ) -> Result<Response<Self::SubmitModelStream>, Status> {
-        let caller = enter(&self.0, &request, Call::SubmitModel).await?;
+        let caller = enter(&self.0, &request, Call::SubmitModel).await?.leave();
         let (domain, parts) = (Arc::clone(&self.0), request.into_inner());
         let (sender, answers) = stream();
         tokio::spawn(async move {
@@ -101,6 +103,28 @@ impl ModelService for Models {
             .map(Response::new)
             .map_err(|fault| refused(Call::ApproveModel, fault))
     }
+
+    async fn reject_model(
+        &self,
+        request: Request<EndModelRequest>,
+    ) -> Result<Response<v1::Model>, Status> {
+        let call = Call::EndModel;
+        carry_out(&self.0, call, request, |domain, caller, asked| async move {
+            end(&domain, &caller, &asked, Ending::Reject).await
+        })
+        .await
+    }
+
+    async fn withdraw_model(
+        &self,
+        request: Request<EndModelRequest>,
+    ) -> Result<Response<v1::Model>, Status> {
+        let call = Call::EndModel;
+        carry_out(&self.0, call, request, |domain, caller, asked| async move {
+            end(&domain, &caller, &asked, Ending::Withdraw).await
+        })
+        .await
+    }
 }
 
 async fn submit(
@@ -164,7 +188,9 @@ async fn submit(
             .now()
             .to_rfc3339_opts(SecondsFormat::Millis, true),
         vetting: vetted.record(),
+        state: State::Submitted,
         approval: Approval::default(),
+        end: ModelEnd::default(),
     };
     domain.registry.add_model(&model).await?;
     Ok(to_proto(model))
@@ -247,12 +273,7 @@ async fn approve(
     caller: &Caller,
     request: ApproveModelRequest,
 ) -> Result<v1::Model, Fault> {
-    if request.digest.is_empty() {
-        return Err(Fault::caller(
-            "DIGEST_MISSING",
-            "an approval binds to a digest and none was sent. Send the digest that was reviewed",
-        ));
-    }
+    bound(&request.digest)?;
     let _one = domain.approvals.lock().await;
     let model = find(domain, caller, &request.name, &request.digest).await?;
     let what = format!("model `{}`", model.name);
@@ -268,10 +289,11 @@ async fn approve(
             ),
         ));
     }
-    if model.approval.approved_by.is_some() {
+    let from = (model.state, model.state.as_str());
+    if next(MODEL, from, ModelAct::Approve, Some(caller.role))? == model.state {
         return Ok(to_proto(model));
     }
-    let Some(approved_by) = model_reviews::add(domain, caller, &model).await? else {
+    let Some(approved_by) = reviews::add(domain, caller, &model).await? else {
         return shown(domain, model).await;
     };
     let event = match reviewed.is_empty() {
@@ -300,6 +322,32 @@ async fn approve(
     ))
 }
 
+/// Rejects a model, or withdraws its approval.
+async fn end(
+    domain: &Arc<Domain>,
+    caller: &Caller,
+    request: &EndModelRequest,
+    how: Ending,
+) -> Result<v1::Model, Fault> {
+    bound(&request.digest)?;
+    let _one = domain.approvals.lock().await;
+    let model = find(domain, caller, &request.name, &request.digest).await?;
+    models::end(domain, caller, &model, (how, &request.reason)).await?;
+    let ended = find(domain, caller, &request.name, &request.digest).await?;
+    Ok(to_proto(ended))
+}
+
+/// A decision is about one digest.
+fn bound(digest: &str) -> Result<(), Fault> {
+    match digest {
+        "" => Err(Fault::caller(
+            "DIGEST_MISSING",
+            "a decision on a model binds to a digest and none was sent. Send the digest that was reviewed",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The version with this digest, or the newest, among those the caller may see.
 async fn find(
     domain: &Domain,
@@ -323,11 +371,11 @@ async fn find(
 
 /// A model with who has approved it so far, where that takes several.
 async fn shown(domain: &Domain, model: ModelRecord) -> Result<v1::Model, Fault> {
-    let needed = model_reviews::needed(domain);
-    if needed == 1 || model.approval.approved_by.is_some() {
+    let needed = reviews::needed(domain);
+    if needed == 1 || matches!(model.state, State::Approved | State::Rejected) {
         return Ok(to_proto(model));
     }
-    let approvals = model_reviews::approvals(domain, &model).await?;
+    let approvals = reviews::approvals(domain, &model).await?;
     Ok(v1::Model {
         approvals,
         approvals_needed: needed as u32,
@@ -341,9 +389,11 @@ fn may_see(caller: &Caller, model: &ModelRecord) -> bool {
 }
 
 fn to_proto(model: ModelRecord) -> v1::Model {
-    let state = match model.approval.approved_by {
-        Some(_) => ModelState::Approved,
-        None => ModelState::Submitted,
+    let state = match model.state {
+        State::Submitted => ModelState::Submitted,
+        State::Approved => ModelState::Approved,
+        State::Rejected => ModelState::Rejected,
+        State::Withdrawn => ModelState::Withdrawn,
     };
     v1::Model {
         name: model.name,
@@ -363,5 +413,8 @@ fn to_proto(model: ModelRecord) -> v1::Model {
         report_digest: model.vetting.report_digest,
         approvals: Vec::new(),
         approvals_needed: 0,
+        ended_by: model.end.ended_by,
+        ended_at: model.end.ended_at,
+        end_reason: model.end.end_reason,
     }
 }

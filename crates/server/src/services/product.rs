@@ -12,7 +12,7 @@ use weir_api::v1::{
 };
 use weir_registry::ProductRecord;
 
-use super::{Answers, enter, refused, stream};
+use super::{Answers, Entered, enter, refused, stream};
 use crate::access::{Call, Caller};
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
@@ -34,8 +34,12 @@ impl Products {
     where
         F: Future<Output = Result<ProductRecord, Fault>> + Send + 'static,
     {
-        let caller = enter(&self.0, &request, call).await?;
+        let Entered { caller, door } = enter(&self.0, &request, call).await?;
         let work = work(Arc::clone(&self.0), caller, request.into_inner());
+        let work = async move {
+            let _door = door;
+            work.await
+        };
         let done = tokio::spawn(work).await.unwrap_or_else(|_| Err(panicked()));
         done.and_then(to_proto)
             .map(Response::new)
@@ -137,7 +141,7 @@ impl ProductService for Products {
         &self,
         request: Request<RunProductRequest>,
     ) -> Result<Response<Self::RunProductStream>, Status> {
-        let caller = enter(&self.0, &request, Call::RunProduct).await?;
+        let caller = enter(&self.0, &request, Call::RunProduct).await?.leave();
         let RunProductRequest { name, slot, run_id } = request.into_inner();
         let domain = Arc::clone(&self.0);
         let (sender, answers) = stream();

@@ -26,7 +26,7 @@ impl ReleaseService for Releases {
         &self,
         request: Request<ListReleasesRequest>,
     ) -> Result<Response<ListReleasesResponse>, Status> {
-        enter(&self.0, &request, Call::ListReleases).await?;
+        let _entered = enter(&self.0, &request, Call::ListReleases).await?;
         let limit = match request.get_ref().limit {
             0 => LIMIT_DEFAULT,
             limit if limit <= LIMIT_MAX => limit,

@@ -22,7 +22,7 @@ impl RetentionService for Retention {
         &self,
         request: Request<ShowRetentionRequest>,
     ) -> Result<Response<ShowRetentionResponse>, Status> {
-        enter(&self.0, &request, Call::ReadRetention).await?;
+        let _entered = enter(&self.0, &request, Call::ReadRetention).await?;
         let kinds = retention::show(&self.0, self.0.clock.now()).await;
         let kinds = kinds.map_err(|fault| refused(Call::ReadRetention, fault))?;
         Ok(Response::new(ShowRetentionResponse {

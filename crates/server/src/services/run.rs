@@ -23,7 +23,7 @@ impl RunService for Runs {
     type RunStream = Answers<RunResponse>;
 
     async fn run(&self, request: Request<RunRequest>) -> Result<Response<Self::RunStream>, Status> {
-        let caller = enter(&self.0, &request, Call::Run).await?;
+        let caller = enter(&self.0, &request, Call::Run).await?.leave();
         let RunRequest {
             sql,
             run_id,
@@ -76,7 +76,7 @@ impl RunService for Runs {
         &self,
         request: Request<EstimateRunRequest>,
     ) -> Result<Response<Estimate>, Status> {
-        let caller = enter(&self.0, &request, Call::EstimateRun).await?;
+        let caller = enter(&self.0, &request, Call::EstimateRun).await?.leave();
         let EstimateRunRequest { sql, snapshots } = request.into_inner();
         let _at_work = self.0.fair.estimate(&caller.organisation).await;
         let estimate = estimate::estimate(&self.0, &sql, &snapshots).await;

@@ -38,7 +38,7 @@ impl RunStatusService for RunStatuses {
         &self,
         request: Request<WatchRunRequest>,
     ) -> Result<Response<Self::WatchRunStream>, Status> {
-        let caller = enter(&self.0, &request, Call::WatchRun).await?;
+        let caller = enter(&self.0, &request, Call::WatchRun).await?.leave();
         let (domain, run) = (Arc::clone(&self.0), request.into_inner().run_id);
         let (sender, answers) = stream();
         tokio::spawn(async move {

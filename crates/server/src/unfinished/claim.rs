@@ -1,7 +1,7 @@
 //! Where the effect of each kind of entry has to be.
 
 use weir_audit::{Digest, Entry, Event};
-use weir_registry::Registry;
+use weir_registry::ModelState;
 
 use super::Held;
 use crate::fault::{Fault, count};
@@ -28,8 +28,12 @@ pub(super) enum Claim {
     Vetted,
     /// A model of these bytes is there.
     Model { model: String, digest: Digest },
-    /// It is approved.
-    ModelApproved { model: String, digest: Digest },
+    /// It is in this state.
+    ModelState {
+        model: String,
+        digest: Digest,
+        state: ModelState,
+    },
     /// An organisation has approved it.
     ModelReview {
         model: String,
@@ -137,10 +141,15 @@ pub(super) fn of(index: u64, entry: &Entry) -> Option<(String, Claim)> {
             Claim::Model { model, digest },
         ),
         Event::ModelApproved { model, digest }
-        | Event::VettedModelApproved { model, digest, .. } => (
-            format!("model {model} {digest}"),
-            Claim::ModelApproved { model, digest },
-        ),
+        | Event::VettedModelApproved { model, digest, .. } => {
+            model_state(model, digest, ModelState::Approved)
+        }
+        Event::ModelRejected { model, digest, .. } => {
+            model_state(model, digest, ModelState::Rejected)
+        }
+        Event::ModelWithdrawn { model, digest, .. } => {
+            model_state(model, digest, ModelState::Withdrawn)
+        }
         Event::ModelReviewed { model, digest, .. } => (
             format!("review {model} {digest} {by}"),
             Claim::ModelReview { model, digest, by },
@@ -268,6 +277,16 @@ fn submission(model: &str, digest: Digest) -> String {
     format!("submission {model} {digest}")
 }
 
+fn model_state(model: String, digest: Digest, state: ModelState) -> (String, Claim) {
+    let about = format!("model {model} {digest}");
+    let claim = Claim::ModelState {
+        model,
+        digest,
+        state,
+    };
+    (about, claim)
+}
+
 fn policy_change(id: String, step: PolicyStep) -> (String, Claim) {
     (format!("change {id}"), Claim::PolicyChange { id, step })
 }
@@ -319,7 +338,11 @@ impl Claim {
             Self::Snapshot { .. } => "dataset_registered",
             Self::Vetted => "model_submitted",
             Self::Model { .. } => "model_vetted",
-            Self::ModelApproved { .. } => "model_approved",
+            Self::ModelState { state, .. } => match state {
+                ModelState::Submitted | ModelState::Approved => "model_approved",
+                ModelState::Rejected => "model_rejected",
+                ModelState::Withdrawn => "model_withdrawn",
+            },
             Self::ModelReview { .. } => "model_reviewed",
             Self::Feedback { .. } => "feedback",
             Self::PolicyChange { .. } => "policy_change",
@@ -364,10 +387,15 @@ impl Claim {
                 let snapshots = registry.snapshots(dataset).await?;
                 snapshots.iter().any(|one| one.id == *snapshot)
             }
-            Self::Model { model, digest } => model_is(registry, model, *digest, false).await?,
-            Self::ModelApproved { model, digest } => {
-                model_is(registry, model, *digest, true).await?
+            Self::Model { model, digest } => {
+                let state = registry.model_state(model, &digest.to_string()).await?;
+                state.is_some()
             }
+            Self::ModelState {
+                model,
+                digest,
+                state,
+            } => registry.model_state(model, &digest.to_string()).await? == Some(*state),
             Self::ModelReview { model, digest, by } => {
                 let reviews = registry.model_reviews(model, &digest.to_string()).await?;
                 reviews.iter().any(|review| review.organisation == *by)
@@ -443,20 +471,6 @@ impl Claim {
             }
         })
     }
-}
-
-async fn model_is(
-    registry: &Registry,
-    model: &str,
-    digest: Digest,
-    approved: bool,
-) -> Result<bool, Fault> {
-    let digest = digest.to_string();
-    let versions = registry.model_versions(model).await?;
-    let is_it = |one: &weir_registry::ModelRecord| {
-        one.digest == digest && (!approved || one.approval.approved_by.is_some())
-    };
-    Ok(versions.iter().any(is_it))
 }
 
 /// Whether a key is, or was, one of the domain's.

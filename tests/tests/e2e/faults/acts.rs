@@ -14,6 +14,9 @@ use weir_tests::application;
 
 use crate::airlock::{approve, ask};
 
+/// A model that was submitted before.
+pub(crate) const MODEL: &str = "pace";
+
 const BY_TOWN: &str = "SELECT town, COUNT(*) AS n FROM trips GROUP BY town";
 
 /// Who acts.
@@ -32,6 +35,8 @@ pub(crate) struct Done {
     pub(crate) answered: BTreeMap<String, (Vec<RecordBatch>, String)>,
     /// Runs that were asked for.
     pub(crate) asked: Vec<String>,
+    /// Changes of keys that were asked for, by the keys of their requests.
+    pub(crate) rotated: Vec<(KeyKind, String)>,
     /// What the domain shows in the end, by name.
     pub(crate) shown: BTreeMap<String, String>,
 }
@@ -58,9 +63,11 @@ pub(crate) enum Act {
     Policy,
     /// The key of the log and the authority, changed.
     Keys,
+    /// A model that was submitted: approved, and the approval taken back.
+    Model,
 }
 
-pub(crate) const ACTS: [Act; 10] = [
+pub(crate) const ACTS: [Act; 11] = [
     Act::Run,
     Act::Refuse,
     Act::Airlock,
@@ -71,6 +78,7 @@ pub(crate) const ACTS: [Act; 10] = [
     Act::Grant,
     Act::Policy,
     Act::Keys,
+    Act::Model,
 ];
 
 impl Act {
@@ -89,9 +97,13 @@ impl Act {
             Self::Grant => drop(grant(hands, number).await),
             Self::Policy => drop(policy(hands, number).await),
             Self::Keys => {
-                drop(hands.bureau.rotate_key(KeyKind::Signing).await);
-                drop(hands.bureau.rotate_key(KeyKind::Authority).await);
+                for (of, kind) in [(3, KeyKind::Signing), (4, KeyKind::Authority)] {
+                    let key = run_id(of, number);
+                    drop(hands.bureau.rotate_key_once(kind, &key).await);
+                    done.rotated.push((kind, key));
+                }
             }
+            Self::Model => drop(model(hands, number).await),
         }
     }
 }
@@ -172,6 +184,7 @@ async fn identity(hands: &Hands, number: usize) -> Result<(), ClientError> {
         organisation: "Audit Office".to_owned(),
         person: format!("zhou {number}"),
         valid_days: 1,
+        request_key: String::new(),
     };
     let issued = hands.bureau.issue_identity(request).await?;
     let request = RevokeIdentityRequest {
@@ -180,6 +193,15 @@ async fn identity(hands: &Hands, number: usize) -> Result<(), ClientError> {
         ..Default::default()
     };
     hands.bureau.revoke_identity(request).await?;
+    Ok(())
+}
+
+async fn model(hands: &Hands, number: usize) -> Result<(), ClientError> {
+    let digest = hands.bureau.model(MODEL, "").await?.digest;
+    hands.ministry.approve_model(MODEL, &digest).await?;
+    let reason = format!("a test, {number}");
+    let bureau = &hands.bureau;
+    bureau.withdraw_model(MODEL, &digest, &reason).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use weir_audit::{Event, Log, LogKey, Receipt, VerifierKey, verify_log};
 use weir_client::IdentityFolder;
-use weir_client::v1::{KeyKind, PolicyChangeState, SnapshotState};
+use weir_client::v1::{KeyKind, ModelState, PolicyChangeState, SnapshotState};
 use weir_server::Folder;
 
 use super::acts::{Done, Hands, by_town};
@@ -31,6 +31,13 @@ pub(crate) async fn holds(hands: &Hands, done: &mut Done, case: &str) {
         let answer = answer.unwrap_or_else(|error| panic!("{case}: {error}"));
         let receipt = Receipt::from_json(answer.receipt_json.as_bytes()).unwrap();
         receipt.verify(hands.operator.log_key()).unwrap();
+    }
+    // A change of a key that is asked for again comes about, once; of the authority where there is no earlier one.
+    for (kind, key) in &done.rotated {
+        match hands.bureau.rotate_key_once(*kind, key).await {
+            Err(error) if error.code() == "KEY_EARLIER_ACCEPTED" => {}
+            answer => drop(answer.unwrap_or_else(|error| panic!("{case}: {error}"))),
+        }
     }
     done.shown = shown(hands).await;
 }
@@ -63,6 +70,15 @@ async fn shown(hands: &Hands) -> States {
     }
     for one in hands.bureau.list_products().await.unwrap() {
         put(format!("product {}", one.name), &one.state);
+    }
+    for one in hands.bureau.list_models().await.unwrap() {
+        let state = match one.state() {
+            ModelState::Submitted => "submitted",
+            ModelState::Approved => "approved",
+            ModelState::Withdrawn => "withdrawn",
+            other => panic!("nobody makes one {other:?}"),
+        };
+        put(format!("model {}", one.name), state);
     }
     for one in hands.bureau.list_feedback("").await.unwrap() {
         let state = one.answer.as_ref().map_or("filed", |_| "answered");
@@ -142,6 +158,18 @@ pub(crate) fn record_holds(root: &Path, done: &Done, bureau: &IdentityFolder, ca
     }
     assert!(open.is_empty(), "{case}: runs without an outcome: {open:?}");
 
+    let rotated = (0..).zip(&entries).filter(|(index, entry)| {
+        let is_signing = matches!(&entry.event, Event::KeyRotated { key, .. } if key == "signing");
+        is_signing && !named.contains(index)
+    });
+    let asked = done.rotated.iter();
+    let asked = asked.filter(|(kind, _)| *kind == KeyKind::Signing);
+    assert_eq!(
+        rotated.count(),
+        asked.count(),
+        "{case}: each key is changed once"
+    );
+
     let said = said(entries.iter().map(|entry| &entry.event), &named);
     let mut shown = done.shown.clone();
     // The keys of before their first change are in no entry.
@@ -203,6 +231,9 @@ fn said<'a>(events: impl Iterator<Item = &'a Event>, named: &BTreeSet<u64>) -> S
             Event::ProductChanged { product, state, .. } => {
                 put(format!("product {product}"), state)
             }
+            Event::ModelVetted { model, .. } => put(format!("model {model}"), "submitted"),
+            Event::VettedModelApproved { model, .. } => put(format!("model {model}"), "approved"),
+            Event::ModelWithdrawn { model, .. } => put(format!("model {model}"), "withdrawn"),
             Event::FeedbackFiled { feedback, .. } => put(format!("feedback {feedback}"), "filed"),
             Event::FeedbackAnswered { feedback, .. } => {
                 put(format!("feedback {feedback}"), "answered");

@@ -42,6 +42,7 @@ impl Subject for Identities<'_> {
             organisation: "Somebody".to_owned(),
             person: "he".to_owned(),
             valid_days: 1,
+            request_key: String::new(),
         };
         let issued = self.domain.bureau.issue_identity(request).await.unwrap();
         match state {

@@ -1,28 +1,32 @@
-//! Models, where it takes two to approve one.
+//! Models: where one person approves them, held against the table; and where it takes two.
 
 use weir_client::ClientError;
-use weir_client::v1::ModelState;
+use weir_client::v1::{Model, ModelState};
 use weir_tests::{TestDomain, example};
 
-use super::{Subject, matrix};
+use super::{Subject, is_near, matrix, states_of};
 use crate::cast::{Person, cast, of, stage};
 
-struct Models<'a> {
+/// Where one approves, the states are those of the table; where it takes two, one is half way.
+struct Models<'a, const BY_TWO: bool> {
     domain: &'a TestDomain,
     people: &'a [Person],
     component: Vec<u8>,
     made: u32,
 }
 
-impl Subject for Models<'_> {
-    const OF: &'static str = "";
+impl<const BY_TWO: bool> Subject for Models<'_, BY_TWO> {
+    const OF: &'static str = if BY_TWO { "" } else { "model" };
 
     fn states(&self) -> Vec<&'static str> {
-        vec!["submitted", "half way", "approved"]
+        match BY_TWO {
+            true => vec!["submitted", "half way", "approved", "withdrawn"],
+            false => states_of(Self::OF),
+        }
     }
 
     fn acts(&self) -> Vec<&'static str> {
-        vec!["read", "report", "submit", "approve"]
+        vec!["read", "report", "submit", "approve", "reject", "withdraw"]
     }
 
     async fn make(&mut self, state: &str) -> String {
@@ -34,12 +38,20 @@ impl Subject for Models<'_> {
             .unwrap();
         let by: &[&str] = match state {
             "half way" => &["bureau"],
-            "approved" => &["bureau", "2nd bureau"],
+            "approved" | "withdrawn" if BY_TWO => &["bureau", "2nd bureau"],
+            "approved" | "withdrawn" => &["bureau"],
             _ => &[],
         };
         for who in by {
             let approved = of(self.people, who).approve_model(&name, &submitted.digest);
             approved.await.unwrap();
+        }
+        let bureau = &self.domain.bureau;
+        let (digest, why) = (&submitted.digest, "before");
+        match state {
+            "rejected" => drop(bureau.reject_model(&name, digest, why).await.unwrap()),
+            "withdrawn" => drop(bureau.withdraw_model(&name, digest, why).await.unwrap()),
+            _ => {}
         }
         name
     }
@@ -54,8 +66,12 @@ impl Subject for Models<'_> {
                 .await
                 .map(drop),
             _ => {
-                let model = self.domain.bureau.model(name, "").await.unwrap();
-                client.approve_model(name, &model.digest).await.map(drop)
+                let Model { digest, .. } = self.domain.bureau.model(name, "").await.unwrap();
+                match act {
+                    "approve" => client.approve_model(name, &digest).await.map(drop),
+                    "reject" => client.reject_model(name, &digest, "now").await.map(drop),
+                    _ => client.withdraw_model(name, &digest, "now").await.map(drop),
+                }
             }
         }
     }
@@ -64,23 +80,25 @@ impl Subject for Models<'_> {
         let model = self.domain.bureau.model(name, "").await.unwrap();
         match (model.state(), model.approvals.len()) {
             (ModelState::Approved, _) => "approved",
+            (ModelState::Rejected, _) => "rejected",
+            (ModelState::Withdrawn, 0) => "withdrawn",
             (_, 0) => "submitted",
             _ => "half way",
         }
         .to_owned()
     }
 
-    fn is_party(&self, _who: &Person, _act: &str) -> bool {
-        true
+    fn is_party(&self, who: &Person, _act: &str) -> bool {
+        !is_near(who)
     }
 }
 
 /// Every call by everybody in every state.
-pub(super) async fn tried() -> String {
-    let domain = stage("model_reviewers = 2").await;
+pub(super) async fn tried<const BY_TWO: bool>() -> String {
+    let domain = stage(if BY_TWO { "model_reviewers = 2" } else { "" }).await;
     let people = cast(&domain).await;
     let component = std::fs::read(example("models/pace/pace.wasm")).unwrap();
-    let mut subject = Models {
+    let mut subject = Models::<BY_TWO> {
         domain: &domain,
         people: &people,
         component,

@@ -1,5 +1,7 @@
 //! Products.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use prost::Message;
 use tonic::Status;
 use weir_client::ClientError;
@@ -80,7 +82,7 @@ impl Subject for Products<'_> {
                 };
                 client.register_product(request).await.map(drop)
             }
-            "retire" => client.retire_product(name, "so it is").await.map(drop),
+            "retire" => client.retire_product(name, &reason()).await.map(drop),
             _ => {
                 let decision = match act {
                     "approve" => ProductDecision::Approve,
@@ -90,7 +92,7 @@ impl Subject for Products<'_> {
                     name: name.to_owned(),
                     digest: self.domain.bureau.product(name).await.unwrap().digest,
                     decision: decision.into(),
-                    reason: "so it is".to_owned(),
+                    reason: reason(),
                 };
                 client.decide_product(request).await.map(drop)
             }
@@ -111,11 +113,18 @@ impl Subject for Products<'_> {
     }
 }
 
+/// Another one each time: the same decision for the same reason is one that is sent again.
+fn reason() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("so it is, {}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// The refusal in a status, as the client would have it.
 fn refused(status: Status) -> ClientError {
     let codes = [
         "ROLE_NOT_ALLOWED",
         "PRODUCT_UNKNOWN",
+        "PRODUCT_OF_ANOTHER",
         "PRODUCT_NOT_APPROVED",
     ];
     let code = codes

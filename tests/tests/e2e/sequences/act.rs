@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 use weir_client::v1::GrantAct;
 
+use super::vetted::OnModel;
+
 /// One call, or time that passes. Numbers choose among what there is: people by their place in the cast, applications and
 /// grants by the order in which they came to be.
 #[derive(Debug, Clone, Copy)]
@@ -76,8 +78,9 @@ pub(crate) enum Act {
     RunProduct {
         who: usize,
     },
-    Approve {
+    OnModel {
         who: usize,
+        act: OnModel,
     },
     Pass {
         week: bool,
@@ -127,6 +130,14 @@ fn grant_act() -> impl Strategy<Value = GrantAct> {
         2 => Just(GrantAct::Accept),
         1 => Just(GrantAct::Revoke),
         1 => Just(GrantAct::Terminate),
+    ]
+}
+
+fn on_model() -> impl Strategy<Value = OnModel> {
+    prop_oneof![
+        6 => Just(OnModel::Approve),
+        1 => Just(OnModel::Reject),
+        2 => Just(OnModel::Withdraw),
     ]
 }
 
@@ -194,7 +205,8 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(who, approves, stale)| Act::Judge { who, approves, stale }),
         1 => who().prop_map(|who| Act::Retire { who }),
         2 => of(6).prop_map(|who| Act::RunProduct { who }),
-        2 => who().prop_map(|who| Act::Approve { who }),
+        4 => (prop_oneof![3 => Just(0_usize), 3 => Just(1), 2 => 0..PEOPLE], on_model())
+            .prop_map(|(who, act)| Act::OnModel { who, act }),
         2 => any::<bool>().prop_map(|week| Act::Pass { week }),
     ]
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use weir_client::v1::{GrantAct, Role};
 
 use super::act::Term;
+use super::vetted::Vetted;
 
 /// Who calls: the rules know role, organisation and name.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +17,7 @@ pub(crate) struct Who {
 }
 
 impl Who {
-    fn is_near(self, organisation: &str, name: &str) -> bool {
+    pub(super) fn is_near(self, organisation: &str, name: &str) -> bool {
         self.organisation == organisation || self.name == name
     }
 }
@@ -53,6 +54,8 @@ pub(crate) struct Product {
     organisation: &'static str,
     name: &'static str,
     grant: usize,
+    /// Who brought it into its state: organisation and name.
+    by: (&'static str, &'static str),
 }
 
 /// Hours of a day, and what is asked for and ordered in days.
@@ -74,8 +77,7 @@ pub(crate) struct Model {
     pub(crate) applications: Vec<Application>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) product: Option<Product>,
-    /// Who approved the model: organisation and name.
-    approvals: BTreeMap<&'static str, &'static str>,
+    pub(crate) vetted: Vetted,
     pub(crate) frozen_dataset: bool,
     pub(crate) frozen_operator: bool,
 }
@@ -83,19 +85,19 @@ pub(crate) struct Model {
 /// Why not: empty where nothing keeps a call from being carried out. The server says one of them.
 pub(crate) type Why = Vec<&'static str>;
 
-fn role(why: &mut Why, who: Who, may: &[Role]) {
+pub(super) fn role(why: &mut Why, who: Who, may: &[Role]) {
     if !may.contains(&who.role) {
         why.push("ROLE_NOT_ALLOWED");
     }
 }
 
-fn unless(why: &mut Why, holds: bool, code: &'static str) {
+pub(super) fn unless(why: &mut Why, holds: bool, code: &'static str) {
     if !holds {
         why.push(code);
     }
 }
 
-const OPERATOR: &str = weir_tests::OPERATOR;
+pub(super) const OPERATOR: &str = weir_tests::OPERATOR;
 
 impl Model {
     /// Nothing yet, so many hours into a domain's life.
@@ -416,10 +418,19 @@ impl Model {
             organisation: who.organisation,
             name: who.name,
             grant,
+            by: (who.organisation, who.name),
         });
     }
 
-    pub(crate) fn judge(&self, who: Who, stale: bool) -> Why {
+    /// Whether the same person decided the same before: then it is answered as before.
+    fn is_again(&self, who: Who, state: &str) -> bool {
+        let product = self.product.as_ref();
+        product.is_some_and(|product| {
+            product.state == state && product.by == (who.organisation, who.name)
+        })
+    }
+
+    pub(crate) fn judge(&self, who: Who, approves: bool, stale: bool) -> Why {
         let mut why = Why::new();
         role(&mut why, who, &[Role::Bureau]);
         let Some(product) = &self.product else {
@@ -432,7 +443,9 @@ impl Model {
             "OWN_WORK",
         );
         unless(&mut why, !stale, "PRODUCT_OTHER");
-        unless(&mut why, product.state == "registered", "PRODUCT_STATE");
+        let again = self.is_again(who, if approves { "approved" } else { "rejected" });
+        let open = product.state == "registered";
+        unless(&mut why, open || again, "PRODUCT_STATE");
         why
     }
 
@@ -446,13 +459,15 @@ impl Model {
         let may = who.role == Role::Bureau || product.organisation == who.organisation;
         unless(&mut why, may, "PRODUCT_UNKNOWN");
         let open = matches!(product.state, "registered" | "approved");
-        unless(&mut why, open, "PRODUCT_STATE");
+        let again = self.is_again(who, "retired");
+        unless(&mut why, open || again, "PRODUCT_STATE");
         why
     }
 
-    pub(crate) fn moved(&mut self, state: &'static str) {
+    pub(crate) fn moved(&mut self, who: Who, state: &'static str) {
         if let Some(product) = &mut self.product {
             product.state = state;
+            product.by = (who.organisation, who.name);
         }
     }
 
@@ -464,7 +479,13 @@ impl Model {
             return why;
         };
         let own = product.organisation == who.organisation;
-        unless(&mut why, own, "PRODUCT_UNKNOWN");
+        let listed = product.state == "approved";
+        let unless_own = if listed {
+            "PRODUCT_OF_ANOTHER"
+        } else {
+            "PRODUCT_UNKNOWN"
+        };
+        unless(&mut why, own, unless_own);
         unless(
             &mut why,
             product.state == "approved",
@@ -472,26 +493,5 @@ impl Model {
         );
         why.extend(self.usable(product.grant));
         why
-    }
-
-    pub(crate) fn approve(&self, who: Who) -> Why {
-        let mut why = Why::new();
-        role(&mut why, who, &[Role::Bureau]);
-        unless(&mut why, !who.is_near(OPERATOR, "li"), "OWN_WORK");
-        why
-    }
-
-    /// Whether the model is approved then: by two people of two organisations.
-    pub(crate) fn approved(&mut self, who: Who) -> bool {
-        // An organisation has one word, and it is its first.
-        self.approvals.entry(who.organisation).or_insert(who.name);
-        self.is_approved()
-    }
-
-    pub(crate) fn is_approved(&self) -> bool {
-        let mut names: Vec<_> = self.approvals.values().collect();
-        names.sort_unstable();
-        names.dedup();
-        names.len() >= 2
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use weir_client::v1::{
     ApplyRequest, ChangeGrantRequest, DecideApplicationRequest, DecideProductRequest, Decision,
-    DelegateGrantRequest, FreezeRequest, GrantAct, GrantedDataset, IssueGrantRequest, ModelState,
-    Opinion, ProductDecision, RegisterProductRequest, ReviewApplicationRequest, Role,
-    RunProductRequest, RunRequest, WithdrawApplicationRequest,
+    DelegateGrantRequest, FreezeRequest, GrantAct, GrantedDataset, IssueGrantRequest, Opinion,
+    ProductDecision, RegisterProductRequest, ReviewApplicationRequest, Role, RunProductRequest,
+    RunRequest, WithdrawApplicationRequest,
 };
 use weir_client::{Client, ClientError};
 use weir_tests::{OPERATOR, TestDomain, example, issue_to};
@@ -88,11 +88,11 @@ impl Stage {
         &self.people[6].client
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("case_{}", self.case)
     }
 
-    fn who(&self, index: usize) -> (Who, &Client) {
+    pub(super) fn who(&self, index: usize) -> (Who, &Client) {
         let person = &self.people[index];
         let who = Who {
             role: person.role,
@@ -102,7 +102,7 @@ impl Stage {
         (who, &person.client)
     }
 
-    fn note(&mut self, what: &'static str) {
+    pub(super) fn note(&mut self, what: &'static str) {
         *self.seen.entry(what).or_default() += 1;
     }
 
@@ -146,22 +146,7 @@ impl Stage {
             Act::Judge { .. } | Act::Retire { .. } | Act::RunProduct { .. } => {
                 self.on_product(model, act).await
             }
-            Act::Approve { who } => {
-                let (who, client) = self.who(who);
-                let why = model.approve(who);
-                let came = client.approve_model(&self.name(), digest).await;
-                if compare(&why, &came)? {
-                    // What is approved is answered as it is, whoever approves it again.
-                    let approved = model.is_approved() || model.approved(who);
-                    let state = came.map(|model| model.state());
-                    let is = state.is_ok_and(|state| state == ModelState::Approved);
-                    same(is, approved, "approved")?;
-                    if approved {
-                        self.note("approved model");
-                    }
-                }
-                Ok(())
-            }
+            Act::OnModel { who, act } => self.on_model(&mut model.vetted, (who, act), digest).await,
             Act::Pass { week } => {
                 let hours = if week { 170 } else { 26 };
                 model.pass(hours);
@@ -341,7 +326,7 @@ impl Stage {
             Act::Judge {
                 approves, stale, ..
             } => {
-                let why = model.judge(who, stale);
+                let why = model.judge(who, approves, stale);
                 let digest = model.product.as_ref().map(|product| product.digest.clone());
                 let request = DecideProductRequest {
                     name,
@@ -355,7 +340,7 @@ impl Stage {
                     reason: "so it is".to_owned(),
                 };
                 if compare(&why, &client.decide_product(request).await)? {
-                    model.moved(if approves { "approved" } else { "rejected" });
+                    model.moved(who, if approves { "approved" } else { "rejected" });
                     self.note(if approves {
                         "approved product"
                     } else {
@@ -366,7 +351,7 @@ impl Stage {
             Act::Retire { .. } => {
                 let why = model.retire(who);
                 if compare(&why, &client.retire_product(&name, "so it is").await)? {
-                    model.moved("retired");
+                    model.moved(who, "retired");
                 }
             }
             _ => {
@@ -427,7 +412,7 @@ async fn partner(domain: &TestDomain) -> Person {
 }
 
 /// Whether it was carried out; an error where the rules say something else than the server.
-fn compare<T>(why: &Why, came: &Result<T, ClientError>) -> Result<bool, String> {
+pub(super) fn compare<T>(why: &Why, came: &Result<T, ClientError>) -> Result<bool, String> {
     match (why.is_empty(), came) {
         (true, Ok(_)) => Ok(true),
         (false, Err(error)) if why.contains(&error.code()) => Ok(false),
@@ -442,7 +427,11 @@ fn compare<T>(why: &Why, came: &Result<T, ClientError>) -> Result<bool, String> 
     }
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(is: T, must: T, what: &str) -> Result<(), String> {
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(
+    is: T,
+    must: T,
+    what: &str,
+) -> Result<(), String> {
     match is == must {
         true => Ok(()),
         false => Err(format!("{what} is {is:?} and should be {must:?}")),

@@ -91,6 +91,14 @@ async fn remote(client: &Client, command: ModelCommand) -> Result<(), CliError> 
             }
             listing(&[approved]).print(output.format)
         }
+        ModelCommand::Reject(args) => {
+            let ended = client.reject_model(&args.name, &args.digest, &args.reason);
+            listing(&[ended.await?]).print(args.output.format)
+        }
+        ModelCommand::Withdraw(args) => {
+            let ended = client.withdraw_model(&args.name, &args.digest, &args.reason);
+            listing(&[ended.await?]).print(args.output.format)
+        }
     }
 }
 
@@ -115,6 +123,13 @@ async fn show(
         Format::Csv => listing(std::slice::from_ref(&model)).print(format),
         Format::Table => {
             listing(std::slice::from_ref(&model)).print(format)?;
+            if !model.end_reason.is_empty() {
+                let (state, by) = (state(model.state()), &model.ended_by);
+                print(&format!(
+                    "{state} by {by}, {}: {}\n\n",
+                    model.ended_at, model.end_reason
+                ))?;
+            }
             print(&format!("{}\n\n", model.signature))?;
             match Report::from_json(&report.report_json) {
                 Ok(parsed) => {
@@ -190,6 +205,8 @@ pub(crate) const fn state(state: ModelState) -> &'static str {
     match state {
         ModelState::Approved => "approved",
         ModelState::Submitted => "submitted",
+        ModelState::Rejected => "rejected",
+        ModelState::Withdrawn => "withdrawn",
         ModelState::Unspecified => "unknown",
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use weir_audit::{Checkpoint, Digest, Entry, Event, Log, LogKey, VerifierKey, verify_log_since};
-use weir_client::v1::{GetUsageRequest, RunRequest};
+use weir_client::v1::{GetUsageRequest, ModelState, RunRequest, RunState};
 use weir_client::{Client, IdentityFolder};
 
 use super::Board;
@@ -50,7 +50,7 @@ pub(super) async fn holds(
         let player = &players[answered.player];
         let client = Client::connect(&player.identity).await.unwrap();
         let request = RunRequest {
-            sql: "SELECT place, COUNT(*) AS n FROM trips GROUP BY place".to_owned(),
+            sql: answered.sql.to_owned(),
             run_id: id.clone(),
             grant: player.grant.clone(),
             ..Default::default()
@@ -66,25 +66,70 @@ pub(super) async fn holds(
         board.grants.len(),
         board.runs.len()
     );
+    ended(&bureau, players, board).await;
     used(&bureau, board).await;
+}
+
+/// Models, products and tables are in the state that somebody was told, and there are no others.
+async fn ended(bureau: &Client, players: &[std::sync::Arc<Player>], board: &Board) {
+    let models = bureau.list_models().await.unwrap();
+    let is: BTreeMap<_, _> = models
+        .iter()
+        .map(|model| {
+            let state = match model.state() {
+                ModelState::Submitted => "submitted",
+                ModelState::Approved => "approved",
+                ModelState::Rejected => "rejected",
+                ModelState::Withdrawn => "withdrawn",
+                ModelState::Unspecified => "",
+            };
+            (model.name.clone(), state)
+        })
+        .collect();
+    assert_eq!(is, board.models_are, "models, each once and in its state");
+    let products = bureau.list_products().await.unwrap();
+    let is: BTreeMap<_, _> = products
+        .iter()
+        .map(|product| (product.name.clone(), product.state.clone()))
+        .collect();
+    assert_eq!(
+        is, board.products_are,
+        "products, each once and in its state"
+    );
+    for (id, (player, state)) in &board.tables_are {
+        let client = Client::connect(&players[*player].identity).await.unwrap();
+        let is = client.run_status(id).await.unwrap().state();
+        let must = match state.as_str() {
+            "waiting" => RunState::InReview,
+            "approved" => RunState::Ready,
+            "released" => RunState::Released,
+            _ => RunState::Refused,
+        };
+        assert_eq!(is, must, "{id}");
+    }
+    println!(
+        "{} models, {} products, {} tables that people had to look at: the same",
+        board.models_are.len(),
+        board.products_are.len(),
+        board.tables_are.len()
+    );
 }
 
 /// What was charged is what was run.
 async fn used(bureau: &Client, board: &Board) {
     let usage = bureau.usage(GetUsageRequest::default()).await.unwrap();
     let total = usage.total.unwrap();
-    assert_eq!(
-        total.runs,
-        board.runs.len() as u64,
-        "each run is charged once"
-    );
+    // Those too whose table was not released.
+    let ids: BTreeSet<_> = board.runs.keys().chain(board.tables_are.keys()).collect();
+    let runs = ids.len() as u64;
+    assert_eq!(total.runs, runs, "each run is charged once");
     assert_eq!(total.releases, board.runs.len() as u64);
-    // Two places in each table, and a hundred rows of one column.
-    assert_eq!(total.cells, 2 * board.runs.len() as u64);
-    assert_eq!(total.rows, 100 * board.runs.len() as u64);
+    let cells: u64 = board.runs.values().map(|run| run.cells).sum();
+    assert_eq!(total.cells, cells);
+    assert_eq!(total.rows, 100 * runs);
     let grants = bureau.list_grants(false).await.unwrap();
     let charged: u64 = grants.iter().map(|grant| grant.runs_used).sum();
-    assert_eq!(charged, board.runs.len() as u64, "to its grant, once");
+    assert_eq!(charged, runs, "to its grant, once");
 }
 
 /// The log is whole, continues what was seen before, and says what the registry says.
@@ -99,6 +144,8 @@ pub(super) fn log(domain: &Path, administrator: &IdentityFolder, seen: &str, boa
     let (mut issued, mut states) = (BTreeMap::new(), BTreeMap::new());
     let (mut submitted, mut released) = (BTreeSet::new(), BTreeMap::<_, Vec<_>>::new());
     let mut charged = BTreeSet::new();
+    let (mut models, mut products, mut tables) =
+        (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let mut repeated = 0;
     for entry in &entries {
         match &entry.event {
@@ -116,6 +163,32 @@ pub(super) fn log(domain: &Path, administrator: &IdentityFolder, seen: &str, boa
             Event::GrantChanged { grant, state, .. } => {
                 let before = states.insert(grant.clone(), state.clone());
                 repeated += u64::from(before.as_ref() == Some(state));
+            }
+            Event::ModelVetted { model, .. } => {
+                repeated += u64::from(models.insert(model.clone(), "submitted").is_some());
+            }
+            Event::VettedModelApproved { model, .. } => {
+                let before = models.insert(model.clone(), "approved");
+                repeated += u64::from(before == Some("approved"));
+            }
+            Event::ModelRejected { model, .. } => {
+                let before = models.insert(model.clone(), "rejected");
+                repeated += u64::from(before == Some("rejected"));
+            }
+            Event::ModelWithdrawn { model, .. } => {
+                let before = models.insert(model.clone(), "withdrawn");
+                repeated += u64::from(before == Some("withdrawn"));
+            }
+            Event::ProductChanged { product, state, .. } => {
+                let before = products.insert(product.clone(), state.clone());
+                repeated += u64::from(before.as_ref() == Some(state));
+            }
+            Event::AirlockEntered { run, .. } => {
+                let before = tables.insert(run.clone(), "waiting".to_owned());
+                repeated += u64::from(before.is_some());
+            }
+            Event::AirlockChanged { run, state, .. } => {
+                tables.insert(run.clone(), state.clone());
             }
             Event::RunCharged { run, .. } => {
                 charged.insert(run.clone());
@@ -136,6 +209,13 @@ pub(super) fn log(domain: &Path, administrator: &IdentityFolder, seen: &str, boa
     for (grant, state) in &board.grants {
         assert_eq!(states.get(grant), Some(state), "{grant}");
     }
+    assert_eq!(models, board.models_are);
+    assert_eq!(products, board.products_are);
+    let told = board.tables_are.iter();
+    let told: BTreeMap<_, _> = told
+        .map(|(run, (_, state))| (run.clone(), state.clone()))
+        .collect();
+    assert_eq!(tables, told);
     assert!(board.applications.keys().all(|id| submitted.contains(id)));
     for (id, tables) in &released {
         assert!(

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use weir_audit::Digest;
-use weir_client::Client;
 use weir_client::v1::{
     ApplyRequest, ChangeGrantRequest, FreezeRequest, GetUsageRequest, GrantAct, IssueGrantRequest,
     Opinion, ReviewApplicationRequest, Role, RunRequest, WithdrawApplicationRequest,
 };
+use weir_client::{Client, RunAnswer};
 
 use super::cast::{Player, application};
 use super::{Answered, Dice, Game, connect};
 
-const SQL: &str = "SELECT place, COUNT(*) AS n FROM trips GROUP BY place";
+pub(super) const SQL: &str = "SELECT place, COUNT(*) AS n FROM trips GROUP BY place";
 
 /// Somebody at work: their connection and their dice.
-struct At<'a> {
-    game: &'a Game,
-    player: &'a Player,
-    client: Client,
-    dice: Dice,
+pub(super) struct At<'a> {
+    pub(super) game: &'a Game,
+    pub(super) player: &'a Player,
+    pub(super) client: Client,
+    pub(super) dice: Dice,
 }
 
 /// Calls until there are enough.
@@ -43,18 +43,22 @@ pub(super) async fn play(game: Arc<Game>, player: Arc<Player>) {
 }
 
 /// A key by which a call is known when it is repeated.
-fn key(dice: &mut Dice) -> String {
+pub(super) fn key(dice: &mut Dice) -> String {
     let halves = [dice.below(u64::MAX), dice.below(u64::MAX)];
     Uuid::from_u64_pair(halves[0], halves[1]).to_string()
 }
 
 impl At<'_> {
     async fn operate(&mut self, call: u64) {
-        match self.dice.below(10) {
+        match self.dice.below(14) {
             0..4 => {
                 let id = key(&mut self.dice);
-                self.run(id).await;
+                self.run(id, SQL).await;
             }
+            10 if self.dice.below(8) == 0 => self.submit(call).await,
+            10 | 11 => self.product(call).await,
+            12 => self.reviewed().await,
+            13 => self.fetch().await,
             4 => {
                 // Somebody asks again for what they have.
                 let board = self.game.board.lock().await;
@@ -62,11 +66,12 @@ impl At<'_> {
                     .runs
                     .iter()
                     .filter(|(_, run)| run.player == self.player.index);
-                let ids: Vec<_> = own.map(|(id, _)| id.clone()).collect();
+                let own: Vec<_> = own.map(|(id, run)| (id.clone(), run.sql)).collect();
                 drop(board);
-                if !ids.is_empty() {
-                    let at = self.dice.below(ids.len() as u64) as usize;
-                    self.run(ids[at].clone()).await;
+                if !own.is_empty() {
+                    let at = self.dice.below(own.len() as u64) as usize;
+                    let (id, sql) = own[at].clone();
+                    self.run(id, sql).await;
                 }
             }
             5 => {
@@ -102,9 +107,9 @@ impl At<'_> {
     }
 
     /// A run is answered once, however often it is asked for.
-    async fn run(&mut self, id: String) {
+    pub(super) async fn run(&mut self, id: String, sql: &'static str) {
         let request = RunRequest {
-            sql: SQL.to_owned(),
+            sql: sql.to_owned(),
             run_id: id.clone(),
             grant: self.player.grant.clone(),
             ..Default::default()
@@ -115,12 +120,19 @@ impl At<'_> {
             async move { client.run(request, |_| {}).await }
         });
         let answer = answer.await.unwrap();
+        self.answered(sql, answer).await;
+    }
+
+    /// Puts down what a run was answered, the same as before where it was.
+    pub(super) async fn answered(&self, sql: &'static str, answer: RunAnswer) {
         let answered = Answered {
             player: self.player.index,
+            sql,
+            cells: answer.cells_released,
             table_digest: Digest::of(format!("{:?}", answer.released).as_bytes()).to_string(),
             receipt: answer.receipt_json,
         };
-        let mut board = game.board.lock().await;
+        let (mut board, id) = (self.game.board.lock().await, answer.run_id);
         if let Some(before) = board.runs.get(&id) {
             assert_eq!(before.receipt, answered.receipt, "{id}");
             assert_eq!(before.table_digest, answered.table_digest, "{id}");
@@ -203,7 +215,10 @@ impl At<'_> {
     }
 
     async fn decide(&mut self) {
-        match self.dice.below(5) {
+        match self.dice.below(9) {
+            5 => self.vet().await,
+            6 => self.judge().await,
+            7 | 8 => self.look().await,
             0 | 1 => self.issue().await,
             2 => self.change().await,
             3 => {
@@ -284,7 +299,7 @@ impl At<'_> {
         board.grants.insert(id, state);
     }
 
-    async fn audit(&mut self) {
+    pub(super) async fn audit(&mut self) {
         let (game, identity) = (self.game, &self.player.identity);
         match self.dice.below(3) {
             0 => {

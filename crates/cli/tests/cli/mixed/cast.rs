@@ -34,6 +34,13 @@ name = "place"
 type = "string"
 role = "public"
 description = "Where to"
+
+[[column]]
+name = "delay"
+type = "int32"
+role = "measure"
+description = "How late"
+unit_of_measure = "min"
 "#;
 
 /// Somebody who calls.
@@ -48,9 +55,13 @@ pub(super) struct Player {
 
 /// The text of an application.
 pub(super) fn application(scenario: &str) -> String {
+    application_for(scenario, r#"["place"]"#)
+}
+
+fn application_for(scenario: &str, columns: &str) -> String {
     format!(
         "scenario = \"{scenario}\"\npurpose = \"a test\"\ndays = 30\nsecurity = [\"a test\"]\nmodels = \"any-vetted\"\n\
-         [datasets]\ntrips = [\"place\"]\n"
+         [datasets]\ntrips = {columns}\n"
     )
 }
 
@@ -67,6 +78,7 @@ async fn issue(
             organisation: organisation.to_owned(),
             person: person.to_owned(),
             valid_days: 1,
+            request_key: String::new(),
         })
         .await
         .unwrap();
@@ -79,7 +91,7 @@ async fn issue(
 
 /// A grant that nobody changes, for an organisation's runs.
 async fn standing(bureau: &Client, provider: &Client, operator: &Client) -> String {
-    let text = application("standing");
+    let text = application_for("standing", r#"["place", "delay"]"#);
     let applied = operator
         .apply(ApplyRequest {
             text,
@@ -111,10 +123,12 @@ pub(super) async fn enter(
 ) -> Vec<Player> {
     let bureau = Client::connect(administrator).await.unwrap();
     let file = inbox.join("trips.csv");
-    let mut text = "driver,place\n".to_owned();
+    let mut text = "driver,place,delay\n".to_owned();
     for driver in 0..100 {
         let place = ["north", "south"][driver % 2];
-        text.push_str(&format!("d{driver},{place}\n"));
+        // Some are early: a table of sums is one that people have to look at.
+        let delay = driver as i32 % 61 - 5;
+        text.push_str(&format!("d{driver},{place},{delay}\n"));
     }
     std::fs::write(&file, text).unwrap();
     let request = RegisterDatasetRequest {

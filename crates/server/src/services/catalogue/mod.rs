@@ -63,7 +63,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<SampleDatasetRequest>,
     ) -> Result<Response<SampleDatasetResponse>, Status> {
-        enter(&self.0, &request, Call::SampleDataset).await?;
+        let _entered = enter(&self.0, &request, Call::SampleDataset).await?;
         let sample = draw(&self.0, request.into_inner()).await;
         answer(Call::SampleDataset, sample)
     }
@@ -72,7 +72,7 @@ impl CatalogueService for Catalogue {
         &self,
         request: Request<ExportCatalogueRequest>,
     ) -> Result<Response<ExportCatalogueResponse>, Status> {
-        enter(&self.0, &request, Call::ReadDatasets).await?;
+        let _entered = enter(&self.0, &request, Call::ReadDatasets).await?;
         answer(Call::ReadDatasets, export(&self.0).await)
     }
 

@@ -60,10 +60,16 @@ pub(crate) async fn approvals(domain: &Domain, model: &ModelRecord) -> Result<Ve
 }
 
 async fn reviews(domain: &Domain, model: &ModelRecord) -> Result<Vec<ModelReview>, Fault> {
-    Ok(domain
+    let all = domain
         .registry
         .model_reviews(&model.name, &model.digest)
-        .await?)
+        .await?;
+    // What was said before an approval was withdrawn counts no more.
+    let since = model.end.ended_at.as_str();
+    let counted = all
+        .into_iter()
+        .filter(|review| review.given_at.as_str() > since);
+    Ok(counted.collect())
 }
 
 fn signatures(reviews: &[ModelReview]) -> Vec<String> {

@@ -1,0 +1,94 @@
+//! What may follow what in the life of a version of a model: one table. `docs/models.md` shows it, made from here.
+
+use weir_registry::{ModelState, Role};
+
+use crate::grants::states::{Named, Row};
+
+/// What can be done to a submitted model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ModelAct {
+    Approve,
+    Reject,
+    Withdraw,
+}
+
+/// The life of a version of a model. It begins as `submitted`.
+pub(crate) const MODEL: &[Row<ModelState, ModelAct>] = {
+    use ModelAct::{Approve, Reject, Withdraw};
+    use ModelState::{Approved, Rejected, Submitted, Withdrawn};
+    &[
+        Row {
+            act: Approve,
+            from: &[Submitted, Withdrawn, Approved],
+            to: Approved,
+            by: &[Role::Bureau],
+            means: "it may run; where several people have to approve it, with the last of them. After a withdrawal all of them \
+                    have to again; approving what is approved changes nothing",
+        },
+        Row {
+            act: Reject,
+            from: &[Submitted],
+            to: Rejected,
+            by: &[Role::Bureau],
+            means: "these bytes never run under this name",
+        },
+        Row {
+            act: Withdraw,
+            from: &[Approved],
+            to: Withdrawn,
+            by: &[Role::Bureau],
+            means: "it runs no more: runs under way stop, and release nothing",
+        },
+    ]
+};
+
+impl Named for ModelAct {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Withdraw => "withdraw",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+    use crate::grants::states::line;
+
+    #[test]
+    fn the_documentation_shows_the_table() {
+        let mut table =
+            "| act | by | from | to | what it means |\n|---|---|---|---|---|\n".to_owned();
+        for row in MODEL {
+            let from: Vec<_> = row.from.iter().map(|state| state.as_str()).collect();
+            line(&mut table, row, &from, row.to.as_str());
+        }
+        for page in ["models.md", "models.zh-CN.md"] {
+            let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../../docs")
+                .join(page);
+            let text = std::fs::read_to_string(&page).unwrap();
+            assert!(
+                text.contains(&table),
+                "{} does not show\n{table}",
+                page.display()
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_rejected_never_runs() {
+        assert!(
+            MODEL
+                .iter()
+                .all(|row| !row.from.contains(&ModelState::Rejected))
+        );
+        for row in MODEL.iter().filter(|row| row.to == ModelState::Approved) {
+            assert_eq!(row.by, [Role::Bureau]);
+        }
+    }
+}
