@@ -525,4 +525,9 @@ pub enum Event {
         /// Its type.
         of: String,
     },
+    /// How often the domain's registry has been written: one that was written less often was put back.
+    RegistrySealed {
+        /// Transactions, since there is a seal.
+        writes: u64,
+    },
 }

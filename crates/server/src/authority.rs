@@ -156,7 +156,10 @@ impl Authority {
         let file = folder.authority_certificate();
         match std::fs::read_to_string(&file) {
             Ok(found) if found == self.pem => Ok(()),
-            _ => crate::backup::publish(&file, &self.pem),
+            _ => {
+                tracing::warn!(file = %file.display(), "the file was not the authority's certificate; it is written again");
+                crate::backup::publish(&file, &self.pem)
+            }
         }
     }
 

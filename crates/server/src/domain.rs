@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::products::Products;
 use crate::record::Record;
+use crate::sealing::{self, Sealing};
 use crate::signing::Signing;
 use crate::snapshots;
 use crate::tls::{Credentials, Front};
@@ -34,6 +35,10 @@ use crate::traces::Traces;
 use crate::unfinished::{self, Held, Unfinished};
 use crate::watching::{self, Ear, Heard};
 use crate::witnesses::Witnesses;
+
+/// Larger maps of units are opened where a dataset is registered, and not at every start: so many bytes take a tenth of a
+/// second.
+const MAP_CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Models kept compiled. Above it the cache is emptied: recompiling costs milliseconds.
 const MODELS_LOADED_MAX: usize = 64;
@@ -49,6 +54,7 @@ pub struct Domain {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     pub(crate) registry: Registry,
+    pub(crate) sealing: Sealing,
     pub(crate) vault: Arc<Vault>,
     /// The handle to change the master key with, where it is in a file.
     pub(crate) master: Option<FileKeeper>,
@@ -129,7 +135,7 @@ impl Domain {
         }
         let (vault, master) = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
-        let registry = Registry::open(&folder.registry())
+        let registry = sealing::open(&folder, &vault, &log)
             .await?
             .failing(faults.registry);
         snapshots::discard_orphans(&vault, &registry).await?;
@@ -138,8 +144,10 @@ impl Domain {
             witnesses,
             ear.clone(),
             (Arc::clone(&metrics), clock.clone()),
-        );
+        )
+        .telling(registry.clone());
         backup::note_restored(&folder, &record).await?;
+        let sealing = Sealing::begin(&registry, &record).await?;
         keys::complete(&vault, master.as_ref(), &record).await?;
         snapshots::complete(&vault, &registry, &record).await?;
         let vault = Arc::new(vault);
@@ -166,6 +174,7 @@ impl Domain {
             config,
             clock,
             registry,
+            sealing,
             vault,
             master,
             open: record.open(),
@@ -281,6 +290,7 @@ async fn open_vault(
     tokio::task::spawn_blocking(move || {
         let (keeper, master) = settings.open_keeper(&folder)?.split();
         let vault = Vault::open_with(&folder.vault(), keeper, &settings.store()?)?;
+        vault.check_populations(MAP_CHECKED_BYTES_MAX)?;
         Ok((vault, master))
     })
     .await

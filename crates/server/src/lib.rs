@@ -52,6 +52,7 @@ mod record;
 mod release;
 mod replay;
 mod retention;
+mod sealing;
 mod serve;
 mod services;
 mod signing;

@@ -59,7 +59,10 @@ impl Signing {
         let text = format!("{}\n", self.text());
         match std::fs::read_to_string(&file) {
             Ok(found) if found == text => Ok(()),
-            _ => crate::backup::publish(&file, &text),
+            _ => {
+                tracing::warn!(file = %file.display(), "the file was not what the log's key says; it is written again");
+                crate::backup::publish(&file, &text)
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The vault itself: creating, opening, registering, handing out.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -453,12 +453,20 @@ impl Inner {
     /// How many units a population must have at least, as its snapshots show. A damaged snapshot cannot say; it must
     /// not keep other datasets from being registered.
     fn units_known(&self, population: &str) -> Result<u64> {
-        let mut units = 0;
+        let known = self.populations_known()?;
+        Ok(known.get(population).copied().unwrap_or_default())
+    }
+
+    /// The same of every population.
+    pub(crate) fn populations_known(&self) -> Result<BTreeMap<String, u64>> {
+        let mut known: BTreeMap<String, u64> = BTreeMap::new();
         for id in self.snapshot_ids()? {
             match self.load(&id) {
                 Ok((_, meta)) => {
-                    let known = meta.population_units.get(population);
-                    units = units.max(known.copied().unwrap_or_default());
+                    for (population, units) in &meta.population_units {
+                        let most = known.entry(population.clone()).or_default();
+                        *most = (*units).max(*most);
+                    }
                 }
                 Err(error) => tracing::warn!(
                     snapshot = id,
@@ -467,7 +475,7 @@ impl Inner {
                 ),
             }
         }
-        Ok(units)
+        Ok(known)
     }
 
     fn open_table(&self, key: &DataKey, meta: &StoredMeta) -> Result<Arc<SealedTable>> {
@@ -479,7 +487,12 @@ impl Inner {
 fn lock(layout: &Layout) -> Result<File> {
     let path = layout.lock();
     let file = File::open(&path).map_err(VaultError::io("open", &path))?;
+    let length = file
+        .metadata()
+        .map_err(VaultError::io("read", &path))?
+        .len();
     match file.try_lock() {
+        Ok(()) if length > 0 => Err(VaultError::LockWritten { path }),
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(VaultError::VaultInUse {
             path: layout.root().to_owned(),

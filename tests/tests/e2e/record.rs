@@ -69,6 +69,7 @@ async fn every_change_and_every_decision_is_an_entry() {
             Event::ProductChanged { .. } => "product_changed",
             Event::KeptDestroyed { .. } => "kept_destroyed",
             Event::EntryWithoutEffect { .. } => "entry_without_effect",
+            Event::RegistrySealed { .. } => "registry_sealed",
         });
     }
     // The test's own policy was put in place before the server started, which it noted.

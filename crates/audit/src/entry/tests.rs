@@ -440,6 +440,10 @@ fn golden_of_authority() -> Vec<(Event, String)> {
             text(r#"{"type":"entry_without_effect","entry":9,"of":"grant_issued"}"#),
         ),
         (
+            Event::RegistrySealed { writes: 12 },
+            text(r#"{"type":"registry_sealed","writes":12}"#),
+        ),
+        (
             Event::RunCharged {
                 run: text("r1"),
                 request_digest: digest,
