@@ -72,6 +72,12 @@ pub enum Fact {
     PolicyFile,
     /// Every entry of the log before this one has had its effect, or an entry that says that it had none.
     SettledTo,
+    /// Digest of the public parts of the log's key, and the entries that the log had when it was looked at.
+    SigningKey,
+    /// The same of the authority.
+    AuthorityKey,
+    /// Digest of the bytes of `domain.toml` at the last start.
+    SettingsFile,
 }
 
 impl Fact {
@@ -80,6 +86,9 @@ impl Fact {
             Self::PolicyDigest => "policy_digest",
             Self::PolicyFile => "policy_file",
             Self::SettledTo => "settled_to",
+            Self::SigningKey => "signing_key",
+            Self::AuthorityKey => "authority_key",
+            Self::SettingsFile => "settings_file",
         }
     }
 }

@@ -172,6 +172,12 @@ impl Authority {
         text
     }
 
+    /// Digest of the file of the key, with all that is in it.
+    pub(crate) fn file_digest(folder: &Folder) -> Result<Digest, Fault> {
+        let text = Zeroizing::new(read(&folder.authority_key())?);
+        Ok(Digest::of(text.as_bytes()))
+    }
+
     /// Digest of the authority's own certificate.
     pub(crate) fn fingerprint(&self) -> Result<Digest, Fault> {
         fingerprint(&self.pem)

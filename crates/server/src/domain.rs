@@ -16,6 +16,7 @@ use crate::backup;
 use crate::clock::Clock;
 use crate::computing::Computing;
 use crate::config::Config;
+use crate::declared;
 use crate::fair::FairUse;
 use crate::fault::{Fault, panicked};
 use crate::faults::Faults;
@@ -121,9 +122,6 @@ impl Domain {
         let (ear, heard) = watching::listen(&clock);
         let metrics = Arc::new(Metrics::new());
         let traces = Traces::open(&config.traces)?;
-        let authority = Authority::open(&folder)?;
-        authority.publish(&folder)?;
-        let front = Front::new(Credentials::new(authority, &config)?);
         let log_key = LogKey::load(&folder.log_key())?;
         // Once more: one goes into the log, the other signs grants.
         let signing = Signing::new(LogKey::load(&folder.log_key())?);
@@ -148,6 +146,10 @@ impl Domain {
         .telling(registry.clone());
         backup::note_restored(&folder, &record).await?;
         let sealing = Sealing::begin(&registry, &record).await?;
+        declared::check(&folder, &registry, &record, &signing).await?;
+        let authority = Authority::open(&folder)?;
+        authority.publish(&folder)?;
+        let front = Front::new(Credentials::new(authority, &config)?);
         keys::complete(&vault, master.as_ref(), &record).await?;
         snapshots::complete(&vault, &registry, &record).await?;
         let vault = Arc::new(vault);

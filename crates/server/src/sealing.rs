@@ -29,20 +29,19 @@ const EVERY: Duration = Duration::from_hours(1);
 /// Entries read at once.
 const READ_MAX: u64 = 256;
 
-/// Up to where the registry's state is on record.
+/// How many writes this process has put on record, and when it last looked.
 pub(crate) struct Sealing(Mutex<(u64, Instant)>);
 
 impl Sealing {
     /// Puts the state of a registry that had no seal on record at once: from here on it must not be without one again.
     pub(crate) async fn begin(registry: &Registry, record: &Record) -> Result<Self, Fault> {
-        let state = registry.sealed_state().await?;
+        let mut on_record = 0;
         if registry.found().is_none() {
-            let event = Event::RegistrySealed {
-                writes: state.writes,
-            };
+            on_record = registry.sealed_state().await?.writes;
+            let event = Event::RegistrySealed { writes: on_record };
             record.append_async(server(), event).await?;
         }
-        Ok(Self(Mutex::new((state.writes, Instant::now()))))
+        Ok(Self(Mutex::new((on_record, Instant::now()))))
     }
 
     /// What was on record last, and whether that is long ago.

@@ -1,7 +1,5 @@
 //! Whether the populations are what the vault wrote, looked at as a domain opens: registrations alone would find out.
 
-use std::collections::BTreeMap;
-
 use crate::population::Population;
 use crate::vault::Vault;
 use crate::{Result, durable, layout};
@@ -15,24 +13,19 @@ impl Vault {
     /// folder cannot be read.
     pub fn check_populations(&self, map_bytes_max: u64) -> Result<u64> {
         let inner = self.inner();
-        let mut known: BTreeMap<String, u64> = BTreeMap::new();
-        for file in durable::list(&inner.layout.keys())? {
-            known.extend(layout::population_of_key(&file).map(|name| (name.to_owned(), 0)));
+        let mut known = inner.populations_known()?;
+        let keys = durable::list(&inner.layout.keys())?;
+        let maps = durable::list(&inner.layout.populations())?;
+        let keys = keys
+            .iter()
+            .filter_map(|file| layout::population_of_key(file));
+        let maps = maps.iter().filter_map(|file| file.strip_suffix(".map"));
+        for name in keys.chain(maps) {
+            known.entry(name.to_owned()).or_default();
         }
-        for file in durable::list(&inner.layout.populations())? {
-            known.extend(file.strip_suffix(".map").map(|name| (name.to_owned(), 0)));
-        }
-        for (name, units) in inner.populations_known()? {
-            let most = known.entry(name).or_default();
-            *most = units.max(*most);
-        }
-        for (name, units_known) in &known {
-            Population::check(
-                (&inner.layout, &*inner.keeper),
-                name,
-                *units_known,
-                map_bytes_max,
-            )?;
+        for (name, seen) in &known {
+            let of = (&inner.layout, &*inner.keeper);
+            Population::check(of, name, seen, map_bytes_max)?;
         }
         Ok(known.len() as u64)
     }

@@ -5,12 +5,13 @@
 //! The map file holds the tags in id order, sealed; whoever steals it without the key can't even test a guess.
 
 use hashbrown::HashTable;
-use ring::hmac;
+use ring::{digest, hmac};
 
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::Layout;
 use crate::limits::UNITS_MAX;
 use crate::seal::{self, KEY_LEN};
+use crate::snapshot::PopulationSeen;
 use crate::{Result, VaultError, durable};
 use zeroize::Zeroizing;
 
@@ -96,7 +97,7 @@ impl Population {
     pub(crate) fn check(
         (layout, keeper): (&Layout, &dyn KeyKeeper),
         name: &str,
-        units_known: u64,
+        (units_known, print): &PopulationSeen,
         map_bytes_max: u64,
     ) -> Result<()> {
         let damaged = |problem| damaged(name, problem);
@@ -108,21 +109,28 @@ impl Population {
         if length > map_bytes_max {
             return Ok(());
         }
-        let units = match durable::read_if_there(&file, MAP_BYTES_MAX)? {
-            None => 0,
+        let map = match durable::read_if_there(&file, MAP_BYTES_MAX)? {
+            None => MAP_PREFIX.to_vec(),
             Some(sealed) => {
                 let key = key.derive("population map")?;
-                let map = seal::open_in_place(&key, map_place(name).as_bytes(), sealed);
-                map.and_then(|map| {
-                    Some(map.strip_prefix(MAP_PREFIX)?.as_chunks::<TAG_LEN>().0.len())
-                })
-                .ok_or_else(|| damaged("its map was altered or cut short"))?
+                seal::open_in_place(&key, map_place(name).as_bytes(), sealed)
+                    .filter(|map| map.starts_with(MAP_PREFIX))
+                    .ok_or_else(|| damaged("its map was altered or cut short"))?
             }
         };
-        match (units as u64) < units_known {
-            true => Err(damaged("its map is older than the snapshots that use it")),
-            false => Ok(()),
+        let units = usize::try_from(*units_known).unwrap_or(usize::MAX);
+        let Some(known) = tags(&map).get(..units) else {
+            return Err(damaged("its map is older than the snapshots that use it"));
+        };
+        match print.as_ref().is_none_or(|print| *print == print_of(known)) {
+            true => Ok(()),
+            false => Err(damaged("its map is not the one that its snapshots use")),
         }
+    }
+
+    /// The digest of its units' tags.
+    pub(crate) fn print(&self) -> String {
+        print_of(tags(&self.map))
     }
 
     fn new(name: &str, key: DataKey, new: bool) -> Result<Self> {
@@ -222,6 +230,10 @@ fn damaged(name: &str, problem: &'static str) -> VaultError {
         population: name.to_owned(),
         problem,
     }
+}
+
+fn print_of(tags: &[Tag]) -> String {
+    hex::encode(digest::digest(&digest::SHA256, tags.as_flattened()))
 }
 
 /// The tags of a map, in id order.

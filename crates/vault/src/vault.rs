@@ -13,7 +13,7 @@ use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{self, Layout};
 use crate::population::Population;
 use crate::seal::{self, KEY_LEN};
-use crate::snapshot::{self, SnapshotMeta, StoredMeta};
+use crate::snapshot::{self, PopulationSeen, SnapshotMeta, StoredMeta};
 use crate::source::Source;
 use crate::store::{SnapshotStore, StoreSettings};
 use crate::table::{self, SealedFiles, SealedTable};
@@ -208,11 +208,7 @@ impl Vault {
         if outcome.files.iter().map(|file| file.rows).sum::<u64>() != shown.rows {
             return Err(VaultError::Internal { action: "sealing" });
         }
-        let population_units = populations.all().iter();
-        let population_units = population_units
-            .map(|population| (population.name().to_owned(), population.units()))
-            .collect();
-        let meta = StoredMeta::new(shown, population_units, outcome.files)?;
+        let meta = StoredMeta::new(shown, populations.all(), outcome.files)?;
         let populations = populations.into_all();
         Staged::new(Arc::clone(inner), staging, key, meta, populations, leases)
     }
@@ -454,18 +450,20 @@ impl Inner {
     /// not keep other datasets from being registered.
     fn units_known(&self, population: &str) -> Result<u64> {
         let known = self.populations_known()?;
-        Ok(known.get(population).copied().unwrap_or_default())
+        Ok(known.get(population).map_or(0, |(units, _)| *units))
     }
 
-    /// The same of every population.
-    pub(crate) fn populations_known(&self) -> Result<BTreeMap<String, u64>> {
-        let mut known: BTreeMap<String, u64> = BTreeMap::new();
+    /// The same of every population, with the digest of these units' tags.
+    pub(crate) fn populations_known(&self) -> Result<BTreeMap<String, PopulationSeen>> {
+        let mut known: BTreeMap<String, PopulationSeen> = BTreeMap::new();
         for id in self.snapshot_ids()? {
             match self.load(&id) {
                 Ok((_, meta)) => {
-                    for (population, units) in &meta.population_units {
+                    for (population, seen) in meta.populations() {
                         let most = known.entry(population.clone()).or_default();
-                        *most = (*units).max(*most);
+                        if seen > *most {
+                            *most = seen;
+                        }
                     }
                 }
                 Err(error) => tracing::warn!(

@@ -17,7 +17,7 @@ const LAYOUT: &str = "sqlite_schema";
 const AT_ONCE_BYTES_MAX: i64 = 256 * 1024 * 1024;
 
 /// Tables that grow with every run.
-const GROWING: [&str; 9] = [
+const GROWING: [&str; 10] = [
     "alerts",
     "bases",
     "budget_uses",
@@ -27,6 +27,7 @@ const GROWING: [&str; 9] = [
     "product_runs",
     "run_ends",
     "runs",
+    "usage_reads",
 ];
 
 /// What a check has looked at.
@@ -116,13 +117,19 @@ pub(crate) async fn prepare(
     pool: &SqlitePool,
     key: &RegistryKey,
 ) -> Result<Option<SealedState>, RegistryError> {
+    let migrator = sqlx::migrate!();
     let mut connection = pool.acquire().await?;
+    let known = migrator.iter().map(|step| step.version).max();
+    if known < newest(&mut connection).await? {
+        drop(connection);
+        // It says which step it does not know.
+        return Ok(migrator.run(pool).await.map(|()| None)?);
+    }
     let mut state = super::read(&mut connection, key).await?;
     if let Some(state) = state.as_ref().filter(|state| !state.is_migrating) {
         check(&mut connection, key, state, Depth::AtStart).await?;
     }
-    let migrator = sqlx::migrate!();
-    let is_behind = applied(&mut connection).await? < migrator.iter().count() as u64;
+    let is_behind = newest(&mut connection).await? < known;
     if let Some(state) = state.as_mut().filter(|_| is_behind) {
         state.is_migrating = true;
         super::write(&mut connection, key, state).await?;
@@ -139,19 +146,17 @@ pub(crate) async fn prepare(
     Ok(found)
 }
 
-/// How many steps of the layout were taken.
-async fn applied(connection: &mut SqliteConnection) -> Result<u64, RegistryError> {
+/// The last step of the layout that was taken.
+async fn newest(connection: &mut SqliteConnection) -> Result<Option<i64>, RegistryError> {
     let is_there: Option<i64> =
         sqlx::query_scalar("SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'")
             .fetch_optional(&mut *connection)
             .await?;
     if is_there.is_none() {
-        return Ok(0);
+        return Ok(None);
     }
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations")
-        .fetch_one(connection)
-        .await?;
-    Ok(count.unsigned_abs())
+    let newest = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations");
+    Ok(newest.fetch_one(connection).await?)
 }
 
 async fn seal_anew(

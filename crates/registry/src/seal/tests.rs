@@ -89,7 +89,7 @@ async fn rows_that_others_wrote_are_found_and_their_table_is_named() {
             "INSERT INTO freezes VALUES ('domain', '', 'none', 'nobody', 'never')",
             "freezes",
         ),
-        ("DROP TABLE feedback", "feedback"),
+        ("DROP TABLE feedback", "sqlite_schema"),
         ("CREATE TABLE more (one INTEGER)", "sqlite_schema"),
         (
             "CREATE TRIGGER quiet AFTER INSERT ON freezes BEGIN DELETE FROM freezes; END",
