@@ -172,10 +172,16 @@ impl Authority {
         text
     }
 
-    /// Digest of the file of the key, with all that is in it.
+    /// Digest of the file of the key, with all that is in it: key and certificates. Where the certificate is in a file of its own
+    /// alone, with that.
     pub(crate) fn file_digest(folder: &Folder) -> Result<Digest, Fault> {
         let text = Zeroizing::new(read(&folder.authority_key())?);
-        Ok(Digest::of(text.as_bytes()))
+        let blocks = Zeroizing::new(blocks(&text));
+        let mut all = Zeroizing::new(blocks.concat());
+        if blocks.len() == 1 {
+            all.push_str(&read(&folder.authority_certificate())?);
+        }
+        Ok(Digest::of(all.as_bytes()))
     }
 
     /// Digest of the authority's own certificate.
