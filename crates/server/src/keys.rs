@@ -184,10 +184,13 @@ async fn change_authority(
     })
 }
 
+/// A change of the log's key, which registry and log hear of. Blocks.
+type ChangeSigning = fn(&Signing, &Folder, (&Registry, &Record), &Actor) -> Result<(), Fault>;
+
 async fn change_signing(
     domain: &Arc<Domain>,
     caller: &Caller,
-    change: fn(&Signing, &Folder, (&Registry, &Record), &Actor) -> Result<(), Fault>,
+    change: ChangeSigning,
 ) -> Result<RotateKeyResponse, Fault> {
     let _one = domain.rotating.lock().await;
     let (worker, actor) = (Arc::clone(domain), caller.actor());

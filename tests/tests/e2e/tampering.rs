@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use weir_audit::{Event, Log, LogKey, VerifierKey, verify_log};
 use weir_client::v1::{
-    KeyKind, PutPolicyRequest, RegisterDatasetRequest, ReplayReleaseRequest, Role, RunRequest,
+    DestroySnapshotRequest, KeyKind, PutPolicyRequest, RegisterDatasetRequest,
+    ReplayReleaseRequest, Role, RunRequest,
 };
 use weir_client::{Client, IdentityFolder};
 use weir_server::{Domain, Folder, Serving, check_domain, create_backup};
@@ -151,6 +152,7 @@ fn kind(name: &str) -> String {
     let parts: Vec<&str> = name.split('/').collect();
     match parts.as_slice() {
         ["vault", "keys", file] => format!("vault/keys/{}", file.split('-').next().unwrap()),
+        ["vault", "destroyed", _] => "vault/destroyed/…".to_owned(),
         ["vault", "populations", _] => "vault/populations/…".to_owned(),
         ["vault", "snapshots", _, file] => {
             let stem = file.split(|c: char| c.is_ascii_digit()).next().unwrap();
@@ -217,7 +219,16 @@ impl People {
             source_path: file.display().to_string(),
             update: true,
         };
+        // Of three snapshots one is destroyed, and one is there and read by nobody.
+        let of = bureau.register_dataset(update.clone(), |_| {}).await;
+        let middle = of.unwrap().snapshot;
         bureau.register_dataset(update, |_| {}).await.unwrap();
+        let destroyed = DestroySnapshotRequest {
+            dataset: "more".to_owned(),
+            snapshot: middle,
+            reason: format!("what {name} needs"),
+        };
+        bureau.destroy_snapshot(destroyed).await.unwrap();
         let request = RunRequest {
             sql: format!("SELECT origin AS {name}, COUNT(*) AS n FROM flights GROUP BY origin"),
             ..Default::default()

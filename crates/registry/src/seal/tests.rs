@@ -98,7 +98,7 @@ async fn rows_that_others_wrote_are_found_and_their_table_is_named() {
         ("DROP INDEX grants_by_parent", "sqlite_schema"),
         ("UPDATE seal SET state = x'00'", "seal"),
         (
-            "UPDATE seal SET state = substr(state, 1, length(state) - 1) || x'00'",
+            "UPDATE seal SET state = CAST(substr(state, 1, length(state) - 1) || x'00' AS BLOB)",
             "seal",
         ),
     ];
@@ -293,4 +293,25 @@ fn sums_do_not_depend_on_the_order_and_go_back() {
         Hash([u64::MAX; 4]).plus(Hash([1, 0, 0, 0])),
         Hash::default()
     );
+}
+
+/// Who takes the seal out with all that names it has a registry of before there were seals. It gets one, and says that it had
+/// none: whoever opens it asks the log whether it ever did.
+#[tokio::test]
+async fn a_registry_without_its_seal_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = closed(folder.path()).await;
+    tamper(
+        &file,
+        "DROP TABLE seal; DELETE FROM _sqlx_migrations WHERE version = 95; DELETE FROM freezes",
+    )
+    .await;
+    let registry = Registry::open(&file, key()).await.unwrap();
+    assert_eq!(registry.found(), None);
+    assert_eq!(registry.sealed_state().await.unwrap().writes, 1);
+    registry.check().await.unwrap();
+    registry.close().await;
+    let registry = Registry::open(&file, key()).await.unwrap();
+    assert!(registry.found().is_some());
+    registry.close().await;
 }
