@@ -543,4 +543,14 @@ pub enum Event {
         /// Its type.
         of: String,
     },
+    /// The domain's settings are not those of the last start: their file was edited.
+    SettingsChanged {
+        /// Digest of the file's bytes.
+        digest: Digest,
+    },
+    /// How often the domain's registry has been written: one that was written less often was put back.
+    RegistrySealed {
+        /// Transactions, since there is a seal.
+        writes: u64,
+    },
 }

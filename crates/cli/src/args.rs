@@ -67,6 +67,12 @@ pub(crate) enum Command {
         /// The domain's folder
         domain: PathBuf,
     },
+    /// Check every byte of a domain that is not served: log, registry, ledger, vault
+    #[command(after_help = "Example:\n  weir check domain")]
+    Check {
+        /// The domain's folder
+        domain: PathBuf,
+    },
     /// Identities: who may do what
     #[command(subcommand)]
     Identity(IdentityCommand),

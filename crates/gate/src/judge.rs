@@ -44,6 +44,20 @@ pub fn judge_again(
     Ok(verdict.record().clone())
 }
 
+/// Judges a table that left as it was judged then: a number that the ledger had for it already is taken from there. What
+/// comes of it is compared and not released.
+///
+/// # Errors
+/// As [`judge`].
+pub fn judge_as_then(
+    unreleased: Unreleased,
+    policy: &Policy,
+    past: &mut Past<'_>,
+) -> Result<DecisionRecord, GateError> {
+    let verdict = judged(unreleased, policy, Some(past), Again::No)?;
+    Ok(verdict.record().clone())
+}
+
 /// Judges a table by itself, as if nothing had ever been released. For measuring and for comparing with other tools; a
 /// table that leaves is judged by [`judge`].
 ///

@@ -86,7 +86,7 @@ pub use error::{Family, GateError};
 pub use estimate::{ShareWithheld, share_withheld};
 pub use evidence::{ArgumentUnits, Contributions, Contributors, EvidenceColumns, TOP_UNITS};
 pub use first_units::FirstUnits;
-pub use judge::{judge, judge_again, judge_without_history};
+pub use judge::{judge, judge_again, judge_as_then, judge_without_history};
 pub use members::{Basis, Members, Most, Provenance};
 pub use noise::Noise;
 pub use past::Past;

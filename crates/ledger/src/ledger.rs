@@ -11,7 +11,7 @@ use crate::near::NewSet;
 use crate::question::{Digest, Question, Release, Verdict, check_answers};
 use crate::repeat;
 use crate::sketch::Mixer;
-use crate::store::{Disk, LedgerKey, OsDisk, Store};
+use crate::store::{Depth, Disk, LedgerKey, OsDisk, Store};
 use crate::{LedgerError, Result};
 
 /// Whoever knows what was released: the ledger, as those see it who judge cells.
@@ -109,6 +109,17 @@ pub struct Ledger {
     visits_max: u64,
     comparisons_max: u64,
     combines: bool,
+    /// Whether this is an earlier state: it is asked, and nothing is recorded in it.
+    is_earlier: bool,
+}
+
+/// Which earlier state of a ledger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Earlier {
+    /// What the release that led to a state was judged beside.
+    Before,
+    /// The state itself.
+    At,
 }
 
 impl Ledger {
@@ -123,6 +134,7 @@ impl Ledger {
             visits_max: VISITS_MAX,
             comparisons_max: COMPARISONS_MAX,
             combines: true,
+            is_earlier: false,
         }
     }
 
@@ -210,6 +222,59 @@ impl Ledger {
             return Ok(());
         }
         Err(LedgerError::SetBack)
+    }
+
+    /// Reads every byte of the disk again.
+    ///
+    /// # Errors
+    /// [`LedgerError::Damaged`]; whatever the disk says.
+    pub fn check(&self) -> Result<()> {
+        let check = |store: &Store| store.earlier(self.releases, Depth::Sets, &mut |_, _| Ok(()));
+        self.store
+            .as_ref()
+            .map_or(Ok(()), |store| check(store).map(drop))
+    }
+
+    /// The ledger as it was at an earlier state, or right before the release that led to it, to be asked and not recorded in.
+    /// Reads all that was recorded until then.
+    ///
+    /// # Errors
+    /// [`LedgerError::SetBack`] where it never was in that state; whatever the disk says.
+    pub fn earlier(&self, state: &State, which: Earlier) -> Result<Ledger> {
+        self.check_state(state)?;
+        let mut entries = Vec::new();
+        let store = match &self.store {
+            Some(store) => {
+                store.earlier(state.releases, Depth::Entries, &mut |entry, places| {
+                    entries.push((entry, places));
+                    Ok(())
+                })?
+            }
+            None => return Err(LedgerError::SetBack),
+        };
+        // A release has one entry for each population that it asked about, and nothing came between them: of what it asked
+        // about, its own are the last.
+        let mut last = HashMap::new();
+        for (at, (entry, _)) in entries.iter().enumerate() {
+            last.insert(entry.population.clone(), at);
+        }
+        let mut populations = HashMap::new();
+        for (at, (entry, places)) in entries.into_iter().enumerate() {
+            if which == Earlier::At || last.get(&entry.population) != Some(&at) {
+                load(&mut populations, entry, places)?;
+            }
+        }
+        Ok(Ledger {
+            mixer: self.mixer,
+            populations,
+            releases: state.releases,
+            store: Some(store),
+            unsure: false,
+            visits_max: self.visits_max,
+            comparisons_max: self.comparisons_max,
+            combines: self.combines,
+            is_earlier: true,
+        })
     }
 
     /// Reads the disk again where a record failed.
@@ -311,6 +376,9 @@ impl History for Ledger {
                 });
             }
             check_answers(asked.verdicts(), &release.answers)?;
+        }
+        if self.is_earlier {
+            return Err(LedgerError::Moved);
         }
         self.settle()?;
         if releases.iter().any(|(asked, _)| asked.at != self.releases) {

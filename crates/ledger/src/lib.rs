@@ -52,7 +52,7 @@ mod span;
 mod store;
 
 pub use error::{Family, LedgerError};
-pub use ledger::{Asked, History, Ledger, State};
+pub use ledger::{Asked, Earlier, History, Ledger, State};
 pub use limits::{
     ANSWER_BYTES_MAX, BUCKETS_MAX, CELLS_MAX, COMPARISONS_MAX, FRAME_BYTES_MAX, STATISTICS_MAX,
     UNITS_MIN_FLOOR, VISITS_MAX,

@@ -22,5 +22,7 @@ pub(crate) const COMBINED_MAX: usize = 1_024;
 pub(crate) const COMBINED_TABLE_MAX: usize = 8;
 /// Largest release in the ledger's file, in bytes (4 GiB): sets, sketches and answers.
 pub const FRAME_BYTES_MAX: u64 = 4 << 30;
+/// Up to this size of the ledger's file its sets are opened as it is, and not only when they are compared with: half a second.
+pub(crate) const CHECKED_BYTES_MAX: u64 = 256 << 20;
 /// Memory for exact sets that were read lately, in bytes.
 pub(crate) const CACHE_BYTES: usize = 256 << 20;

@@ -33,6 +33,7 @@ mod faults;
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,9 +42,10 @@ use roaring::RoaringBitmap;
 
 pub use disk::{Disk, OsDisk};
 pub use seal::LedgerKey;
+use seal::PieceKey;
 
 use crate::entry::{Entry, NewEntry, Span};
-use crate::limits::{CACHE_BYTES, FRAME_BYTES_MAX};
+use crate::limits::{CACHE_BYTES, CHECKED_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::question::Digest;
 use crate::{LedgerError, Result};
 use cache::Cache;
@@ -67,6 +69,15 @@ pub(crate) struct Store {
     head: Head,
     frames: Vec<FrameAt>,
     cache: Mutex<Cache>,
+}
+
+/// How much of a frame is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// What is needed to answer: its sets are opened when they are compared with.
+    Entries,
+    /// All of it.
+    Sets,
 }
 
 /// A frame in the file.
@@ -162,9 +173,13 @@ impl Store {
             ));
         }
         self.frames.clear();
+        let depth = match self.head.bytes <= CHECKED_BYTES_MAX {
+            true => Depth::Sets,
+            false => Depth::Entries,
+        };
         let mut upto = Head::start(self.head.id);
         while upto.releases < self.head.releases {
-            upto = self.read_frame(&upto, load)?;
+            upto = self.read_frame(&upto, depth, load)?;
         }
         if upto != self.head {
             return Err(LedgerError::damaged(
@@ -180,10 +195,40 @@ impl Store {
         replace_head(&self.folder, &self.key, &*self.disk, &self.head)
     }
 
+    /// The same file as it was at its first releases, to be read and never written.
+    pub(crate) fn earlier(
+        &self,
+        releases: u64,
+        depth: Depth,
+        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
+    ) -> Result<Store> {
+        let path = self.path();
+        if releases > self.head.releases {
+            return Err(LedgerError::SetBack);
+        }
+        let file = self.file.try_clone();
+        let mut earlier = Store {
+            folder: self.folder.clone(),
+            key: self.key.again(),
+            disk: Box::new(OsDisk),
+            file: file.map_err(LedgerError::io("open", &path))?,
+            head: Head::start(self.head.id),
+            frames: Vec::new(),
+            cache: Mutex::new(Cache::new(CACHE_BYTES)),
+        };
+        let mut upto = earlier.head;
+        while upto.releases < releases {
+            upto = earlier.read_frame(&upto, depth, load)?;
+        }
+        earlier.head = upto;
+        Ok(earlier)
+    }
+
     /// Reads the frame after what `upto` covers.
     fn read_frame(
         &mut self,
         upto: &Head,
+        depth: Depth,
         load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
     ) -> Result<Head> {
         let path = self.path();
@@ -204,6 +249,10 @@ impl Store {
         salt.copy_from_slice(&bytes[..frame::SALT_LEN]);
         let entry = frame::open_entry(&key, &mut bytes[START_LEN..]).ok_or_else(damaged)?;
         let (entry, spans) = Entry::read(entry).ok_or_else(damaged)?;
+        if depth == Depth::Sets {
+            let rest = upto.bytes + sets_at..upto.bytes + lengths.frame;
+            self.check_sets(&key, rest, &spans, lengths.padding_is_sealed)?;
+        }
         let places = self.places(&spans);
         self.frames.push(FrameAt {
             salt,
@@ -212,6 +261,38 @@ impl Store {
         });
         load(entry, places)?;
         Ok(upto.after(lengths.frame, chain))
+    }
+
+    /// Opens every set of a frame, and what fills it up.
+    fn check_sets(
+        &self,
+        key: &PieceKey,
+        rest: Range<u64>,
+        spans: &[Span],
+        padding_is_sealed: bool,
+    ) -> Result<()> {
+        let path = self.path();
+        let damaged = || LedgerError::damaged(&path, "a set does not open");
+        let mut at = rest.start;
+        for (number, span) in spans.iter().enumerate() {
+            let mut sealed = vec![0; span.bytes as usize];
+            self.read_at(at, &mut sealed)?;
+            frame::open_set(key, number as u32, &mut sealed).ok_or_else(damaged)?;
+            at += u64::from(span.bytes);
+        }
+        if !padding_is_sealed {
+            return Ok(());
+        }
+        let length = rest.end.checked_sub(at).ok_or_else(damaged)?;
+        let mut padding = vec![0; usize::try_from(length).map_err(|_| damaged())?];
+        self.read_at(at, &mut padding)?;
+        match frame::is_padding(key, &mut padding) {
+            true => Ok(()),
+            false => Err(LedgerError::damaged(
+                &path,
+                "what fills a release up was altered",
+            )),
+        }
     }
 
     /// The places of the sets of the next frame.

@@ -127,6 +127,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn enter_airlock(&self, table: &AirlockRecord) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO airlock (run, organisation, person, request_digest, sql, grant_id, datasets, snapshots, models, \
              policy, sealed, sealed_digest, state, entered_at, expires_at, ended_at) \
@@ -148,10 +149,9 @@ impl Registry {
         .bind(&table.entered_at)
         .bind(&table.expires_at)
         .bind(&table.ended_at)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// The table of this run in the airlock.
@@ -235,7 +235,7 @@ impl Registry {
         review: Option<&AirlockReview>,
         at: &str,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         if let Some(review) = review {
             sqlx::query(
                 "INSERT INTO airlock_reviews (run, organisation, person, approves, text, given_at) \
@@ -269,6 +269,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn add_model_review(&self, review: &ModelReview) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO model_reviews (name, digest, organisation, person, report_digest, given_at) \
              VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name, digest, organisation) DO UPDATE SET \
@@ -280,10 +281,9 @@ impl Registry {
         .bind(&review.person)
         .bind(&review.report_digest)
         .bind(&review.given_at)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// Who has approved a version of a model, in order.
@@ -309,6 +309,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn end_run(&self, end: &RunEnd) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO run_ends (organisation, run, grant_id, released, seconds_at_most) VALUES (?, ?, ?, ?, ?) \
              ON CONFLICT (organisation, run) DO UPDATE SET grant_id = excluded.grant_id, released = excluded.released, \
@@ -319,10 +320,9 @@ impl Registry {
         .bind(&end.grant_id)
         .bind(end.released)
         .bind(end.seconds_at_most)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// How a run of an organisation ended.
@@ -349,6 +349,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
     use super::*;
+    use crate::seal::tests::key;
 
     fn end(released: bool, seconds_at_most: i64) -> RunEnd {
         RunEnd {
@@ -363,7 +364,7 @@ mod tests {
     #[tokio::test]
     async fn a_run_that_was_released_stays_so() {
         let folder = tempfile::tempdir().unwrap();
-        let registry = Registry::open(&folder.path().join("registry.sqlite"))
+        let registry = Registry::open(&folder.path().join("registry.sqlite"), key())
             .await
             .unwrap();
         registry.end_run(&end(false, 1)).await.unwrap();

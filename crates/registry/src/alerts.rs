@@ -44,6 +44,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn add_alert(&self, alert: &AlertRecord) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO alerts (id, rule, severity, subject, raised_at, since, measured, threshold, log_index, webhook) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
@@ -58,10 +59,9 @@ impl Registry {
         .bind(alert.threshold)
         .bind(alert.log_index)
         .bind(&alert.webhook)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// The alert with this id.
@@ -105,6 +105,7 @@ impl Registry {
         at: &str,
         note: &str,
     ) -> Result<bool, RegistryError> {
+        let mut writing = self.begin().await?;
         let done = sqlx::query(
             "UPDATE alerts SET acknowledged_by = ?, acknowledged_at = ?, note = ? \
              WHERE id = ? AND acknowledged_at IS NULL",
@@ -113,9 +114,9 @@ impl Registry {
         .bind(at)
         .bind(note)
         .bind(id)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
+        self.commit(writing).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -137,13 +138,13 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn alert_tried(&self, id: &str, webhook: &str) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query("UPDATE alerts SET attempts = attempts + 1, webhook = ? WHERE id = ?")
             .bind(webhook)
             .bind(id)
-            .execute(self.writing()?)
+            .execute(&mut *writing)
             .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// How many alerts nobody has looked at, by rule.

@@ -63,7 +63,7 @@ impl Registry {
         basis: &BasisRecord,
         texts: &[KeptText],
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         for kept in texts {
             sqlx::query(
                 "INSERT INTO kept_texts (digest, kind, text) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING",

@@ -4,10 +4,10 @@
 //! where that is not there. Once it is answered, what it did not say is given back; what it reserved and never answered stays
 //! charged.
 
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::SqliteConnection;
 
 use crate::charges::{Allowance, Charge, ChargedRun, UsedUp, charge_one};
-use crate::database::Registry;
+use crate::database::{Registry, Writing};
 use crate::error::RegistryError;
 
 /// What a budget counts.
@@ -107,7 +107,7 @@ impl Registry {
         of: ChargedRun<'_>,
         asked: Reservation<'_>,
     ) -> Result<Reserved, RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         let grant = allowances.first().map_or("", |own| own.grant.as_str());
         let mut left = i64::MAX;
         for allowance in allowances {
@@ -145,7 +145,7 @@ impl Registry {
         let bits = asked.charge.bits_out + more.max(0);
         let grants: Vec<&str> = allowances.iter().map(|of| of.grant.as_str()).collect();
         raise(&mut transaction, &grants, of, bits).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(Reserved::Bits(bits))
     }
 
@@ -162,7 +162,7 @@ impl Registry {
         bits: i64,
         answered: bool,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         let own = grants.first().copied().unwrap_or_default();
         for grant in grants {
             sqlx::query(
@@ -190,7 +190,7 @@ impl Registry {
         .bind(of.request_digest)
         .execute(&mut *transaction)
         .await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 }
 
@@ -209,7 +209,7 @@ async fn used(
 }
 
 async fn begin_one(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Writing,
     budget: &Budget,
     grant: &str,
     of: ChargedRun<'_>,
@@ -235,7 +235,7 @@ async fn begin_one(
 
 /// Raises a run's bits to what it got.
 async fn raise(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Writing,
     grants: &[&str],
     of: ChargedRun<'_>,
     bits: i64,

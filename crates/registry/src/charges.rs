@@ -1,8 +1,8 @@
 //! Charging runs to grants: looked at and charged in one transaction.
 
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::FromRow;
 
-use crate::database::Registry;
+use crate::database::{Registry, Writing};
 use crate::error::RegistryError;
 
 /// An amount of everything that a quota can bound.
@@ -121,7 +121,7 @@ impl Registry {
         of: ChargedRun<'_>,
         charge: &Charge,
     ) -> Result<Option<UsedUp>, RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         for allowance in allowances {
             let used = charge_one(&mut transaction, allowance, of, charge).await?;
             if let Some(quota) = allowance.over(&used) {
@@ -153,7 +153,7 @@ impl Registry {
 
 /// Charges a run to a grant, and gives what is charged to it now.
 pub(crate) async fn charge_one(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Writing,
     allowance: &Allowance,
     of: ChargedRun<'_>,
     charge: &Charge,

@@ -1,18 +1,22 @@
 //! Reads and writes.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Executor, Sqlite, SqliteConnection, Transaction};
 
 use crate::error::RegistryError;
 use crate::records::{DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, RunRecord};
 use crate::requests::insert_identity;
+use crate::seal::check::CheckedRegistry;
+use crate::seal::{self, LogMark, RegistryKey, SealedState, check, watch};
 
 /// How long a write waits for another one.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,16 +44,65 @@ pub trait WriteFaults: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Registry {
     pub(crate) pool: SqlitePool,
+    key: Arc<RegistryKey>,
+    /// What its seal said as it was opened.
+    found: Option<SealedState>,
+    /// Up to where the log goes.
+    log: Arc<Mutex<LogMark>>,
+    /// Held by whoever writes: waiting for it in turn is shorter than asking the database again and again.
+    turn: Arc<tokio::sync::Mutex<()>>,
     /// For tests of whoever writes.
     faults: Option<Arc<dyn WriteFaults>>,
 }
 
+/// Opens the file by itself, before anybody else: what it says of itself, and what connections are to be told.
+async fn prepare(
+    options: SqliteConnectOptions,
+    key: RegistryKey,
+) -> Result<(RegistryKey, Option<SealedState>, Arc<str>), RegistryError> {
+    let alone = SqlitePoolOptions::new().max_connections(1);
+    let pool = alone.connect_with(options).await?;
+    let found = check::prepare(&pool, &key).await?;
+    let tables = watch::tables(&mut *pool.acquire().await?).await?;
+    let statements = watch::statements(&tables)?;
+    pool.close().await;
+    Ok((key, found, statements.into()))
+}
+
+/// A transaction that writes. Dropping it undoes it.
+pub(crate) struct Writing {
+    transaction: Transaction<'static, Sqlite>,
+    _turn: tokio::sync::OwnedMutexGuard<()>,
+}
+
+impl Deref for Writing {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Writing {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+}
+
+impl Writing {
+    pub(crate) async fn rollback(self) -> Result<(), RegistryError> {
+        Ok(self.transaction.rollback().await?)
+    }
+}
+
 impl Registry {
-    /// Opens the registry in `file`, makes it where it is not there, and brings its layout up to date.
+    /// Opens the registry in `file`, makes it where it is not there, holds it against its seal, and brings its layout up to
+    /// date. No other process may have it open: a write of another one is an altered registry.
     ///
     /// # Errors
-    /// Where the file cannot be opened or a newer version wrote it.
-    pub async fn open(file: &Path) -> Result<Self, RegistryError> {
+    /// Where the file cannot be opened or a newer version wrote it; [`RegistryError::Altered`] and
+    /// [`RegistryError::Damaged`] where it is not what was written.
+    pub async fn open(file: &Path, key: RegistryKey) -> Result<Self, RegistryError> {
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -59,16 +112,77 @@ impl Registry {
             .foreign_keys(true)
             // What is deleted is overwritten.
             .pragma("secure_delete", "ON")
+            // What changes is noted in memory.
+            .pragma("temp_store", "MEMORY")
             .busy_timeout(BUSY_TIMEOUT);
+        let (key, found, statements) = prepare(options.clone(), key).boxed().await?;
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
+            .after_connect(move |connection, _| {
+                let statements = sqlx::raw_sql(AssertSqlSafe(Arc::clone(&statements)));
+                Box::pin(async move { connection.execute(statements).await.map(drop) })
+            })
             .connect_with(options)
             .await?;
-        sqlx::migrate!().run(&pool).await?;
-        Ok(Self { pool, faults: None })
+        Ok(Self {
+            pool,
+            key: Arc::new(key),
+            found,
+            log: Arc::new(Mutex::new(found.map(|found| found.log).unwrap_or_default())),
+            turn: Arc::default(),
+            faults: None,
+        })
     }
 
-    /// The connections, for what other files of this crate read and write.
+    /// What the seal said as the registry was opened; none where it had none: it is new, or of before there were seals.
+    #[must_use]
+    pub const fn found(&self) -> Option<SealedState> {
+        self.found
+    }
+
+    /// How often it was written, and the log at the last time.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn sealed_state(&self) -> Result<SealedState, RegistryError> {
+        let mut connection = self.pool.acquire().await?;
+        seal::sealed_state(&mut connection, &self.key).await
+    }
+
+    /// Holds all of it against its seal, and its indices against its tables, while others write to it.
+    ///
+    /// # Errors
+    /// [`RegistryError::Altered`] and [`RegistryError::Damaged`]; where the database fails.
+    pub async fn check(&self) -> Result<CheckedRegistry, RegistryError> {
+        let (pool, key) = (self.pool.clone(), Arc::clone(&self.key));
+        let work = async move {
+            // A transaction that reads: seal and rows are of one moment.
+            let mut moment = pool.begin().await?;
+            let checked = check::whole(&mut moment, &key).await?;
+            moment.rollback().await?;
+            Ok(checked)
+        };
+        work.boxed().await
+    }
+
+    /// Says up to where the log goes: what is written from now on is sealed with it.
+    pub fn log_is_at(&self, mark: LogMark) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if mark.entries > log.entries {
+            *log = mark;
+        }
+    }
+
+    /// Seals up to where the log goes, where nothing else is to be written.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn seal_log(&self) -> Result<(), RegistryError> {
+        let writing = self.begin().await?;
+        self.commit_with(writing, true).await
+    }
+
+    /// The connections, for what other files of this crate read.
     pub(crate) const fn pool(&self) -> &SqlitePool {
         &self.pool
     }
@@ -81,30 +195,31 @@ impl Registry {
         self
     }
 
-    /// The connections, for a statement that writes.
-    pub(crate) fn writing(&self) -> Result<&SqlitePool, RegistryError> {
+    /// Begins to write.
+    pub(crate) async fn begin(&self) -> Result<Writing, RegistryError> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        Ok(Writing {
+            transaction: self.pool.begin().await?,
+            _turn: turn,
+        })
+    }
+
+    /// Has a transaction take effect, with the seal: one step, whole or not at all.
+    pub(crate) async fn commit(&self, writing: Writing) -> Result<(), RegistryError> {
+        self.commit_with(writing, false).await
+    }
+
+    async fn commit_with(&self, mut writing: Writing, has_news: bool) -> Result<(), RegistryError> {
         if let Some(faults) = &self.faults {
             faults.before().map_err(sqlx::Error::Io)?;
         }
-        Ok(&self.pool)
-    }
-
-    /// After a statement that has written.
-    pub(crate) fn written(&self) -> Result<(), RegistryError> {
+        let log = *self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        seal::renew(&mut writing, &self.key, (log, has_news)).await?;
+        writing.transaction.commit().await?;
         match &self.faults {
             Some(faults) => Ok(faults.after().map_err(sqlx::Error::Io)?),
             None => Ok(()),
         }
-    }
-
-    /// Has a transaction take effect: one step, whole or not at all.
-    pub(crate) async fn commit(
-        &self,
-        transaction: Transaction<'_, Sqlite>,
-    ) -> Result<(), RegistryError> {
-        self.writing()?;
-        transaction.commit().await?;
-        self.written()
     }
 
     /// Writes everything to the file and closes it.
@@ -128,15 +243,15 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn set_fact(&self, fact: Fact, value: &str) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         )
         .bind(fact.as_str())
         .bind(value)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// Records an identity. Recording the same certificate again changes nothing.
@@ -144,9 +259,9 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn add_identity(&self, identity: &IdentityRecord) -> Result<(), RegistryError> {
-        insert_identity(identity).execute(self.writing()?).await?;
-        self.written()?;
-        Ok(())
+        let mut writing = self.begin().await?;
+        insert_identity(identity).execute(&mut *writing).await?;
+        self.commit(writing).await
     }
 
     /// The identity with this certificate.
@@ -186,7 +301,7 @@ impl Registry {
         fingerprints: &[String],
         end: &IdentityEnd,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         for fingerprint in fingerprints {
             sqlx::query(
                 "UPDATE identities SET revoked_at = ?, revoked_by = ?, revoke_reason = ? \
@@ -228,6 +343,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn add_model(&self, model: &ModelRecord) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO models (name, digest, component, signature, organisation, submitted_by, submitted_at, \
              submitted_digest, report, report_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name, digest) DO NOTHING",
@@ -242,10 +358,9 @@ impl Registry {
         .bind(&model.vetting.submitted_digest)
         .bind(&model.vetting.report)
         .bind(&model.vetting.report_digest)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// Every version of the models of one name, the newest first.
@@ -278,6 +393,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn add_run(&self, run: &RunRecord) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO runs (run, organisation, person, request_digest, dataset, cells_released, cells_withheld, \
              table_digest, log_index, finished_at, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
@@ -294,10 +410,9 @@ impl Registry {
         .bind(run.log_index)
         .bind(&run.finished_at)
         .bind(&run.answer)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// The newest runs first.

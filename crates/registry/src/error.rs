@@ -25,6 +25,23 @@ pub enum RegistryError {
         "the registry's database failed: {0}. Check the disk and the domain's folder, then try again"
     )]
     Database(#[from] sqlx::Error),
+    /// Rows that the domain did not write.
+    #[error(
+        "the registry's table `{table}` is not what the domain wrote: its rows were altered, added, taken out or put back from \
+         before, without the domain's key. Find out who wrote to `registry.sqlite`, keep it, and restore the newest backup"
+    )]
+    Altered {
+        /// The table; `sqlite_schema` for the layout, and `seal` where the seal itself does not open.
+        table: String,
+    },
+    /// Pages that do not hold together.
+    #[error(
+        "the registry's file is damaged: {0}. Check the disk, keep the file, and restore the newest backup"
+    )]
+    Damaged(String),
+    /// The seal could not be made.
+    #[error("the registry's seal could not be made: the system gave no random numbers. Try again")]
+    Sealing,
     /// The database's layout could not be brought up to date.
     #[error(
         "the registry's database has a layout this version cannot read: {0}. Use the version that wrote it"
@@ -33,12 +50,21 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    pub(crate) fn altered(table: &str) -> Self {
+        Self::Altered {
+            table: table.to_owned(),
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::DatasetExists(_) => "DATASET_EXISTS",
             Self::Database(_) => "REGISTRY_FAILED",
+            Self::Altered { .. } => "REGISTRY_ALTERED",
+            Self::Damaged(_) => "REGISTRY_DAMAGED",
+            Self::Sealing => "REGISTRY_SEALING",
             Self::Layout(_) => "REGISTRY_LAYOUT",
         }
     }
@@ -48,7 +74,11 @@ impl RegistryError {
     pub const fn family(&self) -> Family {
         match self {
             Self::DatasetExists(_) => Family::Caller,
-            Self::Database(_) | Self::Layout(_) => Family::Environment,
+            Self::Database(_)
+            | Self::Altered { .. }
+            | Self::Damaged(_)
+            | Self::Sealing
+            | Self::Layout(_) => Family::Environment,
         }
     }
 }

@@ -36,6 +36,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn add_feedback(&self, feedback: &FeedbackRecord) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO feedback (id, dataset, kind, text, organisation, filed_by, filed_at) \
              VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -47,10 +48,9 @@ impl Registry {
         .bind(&feedback.organisation)
         .bind(&feedback.filed_by)
         .bind(&feedback.filed_at)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// Answers feedback. The first answer stays: `false` where there was one.
@@ -64,6 +64,7 @@ impl Registry {
         by: &str,
         at: &str,
     ) -> Result<bool, RegistryError> {
+        let mut writing = self.begin().await?;
         let answered = sqlx::query(
             "UPDATE feedback SET answer = ?, answered_by = ?, answered_at = ? \
              WHERE id = ? AND answer IS NULL",
@@ -72,9 +73,9 @@ impl Registry {
         .bind(by)
         .bind(at)
         .bind(id)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
+        self.commit(writing).await?;
         Ok(answered.rows_affected() == 1)
     }
 

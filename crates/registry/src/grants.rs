@@ -1,8 +1,8 @@
 //! Applications, opinions, grants, and what is frozen.
 
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::FromRow;
 
-use crate::database::Registry;
+use crate::database::{Registry, Writing};
 use crate::error::RegistryError;
 
 /// A closed list of states with their names in the database.
@@ -204,7 +204,7 @@ impl Registry {
         application: &ApplicationRecord,
         request: Option<&RequestRecord>,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         write_application(&mut transaction, application).await?;
         write_request(&mut transaction, request).await?;
         self.commit(transaction).await
@@ -246,7 +246,7 @@ impl Registry {
         application: &ApplicationRecord,
         request: Option<&RequestRecord>,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         for opinion in opinions {
             sqlx::query(
                 "INSERT INTO opinions (application, dataset, organisation, person, digest, supports, text, given_at) \
@@ -293,7 +293,7 @@ impl Registry {
         application: Option<&ApplicationRecord>,
         request: Option<&RequestRecord>,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO grants (id, parent, application, organisation, scenario, note, digest, not_before, not_after, \
              state, deadline, reason, changed_by, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -330,7 +330,7 @@ impl Registry {
         grants: &[GrantRecord],
         request: Option<&RequestRecord>,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         for grant in grants {
             sqlx::query(
                 "UPDATE grants SET state = ?, deadline = ?, reason = ?, changed_by = ?, changed_at = ? WHERE id = ?",
@@ -412,6 +412,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn freeze(&self, freeze: &FreezeRecord) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO freezes (scope, name, reason, frozen_by, frozen_at) VALUES (?, ?, ?, ?, ?) \
              ON CONFLICT (scope, name) DO NOTHING",
@@ -421,10 +422,9 @@ impl Registry {
         .bind(&freeze.reason)
         .bind(&freeze.frozen_by)
         .bind(&freeze.frozen_at)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// Lets something go that was frozen.
@@ -432,13 +432,13 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn unfreeze(&self, scope: &str, name: &str) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query("DELETE FROM freezes WHERE scope = ? AND name = ?")
             .bind(scope)
             .bind(name)
-            .execute(self.writing()?)
+            .execute(&mut *writing)
             .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// The request that was carried out under this key.
@@ -454,7 +454,7 @@ impl Registry {
 }
 
 async fn write_application(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Writing,
     application: &ApplicationRecord,
 ) -> Result<(), RegistryError> {
     sqlx::query(
@@ -483,7 +483,7 @@ async fn write_application(
 }
 
 async fn write_request(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Writing,
     request: Option<&RequestRecord>,
 ) -> Result<(), RegistryError> {
     let Some(request) = request else {

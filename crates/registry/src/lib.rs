@@ -14,6 +14,7 @@
 //! - Every write is one transaction; a conflict is an error that says what exists already.
 //! - Charges to a grant are looked at and made in one transaction; usage is read out of the log and can be read out again.
 //! - What a run may say is reserved in one transaction, of grants and of budgets over everybody; a budget has no way to be reset.
+//! - Every row is covered by the seal, which changes in the transaction that changes the row.
 //! - The log is written before the registry: what is here is in the log, never the other way round.
 
 mod airlock;
@@ -32,6 +33,7 @@ mod products;
 mod records;
 mod requests;
 mod retention;
+mod seal;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -59,4 +61,6 @@ pub use records::{
 };
 pub use requests::AnsweredRequest;
 pub use retention::{Kept, KeptSummary, KeptThing};
+pub use seal::check::CheckedRegistry;
+pub use seal::{LogMark, REGISTRY_KEY_LEN, RegistryKey, SealedState};
 pub use usage::{StoredSpan, UsageFact, UsageLine, UsageRead, UsageRun};

@@ -43,6 +43,7 @@ impl Registry {
         by: &str,
         at: &str,
     ) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "UPDATE models SET state = 'approved', approved_by = ?, approved_at = ?, ended_by = '', ended_at = '', \
              end_reason = '' WHERE name = ? AND digest = ? AND state <> 'approved'",
@@ -51,10 +52,9 @@ impl Registry {
         .bind(at)
         .bind(name)
         .bind(digest)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// Records that one digest of a model was rejected, or its approval withdrawn. What was said of it before stays on file,
@@ -68,6 +68,7 @@ impl Registry {
         state: ModelState,
         end: &ModelEnd,
     ) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "UPDATE models SET state = ?, ended_by = ?, ended_at = ?, end_reason = ? WHERE name = ? AND digest = ?",
         )
@@ -77,10 +78,9 @@ impl Registry {
         .bind(&end.end_reason)
         .bind(name)
         .bind(digest)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// How far one digest of a model is.

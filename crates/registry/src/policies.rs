@@ -1,8 +1,8 @@
 //! Policies in force, changes of them, and the sealed evidence of past releases.
 
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::FromRow;
 
-use crate::database::Registry;
+use crate::database::{Registry, Writing};
 use crate::error::RegistryError;
 
 /// A policy in force.
@@ -152,7 +152,7 @@ impl Registry {
         policy: &PolicyRecord,
         change: Option<&PolicyChangeRecord>,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO policies_in_force (dataset, name, digest, text, since, set_by) VALUES (?, ?, ?, ?, ?, ?) \
              ON CONFLICT (dataset) DO UPDATE SET name = excluded.name, digest = excluded.digest, \
@@ -190,7 +190,7 @@ impl Registry {
         &self,
         change: &PolicyChangeRecord,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         write_change(&mut transaction, change).await?;
         self.commit(transaction).await?;
         Ok(())
@@ -234,6 +234,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn add_evidence(&self, evidence: &EvidenceRecord) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO evidence (run, policy, datasets, snapshots, kept_at, sealed) VALUES (?, ?, ?, ?, ?, ?) \
              ON CONFLICT (run) DO NOTHING",
@@ -244,10 +245,9 @@ impl Registry {
         .bind(&evidence.snapshots)
         .bind(&evidence.kept_at)
         .bind(&evidence.sealed)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// The runs whose evidence is kept, the newest first, at most `limit`.
@@ -277,7 +277,7 @@ impl Registry {
 
 /// A new row, or the further fate of one: what was proposed never changes.
 async fn write_change(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Writing,
     change: &PolicyChangeRecord,
 ) -> Result<(), RegistryError> {
     sqlx::query(
@@ -313,10 +313,11 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
     use super::*;
+    use crate::seal::tests::key;
 
     async fn registry() -> (tempfile::TempDir, Registry) {
         let folder = tempfile::tempdir().unwrap();
-        let registry = Registry::open(&folder.path().join("registry.sqlite"))
+        let registry = Registry::open(&folder.path().join("registry.sqlite"), key())
             .await
             .unwrap();
         (folder, registry)

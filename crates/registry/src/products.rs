@@ -69,6 +69,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn put_product(&self, product: &ProductRecord) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO products (name, organisation, person, terms, digest, state, registered_at, changed_by, changed_at, \
              reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET \
@@ -86,10 +87,9 @@ impl Registry {
         .bind(&product.changed_by)
         .bind(&product.changed_at)
         .bind(&product.reason)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// The product of this name.
@@ -118,6 +118,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn end_product_run(&self, run: &ProductRunRecord) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "INSERT INTO product_runs (name, digest, slot, run, code, ended_at) VALUES (?, ?, ?, ?, ?, ?) \
              ON CONFLICT DO NOTHING",
@@ -128,10 +129,9 @@ impl Registry {
         .bind(&run.run)
         .bind(&run.code)
         .bind(&run.ended_at)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// The slots of a product that ended, the newest first.

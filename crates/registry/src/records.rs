@@ -74,6 +74,12 @@ pub enum Fact {
     PolicyFile,
     /// Every entry of the log before this one has had its effect, or an entry that says that it had none.
     SettledTo,
+    /// Digest of the public parts of the log's key, and the entries that the log had when it was looked at.
+    SigningKey,
+    /// The same of the authority.
+    AuthorityKey,
+    /// Digest of the bytes of `domain.toml` at the last start.
+    SettingsFile,
 }
 
 impl Fact {
@@ -82,6 +88,9 @@ impl Fact {
             Self::PolicyDigest => "policy_digest",
             Self::PolicyFile => "policy_file",
             Self::SettledTo => "settled_to",
+            Self::SigningKey => "signing_key",
+            Self::AuthorityKey => "authority_key",
+            Self::SettingsFile => "settings_file",
         }
     }
 }

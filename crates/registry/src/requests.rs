@@ -1,8 +1,8 @@
 //! Requests that are known by a key that their caller chose, with what they were answered.
 
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::{FromRow, Sqlite};
 
-use crate::database::Registry;
+use crate::database::{Registry, Writing};
 use crate::error::RegistryError;
 use crate::records::IdentityRecord;
 
@@ -44,7 +44,7 @@ impl Registry {
         &self,
         request: &AnsweredRequest,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         write(&mut transaction, request).await?;
         self.commit(transaction).await
     }
@@ -58,7 +58,7 @@ impl Registry {
         identity: &IdentityRecord,
         request: &AnsweredRequest,
     ) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         insert_identity(identity).execute(&mut *transaction).await?;
         write(&mut transaction, request).await?;
         self.commit(transaction).await
@@ -82,7 +82,7 @@ pub(crate) fn insert_identity(
 }
 
 async fn write(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Writing,
     request: &AnsweredRequest,
 ) -> Result<(), RegistryError> {
     sqlx::query(

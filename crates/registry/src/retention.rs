@@ -112,12 +112,12 @@ impl Registry {
             Kept::Answers => "UPDATE runs SET answer = x'' WHERE run = ?",
             Kept::Evidence => "DELETE FROM evidence WHERE run = ?",
         };
+        let mut writing = self.begin().await?;
         sqlx::query(statement)
             .bind(run)
-            .execute(self.writing()?)
+            .execute(&mut *writing)
             .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 
     /// How many computations have what they are made from.

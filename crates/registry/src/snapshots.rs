@@ -12,7 +12,7 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::DatasetExists`], or where the database fails.
     pub async fn add_dataset(&self, dataset: &DatasetRecord) -> Result<(), RegistryError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let added = sqlx::query(
             "INSERT INTO datasets (name, population, manifest_toml, snapshot, digest, rows, units, \
              rows_without_unit, registered_at, registered_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
@@ -42,7 +42,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn update_dataset(&self, dataset: &DatasetRecord) -> Result<(), RegistryError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "UPDATE datasets SET manifest_toml = ?, snapshot = ?, digest = ?, rows = ?, units = ?, \
              rows_without_unit = ?, registered_at = ?, registered_by = ? WHERE name = ?",
@@ -90,6 +90,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn end_snapshot(&self, id: &str, end: &SnapshotEnd) -> Result<(), RegistryError> {
+        let mut writing = self.begin().await?;
         sqlx::query(
             "UPDATE snapshots SET destroyed_at = ?, destroyed_by = ?, destroy_reason = ?, certificate = ? \
              WHERE id = ? AND destroyed_at IS NULL",
@@ -99,10 +100,9 @@ impl Registry {
         .bind(&end.destroy_reason)
         .bind(&end.certificate)
         .bind(id)
-        .execute(self.writing()?)
+        .execute(&mut *writing)
         .await?;
-        self.written()?;
-        Ok(())
+        self.commit(writing).await
     }
 }
 

@@ -1,12 +1,13 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+use crate::seal::tests::key;
 use crate::*;
 
 mod charges;
 
 async fn registry() -> (tempfile::TempDir, Registry) {
     let folder = tempfile::tempdir().unwrap();
-    let registry = Registry::open(&folder.path().join("registry.sqlite"))
+    let registry = Registry::open(&folder.path().join("registry.sqlite"), key())
         .await
         .unwrap();
     (folder, registry)
@@ -66,7 +67,7 @@ async fn facts_survive_reopening() {
         .unwrap();
     registry.close().await;
 
-    let registry = Registry::open(&folder.path().join("registry.sqlite"))
+    let registry = Registry::open(&folder.path().join("registry.sqlite"), key())
         .await
         .unwrap();
     assert_eq!(
@@ -266,7 +267,7 @@ async fn a_registry_without_snapshots_has_them_once_it_is_opened() {
     sqlx::query(old).execute(&pool).await.unwrap();
     pool.close().await;
 
-    let registry = Registry::open(&file).await.unwrap();
+    let registry = Registry::open(&file, key()).await.unwrap();
     let snapshots = registry.snapshots("flights").await.unwrap();
     assert_eq!(snapshots.len(), 1);
     assert_eq!((snapshots[0].id.as_str(), snapshots[0].rows), ("s1", 3));
@@ -447,6 +448,6 @@ async fn a_registry_of_a_newer_layout_is_refused() {
                  VALUES (9999, 'of the future', 1, x'00', 0)";
     sqlx::query(newer).execute(registry.pool()).await.unwrap();
     registry.close().await;
-    let refused = Registry::open(&folder.path().join("registry.sqlite")).await;
+    let refused = Registry::open(&folder.path().join("registry.sqlite"), key()).await;
     assert_eq!(refused.err().unwrap().code(), "REGISTRY_LAYOUT");
 }

@@ -1,8 +1,8 @@
 //! What was used, as the log says it: a projection that can be thrown away and read out again.
 
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::FromRow;
 
-use crate::database::Registry;
+use crate::database::{Registry, Writing};
 use crate::error::RegistryError;
 
 /// What an entry of the log says of usage.
@@ -138,7 +138,7 @@ impl Registry {
         (from, to): (u64, u64),
         facts: &[UsageFact],
     ) -> Result<bool, RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         let moved = sqlx::query("UPDATE usage_cursor SET entries = ? WHERE entries = ?")
             .bind(to.cast_signed())
             .bind(from.cast_signed())
@@ -159,7 +159,7 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn forget_usage(&self) -> Result<(), RegistryError> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.begin().await?;
         for statement in [
             "DELETE FROM usage_reads",
             "DELETE FROM usage_storage",
@@ -200,10 +200,7 @@ impl Registry {
     }
 }
 
-async fn add(
-    transaction: &mut Transaction<'_, Sqlite>,
-    fact: &UsageFact,
-) -> Result<(), RegistryError> {
+async fn add(transaction: &mut Writing, fact: &UsageFact) -> Result<(), RegistryError> {
     match fact {
         UsageFact::Charged {
             run,

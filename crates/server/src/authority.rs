@@ -156,7 +156,10 @@ impl Authority {
         let file = folder.authority_certificate();
         match std::fs::read_to_string(&file) {
             Ok(found) if found == self.pem => Ok(()),
-            _ => crate::backup::publish(&file, &self.pem),
+            _ => {
+                tracing::warn!(file = %file.display(), "the file was not the authority's certificate; it is written again");
+                crate::backup::publish(&file, &self.pem)
+            }
         }
     }
 
@@ -167,6 +170,18 @@ impl Authority {
             text.push_str(&earlier.pem);
         }
         text
+    }
+
+    /// Digest of the file of the key, with all that is in it: key and certificates. Where the certificate is in a file of its own
+    /// alone, with that.
+    pub(crate) fn file_digest(folder: &Folder) -> Result<Digest, Fault> {
+        let text = Zeroizing::new(read(&folder.authority_key())?);
+        let blocks = Zeroizing::new(blocks(&text));
+        let mut all = Zeroizing::new(blocks.concat());
+        if blocks.len() == 1 {
+            all.push_str(&read(&folder.authority_certificate())?);
+        }
+        Ok(Digest::of(all.as_bytes()))
     }
 
     /// Digest of the authority's own certificate.

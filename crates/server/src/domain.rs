@@ -16,6 +16,7 @@ use crate::backup;
 use crate::clock::Clock;
 use crate::computing::Computing;
 use crate::config::Config;
+use crate::declared;
 use crate::fair::FairUse;
 use crate::fault::{Fault, panicked};
 use crate::faults::Faults;
@@ -27,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::products::Products;
 use crate::record::Record;
+use crate::sealing::{self, Sealing};
 use crate::signing::Signing;
 use crate::snapshots;
 use crate::tls::{Credentials, Front};
@@ -34,6 +36,10 @@ use crate::traces::Traces;
 use crate::unfinished::{self, Held, Unfinished};
 use crate::watching::{self, Ear, Heard};
 use crate::witnesses::Witnesses;
+
+/// Larger maps of units are opened where a dataset is registered, and not at every start: so many bytes take a tenth of a
+/// second.
+const MAP_CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Models kept compiled. Above it the cache is emptied: recompiling costs milliseconds.
 const MODELS_LOADED_MAX: usize = 64;
@@ -49,6 +55,7 @@ pub struct Domain {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     pub(crate) registry: Registry,
+    pub(crate) sealing: Sealing,
     pub(crate) vault: Arc<Vault>,
     /// The handle to change the master key with, where it is in a file.
     pub(crate) master: Option<FileKeeper>,
@@ -117,9 +124,6 @@ impl Domain {
         let (ear, heard) = watching::listen(&clock);
         let metrics = Arc::new(Metrics::new());
         let traces = Traces::open(&config.traces)?;
-        let authority = Authority::open(&folder)?;
-        authority.publish(&folder)?;
-        let front = Front::new(Credentials::new(authority, &config)?);
         let log_key = LogKey::load(&folder.log_key())?;
         // Once more: one goes into the log, the other signs grants.
         let signing = Signing::new(LogKey::load(&folder.log_key())?);
@@ -131,7 +135,7 @@ impl Domain {
         }
         let (vault, master) = open_vault(&folder, &config).await?;
         let cache_key = vault.derive_key(MODEL_CACHE_KEY)?;
-        let registry = Registry::open(&folder.registry())
+        let registry = sealing::open(&folder, &vault, &log)
             .await?
             .failing(faults.registry);
         snapshots::discard_orphans(&vault, &registry).await?;
@@ -140,8 +144,14 @@ impl Domain {
             witnesses,
             ear.clone(),
             (Arc::clone(&metrics), clock.clone()),
-        );
+        )
+        .telling(registry.clone());
         backup::note_restored(&folder, &record).await?;
+        let sealing = Sealing::begin(&registry, &record).await?;
+        declared::check(&folder, &registry, &record, &signing).await?;
+        let authority = Authority::open(&folder)?;
+        authority.publish(&folder)?;
+        let front = Front::new(Credentials::new(authority, &config)?);
         keys::complete(&vault, master.as_ref(), &record).await?;
         snapshots::complete(&vault, &registry, &record).await?;
         let vault = Arc::new(vault);
@@ -168,6 +178,7 @@ impl Domain {
             config,
             clock,
             registry,
+            sealing,
             vault,
             master,
             open: record.open(),
@@ -284,6 +295,7 @@ async fn open_vault(
     tokio::task::spawn_blocking(move || {
         let (keeper, master) = settings.open_keeper(&folder)?.split();
         let vault = Vault::open_with(&folder.vault(), keeper, &settings.store()?)?;
+        vault.check_populations(MAP_CHECKED_BYTES_MAX)?;
         Ok((vault, master))
     })
     .await

@@ -7,7 +7,7 @@ use chrono::{SecondsFormat, Utc};
 use rcgen::{CertificateParams, KeyPair};
 use weir_audit::{Actor, Entry, Event, Log, LogKey, Timestamp};
 use weir_policy::Policy;
-use weir_registry::{Fact, IdentityEnd, IdentityRecord, Registry, Role};
+use weir_registry::{Fact, IdentityEnd, IdentityRecord, Registry, RegistryKey, Role};
 use weir_vault::Vault;
 
 use crate::alert_settings::AlertConfig;
@@ -19,6 +19,7 @@ use crate::folder::Folder;
 use crate::log_settings::LogConfig;
 use crate::observe_settings::{MetricsConfig, TracesConfig};
 use crate::retention::RetentionConfig;
+use crate::sealing;
 use crate::usage::UsageConfig;
 use crate::vault_settings::VaultConfig;
 use crate::wait::Wait;
@@ -64,7 +65,7 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
     let folder = empty_folder(root)?;
     let now = Utc::now();
     let authority = Authority::create(&folder, &options.name, now)?;
-    create_vault(&folder, &options.vault).await?;
+    let registry_key = create_vault(&folder, &options.vault).await?;
 
     let log_key = LogKey::generate(&format!("weir/{}", options.name))?;
     log_key.save(&folder.log_key())?;
@@ -132,7 +133,7 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
             not_after: Timestamp::from(issued.not_after),
         }),
     ])?;
-    let registry = Registry::open(&folder.registry()).await?;
+    let registry = Registry::open(&folder.registry(), registry_key).await?;
     registry
         .add_identity(&IdentityRecord {
             fingerprint: issued.fingerprint.to_string(),
@@ -157,14 +158,14 @@ pub async fn init(root: &Path, options: &InitOptions) -> Result<FirstIdentity, F
     })
 }
 
-/// Makes the vault with the keeper and the store of the settings. Blocks on both, and so has a thread of its own.
-async fn create_vault(folder: &Folder, settings: &VaultConfig) -> Result<(), Fault> {
+/// Makes the vault with the keeper and the store of the settings, and gives the key that is to seal the registry. Blocks on both, and so has a thread of its own.
+async fn create_vault(folder: &Folder, settings: &VaultConfig) -> Result<RegistryKey, Fault> {
     let (folder, settings) = (folder.clone(), settings.clone());
     tokio::task::spawn_blocking(move || {
         let store = settings.store()?;
         let keeper = settings.create_keeper(&folder)?;
-        drop(Vault::create_with(&folder.vault(), keeper, &store)?);
-        Ok(())
+        let vault = Vault::create_with(&folder.vault(), keeper, &store)?;
+        sealing::key(&vault)
     })
     .await
     .map_err(|_| panicked())?

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use prost::Message;
+use tokio::runtime::Handle;
 use weir_api::v1::{DomainKey, KeyKind, RotateKeyResponse};
 use weir_audit::{Actor, Digest, Event};
 use weir_registry::AnsweredRequest;
+use weir_registry::Registry;
 use weir_vault::{FileKeeper, KeyKeeper, Vault};
 
 use crate::access::Caller;
+use crate::authority::Authority;
 use crate::clock::Clock;
+use crate::declared::{self, Kept};
 use crate::domain::Domain;
 use crate::fault::{Fault, panicked, stopping};
 use crate::folder::Folder;
@@ -280,6 +284,10 @@ async fn change_authority(
         let next = Credentials::new(next, &worker.config)?;
         worker.record.append(actor, event)?;
         next.authority.replace(&worker.folder)?;
+        // Before anything could take the change for done.
+        let public = Authority::file_digest(&worker.folder)?;
+        let known = declared::put(&worker.registry, &worker.record, Kept::Authority, public);
+        Handle::current().block_on(known)?;
         worker.front.put(next);
         Ok(())
     })
@@ -296,15 +304,19 @@ async fn change_authority(
     })
 }
 
+/// A change of the log's key, which registry and log hear of. Blocks.
+type ChangeSigning = fn(&Signing, &Folder, (&Registry, &Record), &Actor) -> Result<(), Fault>;
+
 async fn change_signing(
     domain: &Arc<Domain>,
     caller: &Caller,
-    change: fn(&Signing, &Folder, &Record, &Actor) -> Result<(), Fault>,
+    change: ChangeSigning,
 ) -> Result<RotateKeyResponse, Fault> {
     let _one = domain.rotating.lock().await;
     let (worker, actor) = (Arc::clone(domain), caller.actor());
     tokio::task::spawn_blocking(move || {
-        change(&worker.signing, &worker.folder, &worker.record, &actor)
+        let known = (&worker.registry, &worker.record);
+        change(&worker.signing, &worker.folder, known, &actor)
     })
     .await
     .map_err(|_| panicked())??;

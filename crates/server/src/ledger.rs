@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weir_audit::{Digest, Event, LedgerState};
 use weir_gate::{DecisionRecord, GateError, Past, Recorded, Verdict};
 use weir_ledger::rounding::CoinKey;
-use weir_ledger::{Asked, History, Ledger, LedgerKey, Question, Release, State};
+use weir_ledger::{Asked, Earlier, History, Ledger, LedgerKey, Question, Release, State};
 use weir_vault::Vault;
 
 use crate::fault::Fault;
@@ -63,6 +63,12 @@ impl Released {
         ledger.releases()
     }
 
+    /// Reads every byte of the ledger again. Blocks.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(ledger.check()?)
+    }
+
     /// As if nothing had ever been released, for each run anew: to show what thresholds alone let through.
     pub(crate) fn forget(&mut self) {
         self.forgets = true;
@@ -73,17 +79,22 @@ impl Released {
         self.forgets
     }
 
-    /// What is decided of a table that was released, judged beside everything that is in the ledger by now. Nothing is
-    /// recorded. Blocks.
+    /// What is decided of a table that was released, judged beside what was in the ledger then; beside everything that is in
+    /// it by now where the log does not say how far it went. Nothing is recorded. Blocks.
     ///
     /// # Errors
     /// Refusals of the gate; whatever keeps the ledger from answering.
     pub(crate) fn judge_again(
         &self,
         of: &RunRead<'_>,
+        then: Option<(State, Earlier)>,
         judge: impl FnOnce(&mut Past<'_>) -> Result<DecisionRecord, GateError>,
     ) -> Result<DecisionRecord, Fault> {
         let mut turn = Turn::new(self);
+        if let Some((state, which)) = then.filter(|_| !self.forgets) {
+            let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            turn.held = Some(Held::Own(Box::new(ledger.earlier(&state, which)?)));
+        }
         Ok(judge(&mut self.past(&mut turn, of))?)
     }
 

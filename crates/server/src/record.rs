@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use weir_audit::{Actor, Entry, Event, Log, Receipt, SharedLog, Timestamp};
+use weir_registry::Registry;
 
 use crate::clock::Clock;
 use crate::fault::{Fault, panicked};
 use crate::metrics::Metrics;
+use crate::sealing::mark_after;
 use crate::watching::Ear;
 use crate::witnesses::{WAIT, Witnesses, unavailable};
 
@@ -19,6 +21,8 @@ pub(crate) struct Record {
     ear: Ear,
     metrics: Arc<Metrics>,
     clock: Clock,
+    /// Told up to where the log goes: it seals that with whatever it writes next.
+    registry: Option<Registry>,
     /// The last field: dropped after the log.
     open: Arc<()>,
 }
@@ -36,8 +40,22 @@ impl Record {
             ear,
             metrics,
             clock,
+            registry: None,
             open: Arc::default(),
         }
+    }
+
+    /// The same record, which tells a registry of each entry.
+    pub(crate) fn telling(mut self, registry: Registry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    fn tell(&self, index: u64, entry: &Entry) {
+        if let (Some(registry), Some(mark)) = (&self.registry, mark_after(index, entry)) {
+            registry.log_is_at(mark);
+        }
+        self.ear.entry(index, entry);
     }
 
     /// Held by whoever holds the log, and let go of after it.
@@ -52,7 +70,7 @@ impl Record {
         let receipt = self.log.append(&entry)?;
         self.metrics.appended(begun.elapsed());
         self.witnesses.has_grown();
-        self.ear.entry(receipt.index(), &entry);
+        self.tell(receipt.index(), &entry);
         Ok(receipt)
     }
 
@@ -65,7 +83,7 @@ impl Record {
         self.witnesses.has_grown();
         for (index, entry) in [(index.saturating_sub(1), &first), (index, &second)] {
             self.metrics.appended(begun.elapsed());
-            self.ear.entry(index, entry);
+            self.tell(index, entry);
         }
         Ok(())
     }

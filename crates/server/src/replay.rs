@@ -10,6 +10,7 @@ use weir_api::v1::{ReleaseReplay, ReplayReleaseRequest};
 use weir_audit::{Digest, Event};
 use weir_catalogue::Manifest;
 use weir_inside::{Depth, Limits, Plan, Query, Sources};
+use weir_ledger::Earlier;
 use weir_policy::Policy;
 
 use crate::access::Caller;
@@ -93,44 +94,56 @@ async fn again(
     let sql = sql(domain, basis.request).await?;
     let policy = policy(domain, basis.policy).await?;
 
-    // 2. Opened as it was read then.
-    stage("opening the snapshots");
-    let query = Query::parse(&sql)?;
-    let sources = sources(domain, &query, &basis).await?;
-    let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
+    let mut replayed = None;
+    for judging in Judging::ways(&policy).iter().copied() {
+        // 2. Opened as it was read then.
+        stage("opening the snapshots");
+        let query = Query::parse(&sql)?;
+        let sources = sources(domain, &query, &basis).await?;
+        let plan = Plan::new(&query, &sources, Depth::of(&policy))?;
 
-    // 3. Computed, with a slot like any run.
-    stage("waiting for a free slot");
-    let slot = domain.fair.slot(organisation).await;
-    let slot = slot.ok_or_else(stopping)?;
-    stage("computing inside the domain");
-    let limits = engine.limits;
-    let work = async move { plan.compute(limits).await };
-    let unreleased = match engine.threads {
-        Some(threads) => Computing::with_threads(threads)?.run(work).await,
-        None => domain.computing.run(work).await,
-    };
-    drop(slot);
-
-    // 4. Judged as it was then: by the policy of the entry, and beside what was released before. The ledger has no earlier
-    //    states: it is asked as it is now, and the release is part of it. A cell that came too near to something before came
-    //    too near to it still; what a later release changes shows as a difference.
-    stage("judging each cell at the gate");
-    let (opened, unreleased, run) = (Arc::clone(domain), unreleased??, decided.run.clone());
-    let datasets = basis.datasets.iter();
-    let snapshots: Vec<String> = datasets.map(|one| one.snapshot.clone()).collect();
-    let record = tokio::task::spawn_blocking(move || {
-        let read = RunRead {
-            run: &run,
-            snapshots: &snapshots,
+        // 3. Computed, with a slot like any run.
+        stage("waiting for a free slot");
+        let slot = domain.fair.slot(organisation).await;
+        let slot = slot.ok_or_else(stopping)?;
+        stage("computing inside the domain");
+        let limits = engine.limits;
+        let work = async move { plan.compute(limits).await };
+        let unreleased = match engine.threads {
+            Some(threads) => Computing::with_threads(threads)?.run(work).await,
+            None => domain.computing.run(work).await,
         };
-        opened.released.judge_again(&read, |past| {
-            weir_gate::judge_again(unreleased, &policy, past)
+        drop(slot);
+
+        // 4. Judged as it was then: by the policy of the entry, and beside what was in the ledger at that moment.
+        stage("judging each cell at the gate");
+        let (opened, unreleased, run) = (Arc::clone(domain), unreleased??, decided.run.clone());
+        let datasets = basis.datasets.iter();
+        let snapshots: Vec<String> = datasets.map(|one| one.snapshot.clone()).collect();
+        let (policy, ledger) = (policy.clone(), decided.ledger);
+        let record = tokio::task::spawn_blocking(move || {
+            let read = RunRead {
+                run: &run,
+                snapshots: &snapshots,
+            };
+            let then = ledger.map(|state| (state, judging.beside()));
+            opened
+                .released
+                .judge_again(&read, then, |past| match judging {
+                    Judging::AsThen => weir_gate::judge_as_then(unreleased, &policy, past),
+                    _ => weir_gate::judge_again(unreleased, &policy, past),
+                })
         })
-    })
-    .await
-    .map_err(|_| panicked())??;
-    let replayed: Digest = record.table_digest.parse()?;
+        .await
+        .map_err(|_| panicked())??;
+        let digest: Digest = record.table_digest.parse()?;
+        replayed.get_or_insert(digest);
+        if digest == decided.table_digest {
+            replayed = Some(digest);
+            break;
+        }
+    }
+    let replayed = replayed.ok_or_else(panicked)?;
     let models = basis.models.iter();
     Ok(ReleaseReplay {
         same: replayed == decided.table_digest,
@@ -148,6 +161,35 @@ async fn again(
         replayed_with: WEIR.to_owned(),
         receipt_json: decided.receipt_json.clone(),
     })
+}
+
+/// How the numbers of a table are come by once more.
+#[derive(Clone, Copy)]
+enum Judging {
+    /// All worked out anew, but for those that came too near to an earlier answer and were given it.
+    Anew,
+    /// As then: what had been answered before is taken from there. So it is with the second run of one query where keyed
+    /// rounding tosses another coin, or where the first was given earlier answers.
+    AsThen,
+    /// Noise is drawn once: what was shown is in the ledger alone.
+    AsShown,
+}
+
+impl Judging {
+    /// The ways by which a release may have come about, the one that works out most first.
+    fn ways(policy: &Policy) -> &'static [Self] {
+        match policy.dp_epsilon_millionths() {
+            None => &[Self::Anew, Self::AsThen],
+            Some(_) => &[Self::AsShown],
+        }
+    }
+
+    const fn beside(self) -> Earlier {
+        match self {
+            Self::Anew | Self::AsThen => Earlier::Before,
+            Self::AsShown => Earlier::At,
+        }
+    }
 }
 
 /// The request's SQL: what stands before the snapshots that it pins, which the basis names too.

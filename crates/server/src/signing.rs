@@ -12,8 +12,11 @@
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use weir_audit::{Actor, Event, LogKey, VerifierKey};
+use tokio::runtime::Handle;
+use weir_audit::{Actor, Digest, Event, LogKey, VerifierKey};
+use weir_registry::Registry;
 
+use crate::declared::{self, Kept};
 use crate::fault::Fault;
 use crate::folder::Folder;
 use crate::record::Record;
@@ -34,6 +37,11 @@ impl Signing {
     /// The same, for clients: a key on each line, the newest first.
     pub(crate) fn text(&self) -> String {
         self.key().verifier().to_string()
+    }
+
+    /// Stands for what the key is to others: what it and those before it verify, and how many of them sign.
+    pub(crate) fn public(&self) -> Digest {
+        public(&self.key())
     }
 
     /// The newest key.
@@ -59,7 +67,10 @@ impl Signing {
         let text = format!("{}\n", self.text());
         match std::fs::read_to_string(&file) {
             Ok(found) if found == text => Ok(()),
-            _ => crate::backup::publish(&file, &text),
+            _ => {
+                tracing::warn!(file = %file.display(), "the file was not what the log's key says; it is written again");
+                crate::backup::publish(&file, &text)
+            }
         }
     }
 
@@ -67,7 +78,7 @@ impl Signing {
     pub(crate) fn rotate(
         &self,
         folder: &Folder,
-        record: &Record,
+        (registry, record): (&Registry, &Record),
         actor: &Actor,
     ) -> Result<(), Fault> {
         let next = LogKey::load(&folder.log_key())?.successor()?;
@@ -76,14 +87,14 @@ impl Signing {
             public: next.verifier().single().to_string(),
         };
         record.append(actor.clone(), event)?;
-        self.put(next, folder, record)
+        self.put(next, folder, (registry, record))
     }
 
     /// Has the newest key sign alone. Blocks.
     pub(crate) fn retire(
         &self,
         folder: &Folder,
-        record: &Record,
+        (registry, record): (&Registry, &Record),
         actor: &Actor,
     ) -> Result<(), Fault> {
         let mut key = LogKey::load(&folder.log_key())?;
@@ -95,15 +106,23 @@ impl Signing {
             record.append(actor.clone(), event)?;
         }
         key.retire_others();
-        self.put(key, folder, record)
+        self.put(key, folder, (registry, record))
     }
 
-    fn put(&self, key: LogKey, folder: &Folder, record: &Record) -> Result<(), Fault> {
+    fn put(
+        &self,
+        key: LogKey,
+        folder: &Folder,
+        (registry, record): (&Registry, &Record),
+    ) -> Result<(), Fault> {
         key.replace(&folder.log_key())?;
         let file = folder.log_verifier_key();
         let text = format!("{}\n", key.verifier());
         crate::backup::publish(&file, &text)?;
         let of_log = LogKey::load(&folder.log_key())?;
+        // Before anything could take the change for done.
+        let known = declared::put(registry, record, Kept::Signing, public(&key));
+        Handle::current().block_on(known)?;
         record.with(|log| Ok(log.set_key(of_log)?))?;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = key;
         Ok(())
@@ -112,4 +131,9 @@ impl Signing {
     fn key(&self) -> RwLockReadGuard<'_, LogKey> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn public(key: &LogKey) -> Digest {
+    let text = format!("{}\n{}", key.verifier(), key.signs_with());
+    Digest::of(text.as_bytes())
 }

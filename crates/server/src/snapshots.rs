@@ -275,12 +275,37 @@ pub(crate) async fn complete(
     record: &Record,
 ) -> Result<(), Fault> {
     let snapshots = registry.all_snapshots().await?;
-    for certificate in vault.certificates()? {
+    let certificates = vault.certificates()?;
+    for certificate in &certificates {
         let known = snapshots
             .iter()
             .any(|snapshot| snapshot.id == certificate.snapshot && snapshot.is_live());
         if known {
-            put_on_record(record, registry, &certificate).await?;
+            put_on_record(record, registry, certificate).await?;
+        }
+    }
+    // The others are the ones that are on record: a certificate keeps a key that a backup brings back from being used.
+    for snapshot in &snapshots {
+        let Some(on_record) = &snapshot.end.certificate else {
+            continue;
+        };
+        let on_record = Certificate::from_json(on_record.as_bytes())?;
+        let mut there = certificates
+            .iter()
+            .filter(|one| one.snapshot == snapshot.id);
+        let there = there
+            .next()
+            .map(DestructionCertificate::to_json)
+            .transpose()?;
+        if there.as_deref() != Some(on_record.text()) {
+            return Err(Fault::environment(
+                "CERTIFICATE_DAMAGED",
+                format!(
+                    "`vault/destroyed/{}.json` is not the certificate that is on record, or is gone. Put it back from a \
+                     backup",
+                    snapshot.id
+                ),
+            ));
         }
     }
     Ok(())

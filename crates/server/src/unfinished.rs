@@ -25,6 +25,7 @@ use crate::domain::Domain;
 use crate::fault::{Fault, panicked};
 use crate::grants::server;
 use crate::record::Record;
+use crate::sealing;
 use crate::signing::Signing;
 use claim::Claim;
 
@@ -186,6 +187,12 @@ impl Looking {
                 let Some(domain) = Weak::upgrade(&domain) else {
                     return;
                 };
+                if let Err(fault) = sealing::note(&domain, false).await {
+                    tracing::warn!(
+                        code = fault.code,
+                        "the registry's state was not put on record"
+                    );
+                }
                 match look(&domain, settled).await {
                     Ok(now) => settled = Some(now),
                     Err(fault) => tracing::warn!(
@@ -204,6 +211,7 @@ impl Looking {
         drop(self.task.await);
         // What it leaves is looked at by the next start.
         drop(look(domain, None).await);
+        drop(sealing::note(domain, true).await);
     }
 }
 

@@ -340,6 +340,12 @@ pub enum VaultError {
         /// The folder.
         path: PathBuf,
     },
+    /// The lock holds something.
+    #[error("`{}` is a lock and holds nothing, and this one does: somebody wrote to it. Find out who; empty it, and open the vault again", path.display())]
+    LockWritten {
+        /// The file.
+        path: PathBuf,
+    },
     /// The vault's format is not this version's.
     #[error("`{}`: not a vault of format {expected}; use the version of Weir that wrote it", path.display())]
     VaultFormat {
@@ -499,6 +505,7 @@ impl VaultError {
             Self::VaultExists { .. } => "VAULT_EXISTS",
             Self::VaultMissing { .. } => "VAULT_MISSING",
             Self::VaultInUse { .. } => "VAULT_IN_USE",
+            Self::LockWritten { .. } => "VAULT_LOCK_WRITTEN",
             Self::VaultFormat { .. } => "VAULT_FORMAT",
             Self::MasterKeyWrong { .. } => "MASTER_KEY_WRONG",
             Self::MasterKeyExists { .. } => "MASTER_KEY_EXISTS",
@@ -524,6 +531,7 @@ impl VaultError {
             Self::VaultExists { .. }
             | Self::VaultMissing { .. }
             | Self::VaultInUse { .. }
+            | Self::LockWritten { .. }
             | Self::VaultFormat { .. }
             | Self::MasterKeyWrong { .. }
             | Self::MasterKeyExists { .. }

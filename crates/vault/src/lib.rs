@@ -38,6 +38,7 @@
 //! Keys lie apart from the data so that a backup of `snapshots/` holds none of them. `snapshots/` may lie in an object
 //! store instead ([`StoreSettings`]), below a prefix, beside an object `vault-id` that says whose it is.
 
+mod check;
 mod destroy;
 mod durable;
 mod error;

@@ -5,12 +5,13 @@
 //! The map file holds the tags in id order, sealed; whoever steals it without the key can't even test a guess.
 
 use hashbrown::HashTable;
-use ring::hmac;
+use ring::{digest, hmac};
 
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::Layout;
 use crate::limits::UNITS_MAX;
 use crate::seal::{self, KEY_LEN};
+use crate::snapshot::PopulationSeen;
 use crate::{Result, VaultError, durable};
 use zeroize::Zeroizing;
 
@@ -58,24 +59,14 @@ impl Population {
         name: &str,
         units_known: u64,
     ) -> Result<Self> {
-        let damaged = |problem| VaultError::PopulationDamaged {
-            population: name.to_owned(),
-            problem,
-        };
-        let wrapped =
-            durable::read_if_there(&layout.population_key(name), crate::limits::META_BYTES_MAX)?;
+        let damaged = |problem| damaged(name, problem);
         let sealed = durable::read_if_there(&layout.population_map(name), MAP_BYTES_MAX)?;
-        let (wrapped, sealed) = match (wrapped, sealed) {
-            (Some(wrapped), sealed) => (wrapped, sealed),
-            (None, Some(_)) => return Err(damaged("its key is missing")),
-            (None, None) if units_known > 0 => return Err(damaged("its key and map are missing")),
-            (None, None) => return Self::new(name, DataKey::random()?, true),
+        let key = match Self::key((layout, keeper), name)? {
+            Some(key) => key,
+            None if sealed.is_some() => return Err(damaged("its key is missing")),
+            None if units_known > 0 => return Err(damaged("its key and map are missing")),
+            None => return Self::new(name, DataKey::random()?, true),
         };
-        let key = keeper
-            .unwrap_key(&wrapped, &key_place(name))?
-            .ok_or_else(|| VaultError::KeyDamaged {
-                name: format!("population-{name}.key"),
-            })?;
         let mut population = Self::new(name, key, false)?;
         if let Some(sealed) = sealed {
             population
@@ -87,6 +78,59 @@ impl Population {
             return Err(damaged("its map is older than the snapshots that use it"));
         }
         Ok(population)
+    }
+
+    fn key((layout, keeper): (&Layout, &dyn KeyKeeper), name: &str) -> Result<Option<DataKey>> {
+        let file = layout.population_key(name);
+        let Some(wrapped) = durable::read_if_there(&file, crate::limits::META_BYTES_MAX)? else {
+            return Ok(None);
+        };
+        let key = keeper.unwrap_key(&wrapped, &key_place(name))?;
+        let damaged = || VaultError::KeyDamaged {
+            name: format!("population-{name}.key"),
+        };
+        key.map(Some).ok_or_else(damaged)
+    }
+
+    /// Whether [`Population::load`] would find what it needs, without the time and the memory that finding ids takes. A map
+    /// larger than `map_bytes_max` is not opened.
+    pub(crate) fn check(
+        (layout, keeper): (&Layout, &dyn KeyKeeper),
+        name: &str,
+        (units_known, print): &PopulationSeen,
+        map_bytes_max: u64,
+    ) -> Result<()> {
+        let damaged = |problem| damaged(name, problem);
+        let file = layout.population_map(name);
+        let length = file.metadata().map_or(0, |file| file.len());
+        let Some(key) = Self::key((layout, keeper), name)? else {
+            return Err(damaged("its key is missing"));
+        };
+        if length > map_bytes_max {
+            return Ok(());
+        }
+        let map = match durable::read_if_there(&file, MAP_BYTES_MAX)? {
+            None => MAP_PREFIX.to_vec(),
+            Some(sealed) => {
+                let key = key.derive("population map")?;
+                seal::open_in_place(&key, map_place(name).as_bytes(), sealed)
+                    .filter(|map| map.starts_with(MAP_PREFIX))
+                    .ok_or_else(|| damaged("its map was altered or cut short"))?
+            }
+        };
+        let units = usize::try_from(*units_known).unwrap_or(usize::MAX);
+        let Some(known) = tags(&map).get(..units) else {
+            return Err(damaged("its map is older than the snapshots that use it"));
+        };
+        match print.as_ref().is_none_or(|print| *print == print_of(known)) {
+            true => Ok(()),
+            false => Err(damaged("its map is not the one that its snapshots use")),
+        }
+    }
+
+    /// The digest of its units' tags.
+    pub(crate) fn print(&self) -> String {
+        print_of(tags(&self.map))
     }
 
     fn new(name: &str, key: DataKey, new: bool) -> Result<Self> {
@@ -179,6 +223,17 @@ impl Population {
         let sealed = seal::seal_in_place(&self.map_key, map_place(&self.name).as_bytes(), map)?;
         durable::replace(&layout.population_map(&self.name), &sealed)
     }
+}
+
+fn damaged(name: &str, problem: &'static str) -> VaultError {
+    VaultError::PopulationDamaged {
+        population: name.to_owned(),
+        problem,
+    }
+}
+
+fn print_of(tags: &[Tag]) -> String {
+    hex::encode(digest::digest(&digest::SHA256, tags.as_flattened()))
 }
 
 /// The tags of a map, in id order.

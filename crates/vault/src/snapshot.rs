@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{Layout, META_FILE, is_snapshot_id};
 use crate::limits::META_BYTES_MAX;
+use crate::population::Population;
 use crate::store::SnapshotStore;
 use crate::table::unit_column;
 use crate::{Result, VaultError, destroy, durable, seal};
@@ -98,25 +99,42 @@ pub(crate) struct StoredMeta {
     pub(crate) shown: SnapshotMeta,
     /// Units that each population had when the snapshot was sealed: a map with fewer is an old one.
     pub(crate) population_units: BTreeMap<String, u64>,
+    /// SHA-256 of the tags of these units, in hexadecimal: a map that begins otherwise is another one. Snapshots of before
+    /// have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) population_prints: BTreeMap<String, String>,
     pub(crate) files: Vec<SealedFile>,
 }
+
+/// What a snapshot knows of a population: how many units it had, and the digest of their tags.
+pub(crate) type PopulationSeen = (u64, Option<String>);
 
 impl StoredMeta {
     /// Completes the metadata with its digest.
     pub(crate) fn new(
         mut shown: SnapshotMeta,
-        population_units: BTreeMap<String, u64>,
+        populations: &[Population],
         files: Vec<SealedFile>,
     ) -> Result<Self> {
         shown.digest = String::new();
+        let units = |of: &Population| (of.name().to_owned(), of.units());
+        let print = |of: &Population| (of.name().to_owned(), of.print());
         let mut meta = Self {
             format: FORMAT,
             shown,
-            population_units,
+            population_units: populations.iter().map(units).collect(),
+            population_prints: populations.iter().map(print).collect(),
             files,
         };
         meta.shown.digest = meta.compute_digest()?;
         Ok(meta)
+    }
+
+    /// What it knows of each population it uses.
+    pub(crate) fn populations(&self) -> impl Iterator<Item = (&String, PopulationSeen)> {
+        let print = |name: &String| self.population_prints.get(name).cloned();
+        let units = self.population_units.iter();
+        units.map(move |(name, units)| (name, (*units, print(name))))
     }
 
     /// The names of every file of the snapshot, sorted.

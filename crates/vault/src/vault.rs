@@ -1,6 +1,6 @@
 //! The vault itself: creating, opening, registering, handing out.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::keys::{DataKey, KeyKeeper};
 use crate::layout::{self, Layout};
 use crate::population::Population;
 use crate::seal::{self, KEY_LEN};
-use crate::snapshot::{self, SnapshotMeta, StoredMeta};
+use crate::snapshot::{self, PopulationSeen, SnapshotMeta, StoredMeta};
 use crate::source::Source;
 use crate::store::{SnapshotStore, StoreSettings};
 use crate::table::{self, SealedFiles, SealedTable};
@@ -208,11 +208,7 @@ impl Vault {
         if outcome.files.iter().map(|file| file.rows).sum::<u64>() != shown.rows {
             return Err(VaultError::Internal { action: "sealing" });
         }
-        let population_units = populations.all().iter();
-        let population_units = population_units
-            .map(|population| (population.name().to_owned(), population.units()))
-            .collect();
-        let meta = StoredMeta::new(shown, population_units, outcome.files)?;
+        let meta = StoredMeta::new(shown, populations.all(), outcome.files)?;
         let populations = populations.into_all();
         Staged::new(Arc::clone(inner), staging, key, meta, populations, leases)
     }
@@ -453,12 +449,22 @@ impl Inner {
     /// How many units a population must have at least, as its snapshots show. A damaged snapshot cannot say; it must
     /// not keep other datasets from being registered.
     fn units_known(&self, population: &str) -> Result<u64> {
-        let mut units = 0;
+        let known = self.populations_known()?;
+        Ok(known.get(population).map_or(0, |(units, _)| *units))
+    }
+
+    /// The same of every population, with the digest of these units' tags.
+    pub(crate) fn populations_known(&self) -> Result<BTreeMap<String, PopulationSeen>> {
+        let mut known: BTreeMap<String, PopulationSeen> = BTreeMap::new();
         for id in self.snapshot_ids()? {
             match self.load(&id) {
                 Ok((_, meta)) => {
-                    let known = meta.population_units.get(population);
-                    units = units.max(known.copied().unwrap_or_default());
+                    for (population, seen) in meta.populations() {
+                        let most = known.entry(population.clone()).or_default();
+                        if seen > *most {
+                            *most = seen;
+                        }
+                    }
                 }
                 Err(error) => tracing::warn!(
                     snapshot = id,
@@ -467,7 +473,7 @@ impl Inner {
                 ),
             }
         }
-        Ok(units)
+        Ok(known)
     }
 
     fn open_table(&self, key: &DataKey, meta: &StoredMeta) -> Result<Arc<SealedTable>> {
@@ -479,7 +485,12 @@ impl Inner {
 fn lock(layout: &Layout) -> Result<File> {
     let path = layout.lock();
     let file = File::open(&path).map_err(VaultError::io("open", &path))?;
+    let length = file
+        .metadata()
+        .map_err(VaultError::io("read", &path))?
+        .len();
     match file.try_lock() {
+        Ok(()) if length > 0 => Err(VaultError::LockWritten { path }),
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(VaultError::VaultInUse {
             path: layout.root().to_owned(),

@@ -2,7 +2,7 @@
 //! everybody who asks.
 
 use weir_audit::{Event, Log, LogKey};
-use weir_client::v1::{EstimateRunRequest, Role, RunRequest};
+use weir_client::v1::{EstimateRunRequest, ReplayReleaseRequest, Role, RunRequest};
 use weir_client::{Client, ClientError, RunAnswer};
 use weir_tests::{DEFAULT_POLICY, TestDomain, application};
 
@@ -103,6 +103,7 @@ const BY_TOWN: &str = "SELECT town, COUNT(*) AS n, SUM(visits) AS v FROM people 
 async fn units_are_bounded_and_the_same_cell_has_the_same_noise() {
     let domain = people("4.00", "40.00").await;
     let answer = run(&domain.operator, BY_TOWN).await.unwrap();
+    let mut runs = vec![answer.run_id.clone()];
     let (counts, visits) = (numbers(&answer, "n"), numbers(&answer, "v"));
     assert_eq!((counts.len(), visits.len()), (2, 2));
     // 200 people in a town with a row each that counts, and 5 visits each; scale ½ for counts and 5 for visits. Noise of
@@ -123,6 +124,17 @@ async fn units_are_bounded_and_the_same_cell_has_the_same_noise() {
         let again = run(&beta, sql).await.unwrap();
         assert_eq!(numbers(&again, "n"), counts, "{sql}");
         assert_eq!(numbers(&again, "v"), visits, "{sql}");
+        runs.push(again.run_id);
+    }
+    // Made again, from the noise that was drawn then.
+    let auditor = domain.client(Role::Auditor, "Audit Office").await;
+    for release in runs {
+        let request = ReplayReleaseRequest {
+            release,
+            ..Default::default()
+        };
+        let replayed = auditor.replay_release(request, |_| {}).await.unwrap();
+        assert!(replayed.same, "{}", replayed.sql);
     }
     // Sums of floats are whole multiples of a grid, and clamped: 1e9 is 100 at most, and is not in a first row.
     let income = "SELECT town, SUM(income) AS s, AVG(income) AS m FROM people GROUP BY town";

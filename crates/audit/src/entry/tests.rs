@@ -443,6 +443,14 @@ fn golden_of_authority() -> Vec<(Event, String)> {
             text(r#"{"type":"entry_without_effect","entry":9,"of":"grant_issued"}"#),
         ),
         (
+            Event::SettingsChanged { digest },
+            format!(r#"{{"type":"settings_changed","digest":"{EMPTY}"}}"#),
+        ),
+        (
+            Event::RegistrySealed { writes: 12 },
+            text(r#"{"type":"registry_sealed","writes":12}"#),
+        ),
+        (
             Event::RunCharged {
                 run: text("r1"),
                 request_digest: digest,

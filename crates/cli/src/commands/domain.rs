@@ -1,4 +1,4 @@
-//! `weir init` and `weir serve`.
+//! `weir init`, `weir serve` and `weir check`.
 
 use std::path::Path;
 
@@ -67,6 +67,20 @@ pub(crate) async fn serve(domain: &Path) -> Result<(), CliError> {
     interrupted().await;
     eprintln!("Stopping: runs under way finish first.");
     serving.stop().await?;
+    Ok(())
+}
+
+pub(crate) async fn check(domain: &Path) -> Result<(), CliError> {
+    let checked = weir_server::check_domain(domain).await?;
+    println!(
+        "Every byte of {} is what the domain wrote",
+        domain.display()
+    );
+    println!("  log          {} entries", checked.log_entries);
+    println!("  registry     {} rows", checked.registry_rows);
+    println!("  ledger       {} releases", checked.releases);
+    println!("  populations  {}", checked.populations);
+    println!("  snapshots    {}", checked.snapshots);
     Ok(())
 }
 

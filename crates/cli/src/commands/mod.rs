@@ -40,6 +40,7 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Init(init) => domain::init(&init).await,
         Command::Serve { domain } => domain::serve(&domain).await,
+        Command::Check { domain } => domain::check(&domain).await,
         Command::Identity(command) => identity::run(identity, command).await,
         Command::Dataset(command) => dataset::run(identity, command).await,
         Command::Model(command) => model::run(identity, command).await,

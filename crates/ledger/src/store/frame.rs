@@ -6,7 +6,8 @@
 //! The salt makes the key of the frame. The lengths are bound to the file, the frame's number and offset, and the chain
 //! over all frames before it, so that no frame can be moved, repeated, left out or taken from elsewhere. A set is bound
 //! to its number in the frame. The padding leaves a reader of the file with a rough size and nothing else: without it,
-//! the size of a release of one cell would tell how many units are in it.
+//! the size of a release of one cell would tell how many units are in it. It is sealed zeros, so that no byte of the file can
+//! be changed unnoticed; in frames of earlier versions it is noise.
 
 use std::sync::Arc;
 
@@ -16,11 +17,13 @@ use roaring::RoaringBitmap;
 use crate::entry::{NewEntry, Span};
 use crate::question::Digest;
 use crate::store::head::Head;
-use crate::store::seal::{LedgerKey, PieceKey, TAG_LEN, noise, random};
+use crate::store::seal::{LedgerKey, PieceKey, TAG_LEN, random};
 use crate::{LedgerError, Result};
 
 pub(crate) const SALT_LEN: usize = 32;
 const LENGTHS_LEN: usize = 16;
+/// Set in the length of the entry where the padding is sealed.
+const PADDING_IS_SEALED: u64 = 1 << 63;
 /// The part of a frame that has always the same length.
 pub(crate) const START_LEN: usize = SALT_LEN + LENGTHS_LEN + TAG_LEN;
 /// Smallest frame, in bytes.
@@ -31,6 +34,7 @@ const PURPOSE: &str = "release";
 const LENGTHS: u64 = 0;
 const ENTRY: u64 = 1;
 const FIRST_SET: u64 = 2;
+const PADDING: u64 = u64::MAX;
 
 /// A frame as it is written.
 pub(crate) struct Frame {
@@ -47,6 +51,7 @@ pub(crate) struct Lengths {
     pub(crate) entry: u64,
     /// The whole frame.
     pub(crate) frame: u64,
+    pub(crate) padding_is_sealed: bool,
 }
 
 pub(crate) fn key(ledger: &LedgerKey, salt: &[u8]) -> Result<PieceKey> {
@@ -84,17 +89,19 @@ impl Frame {
         }
         let entry = new.entry.write(&spans);
         let entry_length = entry.len() + TAG_LEN;
-        let length = padded((START_LEN + entry_length + sets.len()) as u64);
+        let length = padded((START_LEN + entry_length + sets.len() + TAG_LEN) as u64);
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
         bytes.extend_from_slice(&salt);
-        let lengths = [(entry_length as u64).to_le_bytes(), length.to_le_bytes()].concat();
+        let of_entry = entry_length as u64 | PADDING_IS_SEALED;
+        let lengths = [of_entry.to_le_bytes(), length.to_le_bytes()].concat();
         key.seal_onto(&mut bytes, LENGTHS, &place(head), &lengths)?;
         key.seal_onto(&mut bytes, ENTRY, &[], &entry)?;
         let chain = chain(head, &bytes);
         let sets_at = bytes.len() as u64;
         bytes.append(&mut sets);
-        // Zeros would show where the padding begins.
-        bytes.append(&mut noise((length - bytes.len() as u64) as usize)?);
+        // Plain zeros would show where the padding begins.
+        let zeros = vec![0; length as usize - bytes.len() - TAG_LEN];
+        key.seal_onto(&mut bytes, PADDING, &[], &zeros)?;
         Ok(Frame {
             bytes,
             salt,
@@ -110,10 +117,17 @@ pub(crate) fn read_lengths(key: &PieceKey, head: &Head, start: &mut [u8]) -> Opt
     let sealed = start.get_mut(SALT_LEN..START_LEN)?;
     let length = key.open(LENGTHS, &place(head), sealed)?;
     let plain = sealed.get(..length)?;
+    let entry = u64::from_le_bytes(plain.get(..8)?.try_into().ok()?);
     Some(Lengths {
-        entry: u64::from_le_bytes(plain.get(..8)?.try_into().ok()?),
+        entry: entry & !PADDING_IS_SEALED,
         frame: u64::from_le_bytes(plain.get(8..)?.try_into().ok()?),
+        padding_is_sealed: entry & PADDING_IS_SEALED != 0,
     })
+}
+
+/// Whether this is the padding that the frame was sealed with.
+pub(crate) fn is_padding(key: &PieceKey, sealed: &mut [u8]) -> bool {
+    key.open(PADDING, &[], sealed).is_some()
 }
 
 /// The entry of a frame.

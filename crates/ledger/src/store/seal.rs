@@ -25,6 +25,10 @@ impl LedgerKey {
         LedgerKey(Zeroizing::new(bytes))
     }
 
+    pub(crate) fn again(&self) -> LedgerKey {
+        LedgerKey(self.0.clone())
+    }
+
     /// Bytes for one purpose and one salt (HKDF-SHA-256, RFC 5869), so that no two uses share a key.
     pub(crate) fn derive(&self, purpose: &str, salt: &[u8]) -> Result<Zeroizing<[u8; KEY_LEN]>> {
         let failed = |_| LedgerError::Internal {
@@ -82,14 +86,6 @@ impl PieceKey {
             .open_in_place(nonce(number), Aad::from(place), sealed);
         Some(opened.ok()?.len())
     }
-}
-
-/// Random bytes of the system, as many as are wanted.
-pub(crate) fn noise(count: usize) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; count];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| LedgerError::Random)?;
-    Ok(bytes)
 }
 
 /// Random bytes of the system.

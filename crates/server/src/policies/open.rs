@@ -62,7 +62,10 @@ async fn take_file(file: &Path, registry: &Registry, record: &Record) -> Result<
             write_copy(file, &stored.text)?;
         }
         Some(text) => return take_edit(file, text, &stored, registry, record).await,
-        None => write_copy(file, &stored.text)?,
+        None => {
+            tracing::warn!(file = %file.display(), "the file was gone; it is written again as the registry has it");
+            write_copy(file, &stored.text)?;
+        }
     }
     let copied = digest_of(&stored.text);
     Ok(registry.set_fact(Fact::PolicyFile, &copied).await?)

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use weir_audit::{DatasetRef, Digest, Entry, Event, ModelRef};
 
+use weir_ledger::State;
+
 use crate::basis::{Basis, altered};
 use crate::domain::Domain;
 use crate::fault::{Fault, count, panicked};
@@ -18,6 +20,8 @@ pub(super) struct Decided {
     pub(super) run: String,
     pub(super) table_digest: Digest,
     pub(super) receipt_json: String,
+    /// Up to where the ledger went with it; none in entries of before the log said so.
+    pub(super) ledger: Option<State>,
     request_digest: Digest,
     datasets: Vec<DatasetRef>,
     models: Vec<ModelRef>,
@@ -42,6 +46,7 @@ impl Decided {
             models,
             policy_digest,
             table_digest,
+            ledger,
             ..
         } = entry.event
         else {
@@ -55,6 +60,10 @@ impl Decided {
             run,
             table_digest,
             receipt_json,
+            ledger: ledger.map(|state| State {
+                releases: state.releases,
+                chain: *state.chain.as_bytes(),
+            }),
             request_digest,
             datasets,
             models,
