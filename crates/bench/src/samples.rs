@@ -105,6 +105,8 @@ pub(crate) fn interleaved(turns: usize, contenders: &mut [Contender<'_>]) -> Res
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "tests fail by panicking")]
+
     use super::*;
 
     #[test]

@@ -13,7 +13,7 @@ const RATIO_MAX: f64 = 60.0;
 
 fn tiny(data: PathBuf) -> Options {
     Options {
-        scale: Some(0.01),
+        scale: Some(0.004),
         turns: Some(1),
         ledger_cells: Some(1_000),
         service_s: Some(1.0),

@@ -103,6 +103,8 @@ impl Drop for Python {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
     use super::*;
 
     #[test]

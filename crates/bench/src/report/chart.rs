@@ -59,6 +59,8 @@ impl Chart {
 }
 
 type Series = [(String, Vec<f64>)];
+/// Name and points.
+type Line = (String, Vec<(f64, f64)>);
 
 fn bars(
     root: &Area<'_>,
@@ -142,7 +144,7 @@ where
 
 fn lines(
     root: &Area<'_>,
-    (across, unit, series): (&str, &str, &[(String, Vec<(f64, f64)>)]),
+    (across, unit, series): (&str, &str, &[Line]),
     goal: Option<f64>,
 ) -> Option<()> {
     let points = || series.iter().flat_map(|(_, points)| points);
