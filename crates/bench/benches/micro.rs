@@ -179,7 +179,7 @@ fn question(table: u64) -> Question {
         units_min: 10,
         selection: Selection {
             digest: selection,
-            is_plain: false,
+            is_plain: true,
         },
         cells: (0..100).map(cell).collect(),
     }
