@@ -1,7 +1,8 @@
 //! One function of three numbers, in Weir and in arrow-udf-runtime, side by side in one process.
 //!
 //! Weir gives every row a model as new; arrow-udf-runtime isolates nothing between rows. Build the guest first:
-//! `cargo build --release -p guest --target wasm32-wasip1`, then `cargo run --release`.
+//! `cargo build --release -p guest --target wasm32-wasip1`, then `cargo run --release`; with `--json` every turn is told
+//! for a program, and `--turns N` says how many there are. `weir bench` calls it so.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,6 +10,8 @@ use std::time::Instant;
 const ROWS: usize = 8192;
 const BATCHES: usize = 200;
 const TURNS: usize = 25;
+/// As in the manifest.
+const PEER_VERSION: &str = "0.10";
 
 fn numbers(seed: u64, below: u64) -> Vec<u64> {
     let mut state = seed;
@@ -51,7 +54,18 @@ fn component() -> Vec<u8> {
         .unwrap()
 }
 
+/// Built beside this program, in the folder of its target.
+fn guest() -> Vec<u8> {
+    let program = std::env::current_exe().unwrap();
+    let target = program.parent().unwrap().parent().unwrap();
+    std::fs::read(target.join("wasm32-wasip1/release/guest.wasm")).expect("build the guest first")
+}
+
 fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let turns = arguments.windows(2).find(|pair| pair[0] == "--turns");
+    let turns = turns.map_or(TURNS, |pair| pair[1].parse().expect("a number of turns"));
     let floats = |seed, below| {
         numbers(seed, below)
             .into_iter()
@@ -82,9 +96,7 @@ fn main() {
     ];
 
     // arrow-udf-runtime.
-    let guest =
-        std::fs::read("target/wasm32-wasip1/release/guest.wasm").expect("build the guest first");
-    let runtime = arrow_udf_runtime::wasm::Runtime::new(&guest).unwrap();
+    let runtime = arrow_udf_runtime::wasm::Runtime::new(&guest()).unwrap();
     use peer_schema::{DataType as PeerType, Field as PeerField, Schema as PeerSchema};
     let peer_schema = Arc::new(PeerSchema::new(vec![
         PeerField::new("age", PeerType::Float64, false),
@@ -124,7 +136,7 @@ fn main() {
     assert_eq!(ours, theirs.values().to_vec());
 
     let (mut weir, mut peer, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..TURNS {
+    for _ in 0..turns {
         let start = Instant::now();
         for _ in 0..BATCHES {
             std::hint::black_box(evaluator.evaluate(&columns, ROWS).unwrap());
@@ -139,15 +151,21 @@ fn main() {
         peer.push(theirs * 1e9 / (ROWS * BATCHES) as f64);
         ratios.push(theirs / ours);
     }
+    if json {
+        println!(
+            "{{\"version\":\"{PEER_VERSION}\",\"weir_ns\":{weir:?},\"peer_ns\":{peer:?}}}"
+        );
+        return;
+    }
     for values in [&mut weir, &mut peer, &mut ratios] {
         values.sort_by(f64::total_cmp);
     }
-    println!("weir              {:.2} ns per row", weir[TURNS / 2]);
-    println!("arrow-udf-runtime {:.2} ns per row", peer[TURNS / 2]);
+    println!("weir              {:.2} ns per row", weir[turns / 2]);
+    println!("arrow-udf-runtime {:.2} ns per row", peer[turns / 2]);
     println!(
         "arrow-udf-runtime ÷ weir {:.2} ({:.2}–{:.2})",
-        ratios[TURNS / 2],
+        ratios[turns / 2],
         ratios[0],
-        ratios[TURNS - 1]
+        ratios[turns - 1]
     );
 }

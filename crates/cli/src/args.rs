@@ -4,6 +4,7 @@ mod airlock;
 mod alert;
 mod audit;
 mod backup;
+mod bench;
 mod grant;
 mod identity;
 mod keys;
@@ -22,6 +23,7 @@ pub(crate) use airlock::{AirlockCommand, DecideArgs, RunsCommand};
 pub(crate) use alert::AlertCommand;
 pub(crate) use audit::ReplayArgs;
 pub(crate) use backup::BackupCommand;
+pub(crate) use bench::{BenchArgs, BenchFormat, BenchUnit, BenchWorkload};
 pub(crate) use grant::{
     ActArgs, FreezeArgs, FreezeCommand, FreezeScope, GrantCommand, LessArgs, OpinionArg,
 };
@@ -131,6 +133,11 @@ pub(crate) enum Command {
     /// The transparency log: verify it and its receipts
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Measure Weir on this machine beside what people would use instead; fails where a goal is missed
+    #[command(
+        after_help = "Examples:\n  weir bench --quick\n  weir bench --quick --format json\n  weir bench --only queries --only models --scale 2 --python venv/bin/python3\n  weir bench --scale 5 --out report --compare benches/results/0.1.0/report.json"
+    )]
+    Bench(Box<BenchArgs>),
 }
 
 #[derive(Debug, ClapArgs)]

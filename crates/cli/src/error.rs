@@ -28,6 +28,17 @@ pub(crate) enum CliError {
     /// A report.
     #[error("{0} [{code}]", code = .0.code())]
     Report(#[from] weir_report::ReportError),
+    /// A benchmark.
+    #[error("{0} [{code}]", code = .0.code())]
+    Bench(#[from] weir_bench::BenchError),
+    /// A benchmark whose figures are not what they have to be.
+    #[error("{missed} goals are missed, and {worse} figures are worse than before")]
+    Missed {
+        /// Goals.
+        missed: usize,
+        /// Regressions.
+        worse: usize,
+    },
     /// A policy on this machine.
     #[error("{0} [{code}]", code = .0.code())]
     Policy(Box<weir_policy::PolicyError>),

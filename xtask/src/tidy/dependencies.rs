@@ -17,12 +17,29 @@ pub(super) const OWN_PREFIX: &str = "weir-";
 const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("audit", &[]),
+    (
+        "bench",
+        &[
+            "audit",
+            "catalogue",
+            "client",
+            "gate",
+            "inside",
+            "ledger",
+            "model",
+            "outside",
+            "policy",
+            "server",
+            "vault",
+        ],
+    ),
     ("catalogue", &[]),
     (
         "cli",
         &[
             "api",
             "audit",
+            "bench",
             "catalogue",
             "client",
             "model",
@@ -69,7 +86,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
 /// may name them in a manifest.
 const RESERVED: &[(&str, &[&str])] = &[
     ("wasmtime", &["model"]),
-    ("datafusion", &["inside", "outside", "vault"]),
+    ("datafusion", &["bench", "inside", "outside", "vault"]),
 ];
 
 /// The crates in which unreleased data has a name: it is made in one and judged in the other.

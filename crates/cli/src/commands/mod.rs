@@ -4,6 +4,7 @@ mod airlock;
 mod alert;
 mod audit;
 mod backup;
+mod bench;
 mod catalogue;
 mod dataset;
 mod demo;
@@ -59,6 +60,7 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Keys(command) => keys::run(identity, command).await,
         Command::Backup(command) => backup::run(command).await,
         Command::Audit(command) => audit::run(identity, command).await,
+        Command::Bench(args) => bench::run(*args).await,
     }
 }
 

@@ -1,0 +1,408 @@
+//! Ten reporting queries with all checks, beside the plain query and beside k-anonymity written by hand.
+
+use std::cell::RefCell;
+
+use serde_json::json;
+use weir_ledger::Ledger;
+
+use super::sql::{Dialect, REPORTING, Reporting};
+use crate::bench::Bench;
+use crate::checked::{Answer, Asker, new_ledger};
+use crate::data::{Sealed, forget_cached, write_clear};
+use crate::equal::Cells;
+use crate::error::{BenchError, Result};
+use crate::figure::{Figure, Goal};
+use crate::peers::{self, Python};
+use crate::plain::{self, TABLE};
+use crate::report::{Chart, Drawn, Section, Table, grouped};
+use crate::samples::{Contender, Samples, interleaved};
+
+/// What was measured of one query.
+struct Measured {
+    cells: usize,
+    /// Seconds without the ledger, and with it; of the plain query; by hand in the same engine, in DuckDB and in SQLite.
+    checked: Samples,
+    with_ledger: Samples,
+    computed: Samples,
+    plain: Samples,
+    by_hand: Samples,
+    duckdb: Samples,
+    duckdb_by_hand: Samples,
+    cold: Option<(f64, f64)>,
+}
+
+pub(super) fn run(bench: &Bench<'_>) -> Result<Section> {
+    let sealed = bench.sealed(bench.options.rows())?;
+    let mut duckdb = peers::start(bench, &peers::DUCKDB, &[&bench.threads.to_string()])?;
+    if let Some(duckdb) = &mut duckdb {
+        see_clear(bench, duckdb, &sealed)?;
+    }
+    let mut all = Vec::new();
+    for query in &REPORTING {
+        bench.say(&format!("ten queries: {}", query.name));
+        let cells = equal(bench, &sealed, query, duckdb.as_mut())?;
+        all.push(timed(bench, &sealed, query, duckdb.as_mut(), cells)?);
+    }
+    let mut section = told(&sealed, &all);
+    sqlite(bench, &mut section)?;
+    Ok(section)
+}
+
+/// Hands DuckDB the same rows in the clear.
+pub(super) fn see_clear(bench: &Bench<'_>, duckdb: &mut Python, sealed: &Sealed) -> Result<()> {
+    bench.say("writing the same rows in the clear, for DuckDB");
+    let clear = bench.runtime.block_on(write_clear(sealed))?;
+    let file = clear.to_string_lossy();
+    duckdb.ask(&json!({"op": "view", "name": TABLE, "file": file}))?;
+    Ok(())
+}
+
+/// All systems have to answer alike before any of them has a time. Answers how many cells Weir releases.
+fn equal(
+    bench: &Bench<'_>,
+    sealed: &Sealed,
+    query: &Reporting,
+    duckdb: Option<&mut Python>,
+) -> Result<usize> {
+    let (keys, name) = (query.keys(), query.name);
+    let plain = plain::session(sealed, bench.threads)?;
+    let asked = |sql: String| -> Result<Cells> {
+        let (_, batches) = bench.runtime.block_on(plain::asked(&plain, &sql))?;
+        Cells::of_batches(&batches, keys)
+    };
+    let all = asked(query.plain())?;
+    let safe = asked(query.by_hand(Dialect::Standard))?;
+    safe.check_within(&all, &format!("{name}, by hand and without a check"))?;
+    if let Some(duckdb) = duckdb {
+        let theirs = duckdb.cells(&query.plain(), keys)?;
+        theirs.check_same(&all, &format!("{name}, in DuckDB and DataFusion"))?;
+        let theirs = duckdb.cells(&query.by_hand(Dialect::DuckDb), keys)?;
+        theirs.check_same(&safe, &format!("{name}, by hand in DuckDB and DataFusion"))?;
+    }
+    let asker = Asker::to_compare(sealed, None)?;
+    let ours = ask(bench, &asker, query, &mut Ledger::in_memory([7; 16]))?;
+    let ours = Cells::of_batches(&[ours.table], keys)?;
+    // Weir withholds more than the two rules by hand do; what it shows has to be there, and the same.
+    ours.check_within(&safe, &format!("{name}, by Weir and by hand"))?;
+    if ours.len() == 0 {
+        return Err(BenchError::unequal(name, "Weir released nothing"));
+    }
+    Ok(ours.len())
+}
+
+fn ask(bench: &Bench<'_>, asker: &Asker, query: &Reporting, ledger: &mut Ledger) -> Result<Answer> {
+    bench.runtime.block_on(asker.ask(&query.plain(), ledger))
+}
+
+fn timed(
+    bench: &Bench<'_>,
+    sealed: &Sealed,
+    query: &Reporting,
+    duckdb: Option<&mut Python>,
+    cells: usize,
+) -> Result<Measured> {
+    let asker = Asker::new(sealed, None)?;
+    let plain = plain::session(sealed, bench.threads)?;
+    let checked = RefCell::new(Vec::new());
+    let duckdb = duckdb.map(RefCell::new);
+    let weir: Contender<'_> = Box::new(|| {
+        // Each turn asks for the first time: a question that was answered before is found again, and costs less.
+        let mut ledger = new_ledger(&bench.options.data.join("queries-ledger"))?;
+        let answer = ask(bench, &asker, query, &mut ledger)?;
+        let seconds = answer.whole_s;
+        checked
+            .borrow_mut()
+            .push((answer.without_ledger_s, answer.computed_s));
+        Ok(seconds)
+    });
+    let engine = |sql: String| -> Contender<'_> {
+        let plain = &plain;
+        Box::new(move || Ok(bench.runtime.block_on(plain::asked(plain, &sql))?.0))
+    };
+    let mut contenders = vec![
+        weir,
+        engine(query.plain()),
+        engine(query.by_hand(Dialect::Standard)),
+    ];
+    if let Some(duckdb) = &duckdb {
+        for sql in [query.plain(), query.by_hand(Dialect::DuckDb)] {
+            contenders.push(Box::new(move || duckdb.borrow_mut().timed(&sql)));
+        }
+    }
+    let cold = match duckdb.is_some() || !bench.options.quick {
+        true => {
+            forget_cached(&sealed.files())?;
+            let ours = contenders[0]()?;
+            forget_cached(&sealed.files())?;
+            Some((ours, contenders[1]()?))
+        }
+        false => None,
+    };
+    let mut samples = interleaved(bench.options.turns(), &mut contenders)?.into_iter();
+    drop(contenders);
+    let counted = checked.into_inner();
+    let counted = &counted[counted.len() - bench.options.turns()..];
+    let mut next = || samples.next().unwrap_or_default();
+    Ok(Measured {
+        cells,
+        checked: counted.iter().map(|(seconds, _)| *seconds).collect(),
+        computed: counted.iter().map(|(_, seconds)| *seconds).collect(),
+        with_ledger: next(),
+        plain: next(),
+        by_hand: next(),
+        duckdb: next(),
+        duckdb_by_hand: next(),
+        cold,
+    })
+}
+
+/// Medians of the ratios of all queries.
+fn medians(all: &[Measured], ratio: impl Fn(&Measured) -> Samples) -> Samples {
+    let ratios = all.iter().map(ratio).filter(|samples| !samples.is_empty());
+    ratios.map(|samples| samples.median()).collect()
+}
+
+fn told(sealed: &Sealed, all: &[Measured]) -> Section {
+    let mut section = Section::new("queries", "Ten reporting queries, all checks on");
+    section.say(format!(
+        "Each of the ten questions is asked as one SQL text of Weir (from SQL to the released table, under the default policy) and of DataFusion {} over the same sealed \
+         files with a partition for each thread, without a check. *By hand* is k-anonymity and dominance as a careful analyst would write them: \
+         `HAVING COUNT(DISTINCT unit) >= 10`, and the two largest units of each group below 90 % of its first sum, in the same engine and in DuckDB over the same rows in plain Parquet. \
+         Weir checks every number of every cell, the complements and margins, and gathers the sets of units and the prints by which its ledger compares releases; *with ledger* adds asking a new ledger on the disk and \
+         recording in it. {} rows, {} units. The log and the network are in the workload *service*.",
+        datafusion::DATAFUSION_VERSION,
+        grouped(sealed.meta.rows),
+        grouped(sealed.meta.units),
+    ));
+    let plain = medians(all, |of| of.checked.over(&of.plain));
+    let ledger = medians(all, |of| of.with_ledger.over(&of.plain));
+    let duckdb = medians(all, |of| of.duckdb_by_hand.over(&of.with_ledger));
+    let by_hand = medians(all, |of| of.by_hand.over(&of.with_ledger));
+    let mut figures = vec![
+        Figure::held(
+            "ten queries ÷ plain DataFusion, median",
+            &plain,
+            "×",
+            Goal::AtMost(1.3),
+        ),
+        Figure::held(
+            "ten queries ÷ plain DataFusion, worst",
+            &plain,
+            "×",
+            Goal::AtMost(2.0),
+        )
+        .at(plain.high()),
+        Figure::held(
+            "ten queries with ledger ÷ plain DataFusion, median",
+            &ledger,
+            "×",
+            Goal::AtMost(1.5),
+        ),
+        Figure::told(
+            "by hand in DataFusion ÷ ten queries with ledger, median",
+            &by_hand,
+            "×",
+            false,
+        ),
+    ];
+    if !duckdb.is_empty() {
+        figures.push(Figure::held(
+            "by hand in DuckDB ÷ ten queries with ledger, median",
+            &duckdb,
+            "×",
+            Goal::AtLeast(3.0),
+        ));
+        figures.push(
+            Figure::held(
+                "by hand in DuckDB ÷ ten queries with ledger, least",
+                &duckdb,
+                "×",
+                Goal::AtLeast(1.0),
+            )
+            .at(duckdb.low()),
+        );
+    }
+    section.figures = figures;
+    section.tables = vec![table(all), seconds(all)];
+    section.charts = charts(all);
+    for (query, of) in REPORTING.iter().zip(all) {
+        for (name, samples) in [
+            ("weir without ledger", &of.checked),
+            ("weir", &of.with_ledger),
+            ("weir before the gate", &of.computed),
+            ("plain DataFusion", &of.plain),
+            ("by hand in DataFusion", &of.by_hand),
+            ("plain DuckDB", &of.duckdb),
+            ("by hand in DuckDB", &of.duckdb_by_hand),
+        ] {
+            if !samples.is_empty() {
+                section.keep(format!("{}: {name}", query.name), samples);
+            }
+        }
+    }
+    section
+}
+
+fn table(all: &[Measured]) -> Table {
+    let mut table = Table::new(&[
+        "query",
+        "cells",
+        "÷ plain",
+        "with ledger ÷ plain",
+        "by hand in DataFusion ÷ with ledger",
+        "by hand in DuckDB ÷ with ledger",
+    ]);
+    for (query, of) in REPORTING.iter().zip(all) {
+        table.row(vec![
+            query.name.to_owned(),
+            of.cells.to_string(),
+            of.checked.over(&of.plain).spread(2),
+            of.with_ledger.over(&of.plain).spread(2),
+            of.by_hand.over(&of.with_ledger).spread(2),
+            of.duckdb_by_hand.over(&of.with_ledger).spread(2),
+        ]);
+    }
+    table
+}
+
+fn seconds(all: &[Measured]) -> Table {
+    let mut table = Table::new(&[
+        "query, seconds",
+        "Weir before the gate",
+        "Weir",
+        "Weir with ledger",
+        "plain DataFusion",
+        "by hand, DataFusion",
+        "plain DuckDB",
+        "by hand, DuckDB",
+        "cold: Weir, plain",
+    ]);
+    for (query, of) in REPORTING.iter().zip(all) {
+        let median = |samples: &Samples| match samples.is_empty() {
+            true => "–".to_owned(),
+            false => format!("{:.3}", samples.median()),
+        };
+        let cold = of
+            .cold
+            .map(|(ours, plain)| format!("{ours:.2}, {plain:.2}"));
+        table.row(vec![
+            query.name.to_owned(),
+            median(&of.computed),
+            median(&of.checked),
+            median(&of.with_ledger),
+            median(&of.plain),
+            median(&of.by_hand),
+            median(&of.duckdb),
+            median(&of.duckdb_by_hand),
+            cold.unwrap_or_else(|| "–".to_owned()),
+        ]);
+    }
+    table
+}
+
+fn charts(all: &[Measured]) -> Vec<Chart> {
+    let labels: Vec<String> = (1..=all.len()).map(|at| format!("Q{at}")).collect();
+    let heights = |ratio: &dyn Fn(&Measured) -> Samples| -> Vec<f64> {
+        all.iter().map(|of| ratio(of).median()).collect()
+    };
+    let plain = vec![
+        (
+            "Weir, all checks".to_owned(),
+            heights(&|of| of.checked.over(&of.plain)),
+        ),
+        (
+            "Weir with ledger".to_owned(),
+            heights(&|of| of.with_ledger.over(&of.plain)),
+        ),
+        (
+            "by hand in DataFusion".to_owned(),
+            heights(&|of| of.by_hand.over(&of.plain)),
+        ),
+    ];
+    let mut charts = vec![Chart {
+        name: "queries".to_owned(),
+        title: "Ten reporting queries: time ÷ plain DataFusion".to_owned(),
+        drawn: Drawn::Bars {
+            labels: labels.clone(),
+            series: plain,
+            unit: "×".to_owned(),
+        },
+        goal: Some(1.3),
+    }];
+    if all.iter().any(|of| !of.duckdb.is_empty()) {
+        charts.push(Chart {
+            name: "queries-duckdb".to_owned(),
+            title: "k-anonymity by hand in DuckDB ÷ Weir with ledger".to_owned(),
+            drawn: Drawn::Bars {
+                labels,
+                series: vec![(
+                    "by hand in DuckDB ÷ Weir".to_owned(),
+                    heights(&|of| of.duckdb_by_hand.over(&of.with_ledger)),
+                )],
+                unit: "×".to_owned(),
+            },
+            goal: Some(3.0),
+        });
+    }
+    charts
+}
+
+/// SQLite, at the small size and where it has the functions.
+fn sqlite(bench: &Bench<'_>, section: &mut Section) -> Result<()> {
+    let folder = bench.empty_folder("sqlite")?;
+    let database = folder.join("lineitem.db");
+    let Some(mut sqlite) = peers::start(bench, &peers::SQLITE, &[&database.to_string_lossy()])?
+    else {
+        return Ok(());
+    };
+    let sealed = bench.sealed(bench.options.small_rows())?;
+    let clear = bench.runtime.block_on(write_clear(&sealed))?;
+    bench.say("handing SQLite its rows");
+    sqlite.ask(&json!({"op": "load", "name": TABLE, "file": clear.to_string_lossy()}))?;
+    let asker = Asker::new(&sealed, None)?;
+    let plain = plain::session(&sealed, bench.threads)?;
+    let mut table = Table::new(&[
+        "query, small table",
+        "plain SQLite ÷ Weir with ledger",
+        "by hand in SQLite ÷ Weir with ledger",
+    ]);
+    for query in REPORTING.iter().filter(|query| query.is_portable) {
+        bench.say(&format!("SQLite: {}", query.name));
+        let sql = [query.plain(), query.by_hand(Dialect::Standard)];
+        for sql in &sql {
+            let ours = bench.runtime.block_on(plain::asked(&plain, sql))?.1;
+            let ours = Cells::of_batches(&ours, query.keys())?;
+            let what = format!("{}, in SQLite and DataFusion", query.name);
+            sqlite.cells(sql, query.keys())?.check_same(&ours, &what)?;
+        }
+        let peer = RefCell::new(&mut sqlite);
+        let weir: Contender<'_> = Box::new(|| {
+            let mut ledger = new_ledger(&bench.options.data.join("queries-ledger"))?;
+            Ok(ask(bench, &asker, query, &mut ledger)?.whole_s)
+        });
+        let asked = |sql: &str| {
+            let (sql, peer) = (sql.to_owned(), &peer);
+            let contender: Contender<'_> = Box::new(move || peer.borrow_mut().timed(&sql));
+            contender
+        };
+        // A third of the turns: SQLite takes seconds for each.
+        let turns = bench.options.turns().div_ceil(3);
+        let samples = interleaved(turns, &mut [weir, asked(&sql[0]), asked(&sql[1])])?;
+        table.row(vec![
+            query.name.to_owned(),
+            samples[1].over(&samples[0]).spread(1),
+            samples[2].over(&samples[0]).spread(1),
+        ]);
+        section.keep(format!("{}, small table: weir", query.name), &samples[0]);
+        section.keep(
+            format!("{}, small table: plain SQLite", query.name),
+            &samples[1],
+        );
+        section.keep(
+            format!("{}, small table: by hand in SQLite", query.name),
+            &samples[2],
+        );
+    }
+    section.tables.push(table);
+    std::fs::remove_dir_all(&folder).map_err(|error| BenchError::file(&folder, error))
+}
