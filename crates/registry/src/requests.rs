@@ -81,10 +81,7 @@ pub(crate) fn insert_identity(
     .bind(&identity.issued_at)
 }
 
-async fn write(
-    transaction: &mut Writing,
-    request: &AnsweredRequest,
-) -> Result<(), RegistryError> {
+async fn write(transaction: &mut Writing, request: &AnsweredRequest) -> Result<(), RegistryError> {
     sqlx::query(
         "INSERT INTO answered_requests (key, organisation, person, digest, log_size, answer) VALUES (?, ?, ?, ?, ?, ?) \
          ON CONFLICT (key) DO UPDATE SET answer = excluded.answer WHERE answered_requests.answer = x''",

@@ -138,6 +138,7 @@ async fn issued(
             organisation: organisation.to_owned(),
             person: "li".to_owned(),
             valid_days: IDENTITY_DAYS,
+            request_key: String::new(),
         })
         .await?;
     Ok(IdentityFolder {
