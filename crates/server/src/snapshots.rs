@@ -290,13 +290,8 @@ pub(crate) async fn complete(
             continue;
         };
         let on_record = Certificate::from_json(on_record.as_bytes())?;
-        let mut there = certificates
-            .iter()
-            .filter(|one| one.snapshot == snapshot.id);
-        let there = there
-            .next()
-            .map(DestructionCertificate::to_json)
-            .transpose()?;
+        let there = certificates.iter().find(|one| one.snapshot == snapshot.id);
+        let there = there.map(DestructionCertificate::to_json).transpose()?;
         if there.as_deref() != Some(on_record.text()) {
             return Err(Fault::environment(
                 "CERTIFICATE_DAMAGED",

@@ -15,11 +15,8 @@ fn entry(event: Event) -> Entry {
         organisation: "traffic-bureau".to_owned(),
         role: "bureau".to_owned(),
     };
-    Entry::new(
-        Timestamp::parse("2026-01-31T09:30:00.000Z").unwrap(),
-        actor,
-        event,
-    )
+    let time = Timestamp::parse("2026-01-31T09:30:00.000Z").unwrap();
+    Entry::new(time, actor, event)
 }
 
 fn text(text: &str) -> String {

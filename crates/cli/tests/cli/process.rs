@@ -100,8 +100,11 @@ fn spawn(domain: &Path, output: &Path, level: &str, environment: &[(String, Stri
 
 /// The default policy with a budget of bits for thousands of runs.
 pub(crate) fn roomy(policy: String) -> String {
-    let roomy = policy.replace("\nper_unit = 16.00\n", "\nper_unit = 1000000.00\n");
-    assert_ne!(roomy, policy);
+    let of_all = policy.replace("\nper_unit = 16.00\n", "\nper_unit = 1000000.00\n");
+    assert_ne!(of_all, policy);
+    let of_chosen = "\nchosen_per_unit = 0.25\n";
+    let roomy = of_all.replace(of_chosen, "\nchosen_per_unit = 1000000.00\n");
+    assert_ne!(roomy, of_all);
     roomy
 }
 

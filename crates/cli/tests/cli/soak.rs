@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use weir_audit::{Event, Log, LogKey, Receipt, VerifierKey, verify_log};
 use weir_client::{Client, IdentityFolder};
 
-use crate::process::{Served, binary, succeeds, wait_until};
+use crate::process::{Served, binary, roomy, succeeds, wait_until};
 use crate::scene::{Dice, number, operator_of, register, request};
 
 /// Clients within this process, each with one run under way.
@@ -287,7 +287,7 @@ async fn full_load_while_everything_is_killed_at_random() {
     let (mut first, one) = Seat::new(home.path(), "w1");
     let (mut second, two) = Seat::new(home.path(), "w2");
     let settings = format!("[log]\nwitnesses_required = 1\n{one}{two}");
-    let mut served = Served::start_with(home.path(), &inbox, &settings);
+    let mut served = Served::start_under(home.path(), &inbox, &settings, roomy);
     first.start();
     second.start();
     let mut seats = [first, second];
