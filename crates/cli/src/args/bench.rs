@@ -52,6 +52,9 @@ pub(crate) struct BenchArgs {
     /// The report.json of an earlier run: says what became worse, and fails where something did
     #[arg(long, value_name = "FILE")]
     pub(crate) compare: Option<PathBuf>,
+    /// Measure nothing: put the report.json of runs of single workloads together into one report; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) join: Vec<PathBuf>,
     /// What another process of this program asked for
     #[arg(long, hide = true, value_name = "TASK")]
     pub(crate) task: Option<String>,
