@@ -21,7 +21,7 @@ pub(crate) struct BenchArgs {
     /// Rows of the largest table of `scale`, `memory` and `models` [default: 100,000,000, in a quick run the scale's]
     #[arg(long, value_name = "N")]
     pub(crate) rows: Option<u64>,
-    /// Turns that count [default: 7, in a quick run 5]
+    /// Turns that count [default: 7, in a quick run 3]
     #[arg(long, value_name = "N")]
     pub(crate) turns: Option<usize>,
     /// Earlier cells of the largest ledger [default: 1,000,000, in a quick run 10,000]

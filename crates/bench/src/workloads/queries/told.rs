@@ -116,9 +116,9 @@ fn table(all: &[Measured]) -> Table {
         "by hand in DataFusion ÷ with ledger",
         "by hand in DuckDB ÷ with ledger",
     ]);
-    for (query, of) in REPORTING.iter().zip(all) {
+    for (at, (query, of)) in REPORTING.iter().zip(all).enumerate() {
         table.row(vec![
-            query.name.to_owned(),
+            format!("Q{} {}", at + 1, query.name),
             of.cells.to_string(),
             of.checked.over(&of.plain).spread(2),
             of.with_ledger.over(&of.plain).spread(2),
