@@ -59,6 +59,14 @@ pub enum BenchError {
         /// Why not.
         reason: String,
     },
+    /// Two reports cannot be one.
+    #[error(
+        "the reports are of another {what}, so they cannot be put together. Measure again what is to be one report"
+    )]
+    Join {
+        /// In what they differ.
+        what: &'static str,
+    },
 }
 
 impl BenchError {
@@ -71,6 +79,7 @@ impl BenchError {
             Self::Unequal { .. } => "BENCH_UNEQUAL",
             Self::Failed { .. } => "BENCH_FAILED",
             Self::Earlier { .. } => "BENCH_EARLIER",
+            Self::Join { .. } => "BENCH_JOIN",
         }
     }
 
@@ -78,7 +87,7 @@ impl BenchError {
     #[must_use]
     pub const fn family(&self) -> Family {
         match self {
-            Self::Earlier { .. } => Family::Caller,
+            Self::Earlier { .. } | Self::Join { .. } => Family::Caller,
             Self::File { .. } | Self::Peer { .. } => Family::Environment,
             Self::Unequal { .. } | Self::Failed { .. } => Family::Bug,
         }

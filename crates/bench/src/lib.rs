@@ -64,6 +64,7 @@ pub fn run(options: &Options, say: Say<'_>) -> Result<Report> {
         form: report::FORM,
         began: began.to_rfc3339_opts(SecondsFormat::Secs, true),
         took_s: start.elapsed().as_secs_f64(),
+        runs: 1,
         options: options.clone(),
         machine: Machine::here(),
         versions: bench.versions.into_inner(),

@@ -186,7 +186,7 @@ impl Options {
     /// Turns that count.
     #[must_use]
     pub fn turns(&self) -> usize {
-        self.turns.unwrap_or(if self.quick { 5 } else { 7 }).max(1)
+        self.turns.unwrap_or(if self.quick { 3 } else { 7 }).max(1)
     }
 
     /// Earlier cells of the largest ledger.

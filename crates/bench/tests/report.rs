@@ -44,6 +44,7 @@ fn report(ratios: &[f64], ms: &[f64]) -> Report {
         form: 1,
         began: "2026-01-01T00:00:00Z".to_owned(),
         took_s: 12.0,
+        runs: 1,
         options: Options::new(PathBuf::from("data"), true),
         machine: Machine {
             processor: "A processor".to_owned(),
@@ -118,6 +119,41 @@ fn a_report_is_written_with_its_charts_and_read_again() {
     }
     // The same report has the same bytes.
     assert_eq!(report.sections[0].charts[0].to_svg().expect("a chart"), svg);
+}
+
+#[test]
+fn workloads_that_were_measured_one_by_one_are_put_together() {
+    let (queries, mut ledger) = (report(&[1.2], &[4.0]), report(&[1.2], &[4.0]));
+    ledger.sections[0].workload = "ledger".to_owned();
+    let both = ledger.clone().joined(queries.clone()).expect("one report");
+    let names: Vec<&str> = both
+        .sections
+        .iter()
+        .map(|of| of.workload.as_str())
+        .collect();
+    assert_eq!(
+        (names, both.runs, both.took_s),
+        (vec!["queries", "ledger"], 2, 24.0)
+    );
+    assert!(both.to_markdown().contains("2 runs"));
+    // The same workload twice: the first report's.
+    let mut again = queries.clone();
+    again.sections[0].title = "Again".to_owned();
+    let once = queries.clone().joined(again).expect("one report");
+    assert_eq!(
+        (once.sections.len(), once.sections[0].title.as_str()),
+        (1, "Ten reporting queries")
+    );
+    // Of other data or another machine nothing is put together.
+    for change in [
+        |of: &mut Report| of.options.scale = Some(9.0),
+        |of: &mut Report| of.machine.cores = 9,
+    ] {
+        let mut other = ledger.clone();
+        change(&mut other);
+        let error = queries.clone().joined(other).expect_err("two reports");
+        assert_eq!(error.code(), "BENCH_JOIN");
+    }
 }
 
 #[test]

@@ -19,6 +19,8 @@ const COLOURS: [RGBColor; 5] = [
     RGBColor(120, 120, 120),
 ];
 const GOAL: RGBColor = RGBColor(190, 40, 40);
+/// About that of a letter of a label, in pixels.
+const LETTER_WIDTH: f64 = 6.0;
 /// Share of a group's width that its bars take.
 const GROUP_WIDTH: f64 = 0.8;
 
@@ -113,7 +115,7 @@ fn bars(
     names(root, chart.plotting_area(), labels)
 }
 
-/// The names of the groups, below them, on two lines in turn: plotters would leave some out.
+/// The names of the groups, below them, on two lines in turn where one is too short: plotters would leave some out.
 fn names<DB, CT>(root: &Area<'_>, plot: &DrawingArea<DB, CT>, labels: &[String]) -> Option<()>
 where
     DB: DrawingBackend,
@@ -128,13 +130,11 @@ where
             plotters::style::text_anchor::VPos::Top,
         ),
     );
+    let longest = labels.iter().map(|label| label.chars().count()).max();
+    let is_tight = longest.unwrap_or(0) as f64 * LETTER_WIDTH > width;
     for (at, label) in labels.iter().enumerate() {
         let x = f64::from(across.start) + (at as f64 + 0.5) * width;
-        let line = if labels.len() > 5 && at % 2 == 1 {
-            15
-        } else {
-            0
-        };
+        let line = if is_tight && at % 2 == 1 { 15 } else { 0 };
         let place = (x as i32 - base.0, down.end - base.1 + 6 + line);
         root.draw(&Text::new(label.clone(), place, style.clone()))
             .ok()?;

@@ -63,8 +63,12 @@ impl Report {
                     .join(", ")
             ),
         };
+        let kind = match self.runs {
+            1 => format!("A {kind} run"),
+            runs => format!("{runs} runs ({kind}, each of other workloads)"),
+        };
         format!(
-            "A {kind} run of `weir bench`{only}, scale {} ({} rows, units are {}s), {} turns; it took {:.0} s. \
+            "{kind} of `weir bench`{only}, scale {} ({} rows, units are {}s), {} turns; it took {:.0} s. \
              Everything was measured in the same run on the same data, in turns; figures are medians with the lowest and the highest turn. \
              Answers were compared before anything was timed.",
             self.options.scale(),

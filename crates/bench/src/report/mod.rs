@@ -2,6 +2,7 @@
 
 mod chart;
 mod compare;
+mod join;
 mod json;
 mod markdown;
 mod write;
@@ -28,6 +29,8 @@ pub struct Report {
     pub began: String,
     /// How long it took, in seconds.
     pub took_s: f64,
+    /// How many runs it is put together from.
+    pub runs: u32,
     /// What was asked for.
     pub options: Options,
     /// Where.

@@ -21,7 +21,7 @@ pub(crate) struct BenchArgs {
     /// Rows of the largest table of `scale`, `memory` and `models` [default: 100,000,000, in a quick run the scale's]
     #[arg(long, value_name = "N")]
     pub(crate) rows: Option<u64>,
-    /// Turns that count [default: 7, in a quick run 5]
+    /// Turns that count [default: 7, in a quick run 3]
     #[arg(long, value_name = "N")]
     pub(crate) turns: Option<usize>,
     /// Earlier cells of the largest ledger [default: 1,000,000, in a quick run 10,000]
@@ -52,6 +52,9 @@ pub(crate) struct BenchArgs {
     /// The report.json of an earlier run: says what became worse, and fails where something did
     #[arg(long, value_name = "FILE")]
     pub(crate) compare: Option<PathBuf>,
+    /// Measure nothing: put the report.json of runs of single workloads together into one report; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) join: Vec<PathBuf>,
     /// What another process of this program asked for
     #[arg(long, hide = true, value_name = "TASK")]
     pub(crate) task: Option<String>,

@@ -26,17 +26,10 @@ fn bench(args: &BenchArgs) -> Result<(), CliError> {
     }
     // Read first: a wrong name is said before minutes of work.
     let before = args.compare.as_deref().map(Report::read).transpose()?;
-    let meter = RefCell::new(Meter::start());
-    let say = |what: &str| {
-        meter.borrow_mut().step(&Progress {
-            stage: what.to_owned(),
-            percent: None,
-            rows: None,
-        });
+    let report = match args.join.is_empty() {
+        true => measured(args)?,
+        false => joined(&args.join)?,
     };
-    let report = weir_bench::run(&options(args)?, &say);
-    meter.into_inner().finish();
-    let report = report?;
     let out = args.out.clone().or_else(|| by_default(args.quick));
     if let Some(out) = &out {
         report.write(out)?;
@@ -60,6 +53,28 @@ fn bench(args: &BenchArgs) -> Result<(), CliError> {
         0 => Ok(()),
         _ => Err(CliError::Missed { missed, worse }),
     }
+}
+
+fn measured(args: &BenchArgs) -> Result<Report, CliError> {
+    let meter = RefCell::new(Meter::start());
+    let say = |what: &str| {
+        meter.borrow_mut().step(&Progress {
+            stage: what.to_owned(),
+            percent: None,
+            rows: None,
+        });
+    };
+    let report = weir_bench::run(&options(args)?, &say);
+    meter.into_inner().finish();
+    Ok(report?)
+}
+
+fn joined(files: &[PathBuf]) -> Result<Report, CliError> {
+    let mut reports = files.iter().map(|file| Report::read(file));
+    let first = reports
+        .next()
+        .ok_or(CliError::Missing("--join names no report"))??;
+    reports.try_fold(first, |all, report| Ok(all.joined(report?)?))
 }
 
 fn options(args: &BenchArgs) -> Result<Options, CliError> {
