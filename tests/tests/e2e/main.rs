@@ -14,6 +14,7 @@ mod bad_data;
 mod bits;
 mod cast;
 mod catalogue;
+mod certificates;
 mod clock;
 mod dp;
 mod effective;
