@@ -20,6 +20,7 @@ mod effective;
 mod expected;
 mod fair_use;
 mod faults;
+mod foreign_authority;
 mod formats;
 mod grants;
 mod grants_race;
