@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use ring::digest::{SHA256, digest};
+use weir_ledger::parallel::{self, PARALLEL_UNITS_MIN};
 use weir_ledger::rounding::CoinKey;
 use weir_ledger::{
     Answers, Asked, Cell, Digest, History, Question, Release, Selection, Statistic, Verdict,
@@ -170,52 +171,72 @@ fn digest_of(text: &str) -> Digest {
 impl Compared {
     /// The sets of one kind of unit: for each cell that of its units and those of chosen arguments, then its parts.
     fn cells(&self, ground: &Ground, members: &Members) -> Result<Vec<Cell>, GateError> {
+        let of_cell = |place: &(u32, usize)| self.sets_of(ground, members, *place);
+        let bytes: usize = members
+            .sets
+            .iter()
+            .map(|sets| sets.value_data().len())
+            .sum();
+        let cells: Vec<_> = if (bytes as u64) < PARALLEL_UNITS_MIN {
+            self.places.iter().map(of_cell).collect()
+        } else {
+            parallel::each(&self.places, of_cell)
+        };
+        let cells = cells.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(cells.into_iter().flatten().collect())
+    }
+
+    /// The sets of one cell, the whole of whose parts is to be at a place.
+    fn sets_of(
+        &self,
+        ground: &Ground,
+        members: &Members,
+        (cell, whole): (u32, usize),
+    ) -> Result<Vec<Cell>, GateError> {
         let bases = &self.provenance.bases;
         let per_set = self.sets.len() + 1;
-        let mut cells = Vec::new();
-        for (cell, whole) in &self.places {
-            let at = *cell as usize;
-            // Sets of a table follow each other in the order in which they were put.
-            let rank = self.ranks[ground.sets[at] as usize];
-            let partition = |nth: usize| (rank * per_set + nth) as u32;
-            let (grouping, group) = (rank as u32, *cell);
-            for (nth, set) in self.sets.iter().enumerate() {
-                let of_set = bases.iter().filter(|basis| basis.set == *set);
-                let statistics: Result<Vec<Statistic>, GateError> = of_set
-                    .map(|basis| {
-                        Ok(Statistic {
-                            kind: digest_of(&basis.kind),
-                            print: members.print(&basis.prints, at)?,
-                            column: basis.column.as_deref().map(digest_of),
-                        })
+        let mut cells = Vec::with_capacity(per_set);
+        let at = cell as usize;
+        // Sets of a table follow each other in the order in which they were put.
+        let rank = self.ranks[ground.sets[at] as usize];
+        let partition = |nth: usize| (rank * per_set + nth) as u32;
+        let (grouping, group) = (rank as u32, cell);
+        for (nth, set) in self.sets.iter().enumerate() {
+            let of_set = bases.iter().filter(|basis| basis.set == *set);
+            let statistics: Result<Vec<Statistic>, GateError> = of_set
+                .map(|basis| {
+                    Ok(Statistic {
+                        kind: digest_of(&basis.kind),
+                        print: members.print(&basis.prints, at)?,
+                        column: basis.column.as_deref().map(digest_of),
                     })
-                    .collect();
-                let mut statistics = statistics?;
-                if statistics.is_empty() {
-                    // That a cell is there is an answer, too.
-                    statistics.push(digest_of("cell").into());
-                }
-                cells.push(Cell {
-                    units: members.units(*set, at)?,
-                    partition: partition(nth),
-                    statistics,
-                    part_of: None,
-                    grouping,
-                    group,
-                    is_chosen: *set != 0,
-                });
+                })
+                .collect();
+            let mut statistics = statistics?;
+            if statistics.is_empty() {
+                // That a cell is there is an answer, too.
+                statistics.push(digest_of("cell").into());
             }
-            for part in &self.provenance.parts {
-                cells.push(Cell {
-                    units: members.units(*part, at)?,
-                    partition: partition(self.sets.len()),
-                    statistics: Vec::new(),
-                    part_of: Some(*whole),
-                    grouping,
-                    group,
-                    is_chosen: false,
-                });
-            }
+            cells.push(Cell {
+                units: members.units(*set, at)?,
+                partition: partition(nth),
+                statistics,
+                part_of: None,
+                grouping,
+                group,
+                is_chosen: *set != 0,
+            });
+        }
+        for part in &self.provenance.parts {
+            cells.push(Cell {
+                units: members.units(*part, at)?,
+                partition: partition(self.sets.len()),
+                statistics: Vec::new(),
+                part_of: Some(whole),
+                grouping,
+                group,
+                is_chosen: false,
+            });
         }
         Ok(cells)
     }

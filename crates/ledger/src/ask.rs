@@ -11,6 +11,7 @@ use crate::history::Population;
 use crate::index::{Index, Work};
 use crate::limits::COMBINED_TABLE_MAX;
 use crate::near::{Counting, Found, InMemory, NewSet, Sets, Stop, Whole};
+use crate::parallel::{self, PARALLEL_UNITS_MIN};
 use crate::partition::Labels;
 use crate::question::{Question, Verdict};
 use crate::sketch::Mixer;
@@ -34,31 +35,28 @@ pub(crate) struct Against<'a> {
 pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer) -> Vec<NewSet> {
     let of_cell = |cell: &crate::Cell| NewSet::new(Arc::clone(&cell.units), whole, mixer);
     let units: u64 = question.cells.iter().map(|cell| cell.units.len()).sum();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    if units < PARALLEL_UNITS_MIN || threads == 1 {
+    if units < PARALLEL_UNITS_MIN {
         return question.cells.iter().map(of_cell).collect();
     }
-    let parts = question
-        .cells
-        .chunks(question.cells.len().div_ceil(threads));
-    std::thread::scope(|scope| {
-        let of_part = |part: &'_ [crate::Cell]| part.iter().map(of_cell).collect::<Vec<_>>();
-        let running: Vec<_> = parts
-            .map(|part| (part, scope.spawn(move || of_part(part))))
-            .collect();
-        let done = running.into_iter().flat_map(|(part, thread)| {
-            // A thread that could not be joined has told nothing: its part is done here.
-            thread.join().unwrap_or_else(|_| of_part(part))
-        });
-        done.collect()
-    })
+    parallel::each(&question.cells, of_cell)
 }
+
+/// The union of sets.
+fn united(sets: &[&RoaringBitmap]) -> RoaringBitmap {
+    let units: u64 = sets.iter().map(|units| units.len()).sum();
+    if units < PARALLEL_UNITS_MIN {
+        return sets.iter().copied().union();
+    }
+    let parts: Vec<_> = sets.chunks(UNITED_TOGETHER).collect();
+    let unions = parallel::each(&parts, |part| part.iter().copied().union());
+    unions.into_iter().union()
+}
+
+/// Of so many sets a thread makes one.
+const UNITED_TOGETHER: usize = 64;
 
 /// Units that are put among the columns for the work of one visit.
 const VISITS_PER_WORK: u64 = 16;
-
-/// From so many units on, sketches are made on several threads.
-const PARALLEL_UNITS_MIN: u64 = 1_000_000;
 
 /// The verdict on each statistic of each cell, and the union of each partition's released cells.
 pub(crate) struct Judgement {
@@ -558,7 +556,7 @@ impl Judging<'_> {
             return Ok(None);
         }
         let sets = own.iter().map(|set| &set.units).chain(&others);
-        let units = sets.map(|units| &**units).union();
+        let units = united(&sets.map(|units| &**units).collect::<Vec<_>>());
         let (whole, mixer) = (self.against.whole, self.against.mixer);
         Ok(Some(if others.is_empty() {
             NewSet::union(units, &own, whole, mixer)

@@ -43,6 +43,7 @@ mod known;
 mod ledger;
 mod limits;
 mod near;
+pub mod parallel;
 mod partition;
 mod question;
 mod repeat;

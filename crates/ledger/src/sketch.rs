@@ -9,12 +9,19 @@
 //! The hash is no cryptography. It is keyed so that nobody can write queries that all fall into one place of the index,
 //! and correctness does not depend on it.
 
+use std::ops::RangeInclusive;
+
 use roaring::RoaringBitmap;
+
+use crate::parallel::{self, PARALLEL_UNITS_MIN};
 
 /// How many buckets the units fall into, and the largest k for which the index is more than a scan.
 pub(crate) const BUCKETS: usize = 32;
 /// Sets below this size are found by their lowest units, the others by their buckets.
 pub(crate) const SMALL: u64 = 256;
+
+/// Of a large set a thread goes through so many numbers at once.
+const SKETCHED_TOGETHER: usize = 1 << 18;
 
 /// The keyed hash of units.
 #[derive(Clone, Copy)]
@@ -56,9 +63,8 @@ impl Mixer {
     }
 
     pub(crate) fn sketch(self, units: &RoaringBitmap) -> Sketch {
-        let mut sketch = Sketch::empty();
+        let mut sketch = self.buckets(units);
         sketch.cardinality = units.len();
-        for_each(units, |unit| sketch.add(self.hash(unit)));
         if is_small_indexed(sketch.cardinality) {
             let mut by_hash: Vec<(u64, u32)> =
                 units.iter().map(|unit| (self.hash(unit), unit)).collect();
@@ -70,6 +76,26 @@ impl Mixer {
                 .collect();
         }
         sketch
+    }
+
+    fn buckets(self, units: &RoaringBitmap) -> Sketch {
+        let within = |range: &RangeInclusive<u32>| {
+            let mut sketch = Sketch::empty();
+            for_each_within(units, range.clone(), |unit| sketch.add(self.hash(unit)));
+            sketch
+        };
+        if units.len() < PARALLEL_UNITS_MIN {
+            return within(&(0..=u32::MAX));
+        }
+        let last = units.max().unwrap_or(0);
+        let starts = (0..=last).step_by(SKETCHED_TOGETHER);
+        let ranges: Vec<_> = starts
+            .map(|start| start..=last.min(start.saturating_add(SKETCHED_TOGETHER as u32 - 1)))
+            .collect();
+        let parts = parallel::each(&ranges, within);
+        parts
+            .iter()
+            .fold(Sketch::empty(), |sum, part| sum.and(part))
     }
 
     /// The sketch of the units `0..units`.
@@ -134,25 +160,49 @@ impl Sketch {
 
 /// Calls with each unit of a set, lowest first.
 #[inline]
-pub(crate) fn for_each(units: &RoaringBitmap, mut call: impl FnMut(u32)) {
-    // Many at a time is several times as fast, but `next_many` of roaring 0.12 leaves out a container that is full.
-    if has_full_container(units) {
-        units.iter().for_each(call);
+pub(crate) fn for_each(units: &RoaringBitmap, call: impl FnMut(u32)) {
+    for_each_within(units, 0..=u32::MAX, call);
+}
+
+/// Calls with each unit of a set within a range, lowest first.
+#[inline]
+fn for_each_within(units: &RoaringBitmap, range: RangeInclusive<u32>, mut call: impl FnMut(u32)) {
+    let many_of = |range: RangeInclusive<u32>, call: &mut dyn FnMut(&[u32])| {
+        let (mut rest, mut many) = (units.range(range), [0; 256]);
+        loop {
+            let read = rest.next_many(&mut many);
+            if read.is_empty() {
+                return;
+            }
+            call(read);
+        }
+    };
+    let mut call_many = |many: &[u32]| many.iter().for_each(|unit| call(*unit));
+    // Of roaring 0.12 it leaves out containers that are full.
+    if !has_full_container(units) {
+        many_of(range, &mut call_many);
         return;
     }
-    let (mut rest, mut many) = (units.iter(), [0; 256]);
-    loop {
-        let read = rest.next_many(&mut many);
-        if read.is_empty() {
-            return;
+    let (Some(first), Some(last)) = (units.min(), units.max()) else {
+        return;
+    };
+    let (first, last) = (first.max(*range.start()), last.min(*range.end()));
+    for upper in first >> 16..=last >> 16 {
+        let container = upper << 16..=upper << 16 | 0xffff;
+        let within = first.max(*container.start())..=last.min(*container.end());
+        if units.range_cardinality(container) == FULL {
+            within.for_each(|unit| call_many(&[unit]));
+        } else {
+            many_of(within, &mut call_many);
         }
-        read.iter().for_each(|unit| call(*unit));
     }
 }
 
+/// How many units a container has if it is full.
+const FULL: u64 = 1 << 16;
+
 /// Whether a set has all 65,536 numbers of a container.
 fn has_full_container(units: &RoaringBitmap) -> bool {
-    const FULL: u64 = 1 << 16;
     let (Some(first), Some(last)) = (units.min(), units.max()) else {
         return false;
     };
