@@ -98,13 +98,38 @@ fn split(keys: &str) -> Vec<String> {
     found.iter().map(|key| key.trim().to_owned()).collect()
 }
 
+/// What is asked.
+pub(crate) struct Asked {
+    /// How the names of the queries begin that are asked.
+    pub(crate) only: String,
+    /// One that is asked instead of all.
+    pub(crate) instead: Option<String>,
+}
+
+impl Asked {
+    /// Each by its name, as Weir and the plain engine are asked, and by hand.
+    fn queries(&self) -> Vec<(&str, String, Option<String>)> {
+        if let Some(sql) = &self.instead {
+            return vec![("asked", sql.clone(), None)];
+        }
+        let of = |(name, keys, numbers): (&'static str, &str, &str)| {
+            let sql = format!("SELECT {keys}, {numbers} FROM lineitem GROUP BY {keys}");
+            let summed = numbers.split(['(', ')']).nth(1).unwrap_or_default();
+            (name, sql, Some(by_hand(keys, numbers, summed)))
+        };
+        let queries = QUERIES.into_iter();
+        let queries = queries.filter(|(name, ..)| name.starts_with(&self.only));
+        queries.map(of).collect()
+    }
+}
+
 /// Registers, and aggregates in turns.
 pub(crate) fn compare(
     folder: &Path,
     (rows, unit): (u64, &str),
     turns: usize,
     python: Option<&Path>,
-    only: &str,
+    asked: &Asked,
 ) -> Result<()> {
     let (csv, unit) = match unit {
         "order" => (data::csv(folder, rows)?, "l_orderkey"),
@@ -141,14 +166,10 @@ pub(crate) fn compare(
             None => None,
         };
         println!("{rows} rows asked for, unit {unit}, {threads} threads");
-        if only.is_empty() {
+        if asked.only.is_empty() && asked.instead.is_none() {
             refused(&table, unit).await?;
         }
-        let queries = QUERIES.into_iter().filter(|(name, ..)| name.starts_with(only));
-        for (name, keys, numbers) in queries {
-            let sql = format!("SELECT {keys}, {numbers} FROM lineitem GROUP BY {keys}");
-            let summed = numbers.split(['(', ')']).nth(1).unwrap_or_default();
-            let by_hand = by_hand(keys, numbers, summed);
+        for (name, sql, by_hand) in asked.queries() {
             let (mut to_plain, mut to_duckdb, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
             let mut computed = Vec::new();
             let mut to_plain_cpu = Vec::new();
@@ -165,8 +186,8 @@ pub(crate) fn compare(
                 if cells > plain_cells {
                     return Err("more cells were released than there are".into());
                 }
-                if let Some(duckdb) = &mut duckdb {
-                    let (duckdb_s, duckdb_cells) = duckdb.ask(&by_hand)?;
+                if let (Some(duckdb), Some(by_hand)) = (&mut duckdb, &by_hand) {
+                    let (duckdb_s, duckdb_cells) = duckdb.ask(by_hand)?;
                     to_duckdb.push(duckdb_s / checked_s);
                     if duckdb_cells < cells {
                         return Err("more cells were released than pass by hand".into());

@@ -78,6 +78,9 @@ enum Command {
         /// Only the queries whose name begins so, such as `4 cells`
         #[arg(long, default_value = "")]
         only: String,
+        /// Another query instead, such as `SELECT l_shipmode, COUNT(*) FROM lineitem GROUP BY 1`, without DuckDB
+        #[arg(long)]
+        ask: Option<String>,
     },
     /// Register one file and print what it took (what `compare` starts)
     #[command(hide = true)]
@@ -105,7 +108,11 @@ fn main() -> ExitCode {
             turns,
             python,
             only,
-        } => checks::compare(&data, (rows, &unit), turns, python.as_deref(), &only),
+            ask,
+        } => {
+            let asked = checks::Asked { only, instead: ask };
+            checks::compare(&data, (rows, &unit), turns, python.as_deref(), &asked)
+        }
         Command::Register { csv, unit } => measure::register(&data, &csv, &unit),
     };
     match done {
