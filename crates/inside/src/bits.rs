@@ -31,13 +31,12 @@ impl Says {
         let input = aggregate.input.schema();
         let types = grouping.keys.iter().map(|key| key.get_type(input));
         let spans = statistics.columns.iter().map(|column| {
-            let Source::Computed(at) = &column.source else {
-                return None;
+            let of = match (column.statistic, &column.source) {
+                (Statistic::Sum, Source::Computed(at)) => argument(&statistics.computed[*at])?,
+                (Statistic::Sum, Source::Sum(at)) => &statistics.arguments.sums[*at],
+                _ => return None,
             };
-            match column.statistic {
-                Statistic::Sum => span(&statistics.computed[*at], input, meanings),
-                _ => None,
-            }
+            span(of, input, meanings)
         });
         let is_chosen = has_condition(&aggregate.input)
             || !grouping.keys.iter().all(is_of_columns)
@@ -71,14 +70,16 @@ impl Plan {
     }
 }
 
+/// What is added up.
+fn argument(sum: &Expr) -> Option<&Expr> {
+    match sum {
+        Expr::AggregateFunction(call) => call.params.args.first(),
+        _ => None,
+    }
+}
+
 /// What a row adds to a sum of a column whose bounds are declared.
-fn span(sum: &Expr, input: &DFSchema, meanings: Meanings<'_>) -> Option<Span> {
-    let Expr::AggregateFunction(call) = sum else {
-        return None;
-    };
-    let [of] = call.params.args.as_slice() else {
-        return None;
-    };
+fn span(of: &Expr, input: &DFSchema, meanings: Meanings<'_>) -> Option<Span> {
     let of_row = meanings.bounds(column(of)?)?;
     let data_type = of.get_type(input).ok()?;
     Some(Span {
@@ -93,6 +94,7 @@ pub(crate) fn column(of: &Expr) -> Option<&datafusion::common::Column> {
         Expr::Column(column) => Some(column),
         Expr::Alias(alias) => column(&alias.expr),
         Expr::Cast(cast) => column(&cast.expr),
+        Expr::TryCast(cast) => column(&cast.expr),
         _ => None,
     }
 }

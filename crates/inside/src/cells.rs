@@ -10,6 +10,7 @@ use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use weir_gate::{COLUMN_NAME_BYTES_MAX, EvidenceColumns, Provenance, Unreleased};
 
 use crate::error::ComputeError;
+use crate::evidence::EvidencePlan;
 use crate::grouping::Grouping;
 use crate::split::Plan;
 use crate::statistics::{SET_COLUMN, Source};
@@ -50,7 +51,7 @@ impl Plan {
             columns.push((field, Arc::new(sets)));
         }
         for column in &self.statistics.columns {
-            let values = statistic(table, computed_at, &evidence, &column.source)?;
+            let values = statistic(table, (computed_at, evidence_at), &evidence, &column.source)?;
             let field = Field::new(names.one(&column.label), values.data_type().clone(), true);
             columns.push((field, values));
         }
@@ -96,7 +97,7 @@ impl Plan {
 
 fn statistic(
     table: &RecordBatch,
-    computed_at: usize,
+    (computed_at, evidence_at): (usize, usize),
     evidence: &[EvidenceColumns],
     source: &Source,
 ) -> Result<ArrayRef, ComputeError> {
@@ -114,6 +115,12 @@ fn statistic(
                 .column_by_name(name)
                 .cloned()
                 .ok_or(ComputeError::Bug)
+        }
+        Source::Sum(summed) => {
+            let of = table.columns().get(evidence_at);
+            let of = of.and_then(|of| of.as_struct_opt());
+            let sums = EvidencePlan::sum(of.ok_or(ComputeError::Bug)?, *summed)?;
+            Ok(Arc::new(sums))
         }
         Source::Units(kind) => {
             let units = &evidence.get(*kind).ok_or(ComputeError::Bug)?.units;

@@ -3,15 +3,17 @@
 use datafusion::logical_expr::EmitTo;
 use weir_gate::TOP_UNITS;
 
-use super::members::{Print, Prints};
-use super::runs::{Runs, Segments};
+use super::members::Prints;
+use super::runs::Arranged;
 
 /// Contributions of the units of one group.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sum {
     /// Sum of the unit we are in.
     current: f64,
-    /// Sum of all contributions, each without its sign.
+    /// Sum of all contributions.
+    pub(super) sum: f64,
+    /// Likewise, each without its sign.
     pub(super) total: f64,
     /// The largest of them, largest first.
     pub(super) top: [f64; TOP_UNITS],
@@ -26,6 +28,7 @@ impl Sum {
     #[inline]
     fn fold(&mut self, sum: f64) {
         self.negative |= sum < 0.0;
+        self.sum += sum;
         self.total += sum.abs();
         if sum.abs() > self.top[TOP_UNITS - 1] {
             self.rank(sum.abs());
@@ -77,34 +80,35 @@ impl Contributions {
         }
     }
 
-    /// Adds up the values of a batch, which are those of all its rows.
-    pub(super) fn update(&mut self, (runs, segments): (&Runs, &Segments), values: &[f64]) {
-        for of in segments.iter() {
+    /// Adds up values, one for each row and in the same order. `sums` is used for what each unit adds.
+    pub(super) fn update(&mut self, rows: &Arranged, values: &[f64], sums: &mut Vec<f64>) {
+        for of in rows.iter() {
             let mut sum = self.of[of.group];
-            let print = self.print.as_mut().map(|print| print.of(of.group));
-            let add_up = |from: f64, start: u32, end: u32| {
-                let rows = &runs.rows()[start as usize..end as usize];
-                rows.iter()
-                    .fold(from, |sum, row| sum + values[*row as usize])
-            };
-            let mut start = of.start;
-            let mut segments = of.units.iter().zip(of.ends);
-            if sum.is_in && sum.unit == of.units[0] {
-                segments.next();
-                sum.current = add_up(sum.current, start, of.ends[0]);
-                start = of.ends[0];
+            let mut print = self.print.as_mut().map(|print| print.of(of.group));
+            let (mut units, joined) = (of.units, sum.is_in && sum.unit == of.units[0]);
+            let so_far = if joined { sum.current } else { 0.0 };
+            let mut sums = rows.by_unit(&of, values, so_far, sums);
+            if joined {
+                sum.current = sums[0];
+                (units, sums) = (&units[1..], &sums[1..]);
             }
-            if let Some((last, end)) = segments.next_back() {
-                let ended = sum.end();
-                let before = segments.map(|(unit, end)| {
-                    let of_unit = add_up(0.0, start, *end);
-                    start = *end;
-                    (*unit, of_unit)
-                });
-                fold(&mut sum, print, ended, before);
+            if let (Some((last, units)), Some((of_last, sums))) =
+                (units.split_last(), sums.split_last())
+            {
+                if let (Some((unit, of_unit)), Some(print)) = (sum.end(), &mut print) {
+                    print.add(unit, of_unit);
+                }
+                let ended = units.iter().zip(sums);
+                match &mut print {
+                    Some(print) => ended.for_each(|(unit, of_unit)| {
+                        sum.fold(*of_unit);
+                        print.add(*unit, *of_unit);
+                    }),
+                    None => ended.for_each(|(_, of_unit)| sum.fold(*of_unit)),
+                }
                 sum.unit = *last;
                 sum.is_in = true;
-                sum.current = add_up(0.0, start, *end);
+                sum.current = *of_last;
             }
             self.of[of.group] = sum;
         }
@@ -138,26 +142,5 @@ impl Contributions {
     /// Bytes held.
     pub(super) fn size(&self) -> usize {
         self.of.capacity() * size_of::<Sum>() + self.print.as_ref().map_or(0, Prints::size)
-    }
-}
-
-/// Ends units: the first is in the sum already.
-#[inline]
-fn fold(
-    sum: &mut Sum,
-    print: Option<Print<'_>>,
-    ended: Option<(u32, f64)>,
-    units: impl Iterator<Item = (u32, f64)>,
-) {
-    if let Some(mut print) = print {
-        if let Some((unit, of_unit)) = ended {
-            print.add(unit, of_unit);
-        }
-        for (unit, of_unit) in units {
-            sum.fold(of_unit);
-            print.add(unit, of_unit);
-        }
-    } else {
-        units.for_each(|(_, of_unit)| sum.fold(of_unit));
     }
 }

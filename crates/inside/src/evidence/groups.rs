@@ -48,15 +48,15 @@ impl Groups {
     }
 
     /// Gives a counted argument its own rows and units, which were the cell's so far.
-    pub(super) fn part_counted(&mut self, layout: Layout, at: usize) -> &mut Presence {
+    pub(super) fn part_counted(&mut self, layout: Layout, at: usize) {
         let cells = &self.cells;
-        self.counts[at].get_or_insert_with(|| cells.kept(layout.of_counted(at)))
+        self.counts[at].get_or_insert_with(|| cells.kept(layout.of_counted(at)));
     }
 
     /// The same for a summed argument.
-    pub(super) fn part_summed(&mut self, layout: Layout, at: usize) -> &mut Presence {
+    pub(super) fn part_summed(&mut self, layout: Layout, at: usize) {
         let cells = &self.cells;
-        self.sums[at].get_or_insert_with(|| cells.kept(layout.of_summed(at)))
+        self.sums[at].get_or_insert_with(|| cells.kept(layout.of_summed(at)));
     }
 
     fn presences(&mut self) -> impl Iterator<Item = &mut Presence> {
@@ -221,7 +221,10 @@ fn most(counts: &[Count]) -> ArrayRef {
 
 fn sum_columns(sums: &[Sum]) -> Vec<ArrayRef> {
     let float = |values: Vec<f64>| -> ArrayRef { Arc::new(Float64Array::from(values)) };
-    let mut columns = vec![float(sums.iter().map(|sum| sum.total).collect())];
+    let mut columns = vec![
+        float(sums.iter().map(|sum| sum.sum).collect()),
+        float(sums.iter().map(|sum| sum.total).collect()),
+    ];
     columns
         .extend((0..TOP_UNITS).map(|rank| float(sums.iter().map(|sum| sum.top[rank]).collect())));
     columns.push(Arc::new(BooleanArray::from_iter(

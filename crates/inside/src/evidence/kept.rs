@@ -107,11 +107,6 @@ impl FirstUnits {
         self.0.grow(groups);
     }
 
-    /// Keeps a unit that the group did not have before, where there is room.
-    pub(super) fn push(&mut self, group: usize, unit: u32) {
-        self.0.push(group, unit);
-    }
-
     /// Keeps units that the group did not have before, as far as there is room.
     #[inline]
     pub(super) fn extend(&mut self, group: usize, units: &[u32]) {

@@ -38,6 +38,11 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// How many columns the arguments are, the unit among them.
+    pub(super) const fn columns(self) -> usize {
+        1 + self.counts + self.sums + self.values
+    }
+
     /// How many arguments have their own first units kept.
     pub(crate) const fn names(self) -> usize {
         (self.named.0.count_ones() + self.named.1.count_ones()) as usize
@@ -138,6 +143,7 @@ impl Layout {
         }
         for index in 0..self.sums {
             fields.extend(["rows", "units"].map(|what| count(format!("sum_{index}_{what}"))));
+            fields.push(float(format!("sum_{index}_sum")));
             fields.push(float(format!("sum_{index}_total")));
             fields.extend((0..TOP_UNITS).map(|rank| float(format!("sum_{index}_top_{rank}"))));
             fields.push(Field::new(
@@ -212,7 +218,7 @@ impl<'a> Arguments<'a> {
         let units = values
             .first()
             .and_then(|units| units.as_primitive_opt::<UInt32Type>());
-        let arguments = values.get(1..1 + layout.counts + layout.sums + layout.values);
+        let arguments = values.get(1..layout.columns());
         match (units, arguments, filter) {
             (Some(units), Some(arguments), None) => Ok(Self {
                 units,
@@ -223,25 +229,19 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// For each counted argument, whether a row has a value in it.
-    pub(super) fn counted(&self) -> impl Iterator<Item = &'a BooleanArray> {
-        self.arguments[..self.layout.counts]
-            .iter()
-            .map(|column| column.as_boolean())
+    /// For a counted argument, whether a row has a value in it.
+    pub(super) fn counted(&self, at: usize) -> &'a BooleanArray {
+        self.arguments[at].as_boolean()
     }
 
-    /// The values of each summed argument.
-    pub(super) fn summed(&self) -> impl Iterator<Item = &'a Float64Array> {
-        let Layout { counts, sums, .. } = self.layout;
-        self.arguments[counts..counts + sums]
-            .iter()
-            .map(|column| column.as_primitive::<Float64Type>())
+    /// The values of a summed argument.
+    pub(super) fn summed(&self, at: usize) -> &'a Float64Array {
+        self.arguments[self.layout.counts + at].as_primitive::<Float64Type>()
     }
 
-    /// The tags of the values of each argument whose distinct values are counted.
-    pub(super) fn tagged(&self) -> impl Iterator<Item = &'a UInt64Array> {
-        self.arguments[self.layout.counts + self.layout.sums..]
-            .iter()
-            .map(|column| column.as_primitive::<UInt64Type>())
+    /// The tags of the values of an argument whose distinct values are counted.
+    pub(super) fn tagged(&self, at: usize) -> &'a UInt64Array {
+        let at = self.layout.counts + self.layout.sums + at;
+        self.arguments[at].as_primitive::<UInt64Type>()
     }
 }

@@ -8,9 +8,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, FixedSizeBinaryArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, BinaryArray, FixedSizeBinaryArray};
 use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, ToByteSlice};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::EmitTo;
 
@@ -27,15 +27,16 @@ pub(super) struct Sets {
 /// grows, which took longer than all else that is computed of a row.
 #[derive(Debug, Clone, Default)]
 struct Set {
-    /// Per container the upper half of its numbers, and how many it has less one.
+    /// Per container that is closed the upper half of its numbers, and how many it has less one.
     heads: Vec<[u16; 2]>,
-    containers: Vec<u8>,
-    /// The upper half of the numbers that are gathered.
+    /// The lower halves of numbers in ascending order, or bits. The last container is a list for as long as it is open.
+    containers: Vec<u16>,
+    /// Where the one that is open begins.
+    open: usize,
+    /// The upper half of its numbers.
     upper: u16,
-    /// Their lower halves, in ascending order.
-    gathered: Vec<u16>,
     /// What other parts have, each in the portable form.
-    others: Vec<u8>,
+    others: Vec<Buffer>,
 }
 
 /// A container of more numbers is 65,536 bits, one of fewer a list.
@@ -44,6 +45,12 @@ const LIST_MAX: usize = 4_096;
 /// What a set in the portable form begins with where no container is a list of ranges.
 const COOKIE: u32 = 12_346;
 
+/// How many numbers of 16 bits a container of bits is.
+const BITS_LENGTH: usize = 4_096;
+
+// Numbers are written as they lie in memory.
+const _: () = assert!(cfg!(target_endian = "little"));
+
 impl Set {
     /// Adds units behind all that are there, in ascending order.
     #[inline]
@@ -51,7 +58,7 @@ impl Set {
         while let (Some(first), Some(last)) = (units.first(), units.last()) {
             let upper = (first >> 16) as u16;
             if upper != self.upper {
-                self.gather();
+                self.close();
                 self.upper = upper;
             }
             let here = if (last >> 16) as u16 == upper {
@@ -60,63 +67,67 @@ impl Set {
                 units.partition_point(|unit| (unit >> 16) as u16 == upper)
             };
             let (now, later) = units.split_at(here);
-            self.gathered.extend(now.iter().map(|unit| *unit as u16));
+            self.containers.extend(now.iter().map(|unit| *unit as u16));
             units = later;
         }
     }
 
-    /// Makes a container of what was gathered.
-    fn gather(&mut self) {
-        let Some(less_one) = self.gathered.len().checked_sub(1) else {
+    /// Closes the container that is open.
+    fn close(&mut self) {
+        let list = &self.containers[self.open..];
+        let Some(less_one) = list.len().checked_sub(1) else {
             return;
         };
         self.heads.push([self.upper, less_one as u16]);
-        if self.gathered.len() > LIST_MAX {
-            let mut bits = [0_u8; 8_192];
-            for lower in &self.gathered {
-                bits[usize::from(lower / 8)] |= 1 << (lower % 8);
+        if list.len() > LIST_MAX {
+            let mut bits = [0_u16; BITS_LENGTH];
+            for lower in list {
+                bits[usize::from(lower / 16)] |= 1 << (lower % 16);
             }
+            self.containers.truncate(self.open);
             self.containers.extend_from_slice(&bits);
-        } else {
-            let lists = self.gathered.iter().flat_map(|lower| lower.to_le_bytes());
-            self.containers.extend(lists);
         }
-        self.gathered.clear();
+        self.open = self.containers.len();
     }
 
-    /// Bytes of the portable form, once nothing is gathered.
+    /// Where the containers begin in the portable form.
+    const fn head_bytes(&self) -> usize {
+        size_of::<[u32; 2]>() + self.heads.len() * (2 * size_of::<u32>())
+    }
+
+    /// Bytes of the portable form, once nothing is open.
     fn written_bytes(&self) -> usize {
-        let head = size_of::<[u32; 2]>() + self.heads.len() * (2 * size_of::<u32>());
-        let own = if self.heads.is_empty() { 0 } else { head };
-        own + self.containers.len() + self.others.len()
+        let own = match self.heads.is_empty() {
+            true => 0,
+            false => self.head_bytes() + size_of_val(self.containers.as_slice()),
+        };
+        own + self.others.iter().map(Buffer::len).sum::<usize>()
     }
 
     /// Writes other parts and this one, in the form that <https://github.com/RoaringBitmap/RoaringFormatSpec> describes:
     /// cookie, number of containers, heads, offsets of the containers, containers.
     fn write(&self, into: &mut Vec<u8>) {
-        into.extend_from_slice(&self.others);
+        for other in &self.others {
+            into.extend_from_slice(other);
+        }
         if self.heads.is_empty() {
             return;
         }
         into.extend(COOKIE.to_le_bytes());
         into.extend((self.heads.len() as u32).to_le_bytes());
-        into.extend(
-            self.heads
-                .iter()
-                .flatten()
-                .flat_map(|half| half.to_le_bytes()),
-        );
-        let mut offset = size_of::<[u32; 2]>() + self.heads.len() * (2 * size_of::<u32>());
+        into.extend_from_slice(self.heads.as_flattened().to_byte_slice());
+        let mut offset = self.head_bytes();
         for [_, less_one] in &self.heads {
             into.extend((offset as u32).to_le_bytes());
             let numbers = usize::from(*less_one) + 1;
-            offset += if numbers > LIST_MAX {
-                8_192
+            let length = if numbers > LIST_MAX {
+                BITS_LENGTH
             } else {
-                2 * numbers
+                numbers
             };
+            offset += size_of::<u16>() * length;
         }
-        into.extend_from_slice(&self.containers);
+        into.extend_from_slice(self.containers.to_byte_slice());
     }
 }
 
@@ -135,9 +146,9 @@ impl Sets {
     }
 
     /// Adds the units that another part has, and no other.
-    pub(super) fn merge(&mut self, group: usize, bytes: &[u8]) {
-        self.held += bytes.len();
-        self.of[group].others.extend_from_slice(bytes);
+    pub(super) fn merge(&mut self, group: usize, set: Buffer) {
+        self.held += set.len();
+        self.of[group].others.push(set);
     }
 
     pub(super) fn take(&mut self, emit_to: EmitTo) -> Self {
@@ -150,9 +161,9 @@ impl Sets {
         Self { of, held }
     }
 
-    /// Makes containers of all that was gathered: nothing is added from here on.
+    /// Closes what is open: nothing is added from here on.
     pub(super) fn end(&mut self) {
-        self.of.iter_mut().for_each(Set::gather);
+        self.of.iter_mut().for_each(Set::close);
     }
 
     /// The sets, each as bitmaps of units in their portable form, one for each part. Nothing for those of fewer units than
@@ -265,12 +276,17 @@ impl Prints {
     }
 }
 
-/// The bytes of one group in a column of sets or of prints.
-pub(super) fn bytes_of(column: &ArrayRef, row: usize) -> &[u8] {
-    match column.data_type() {
-        DataType::Binary => column.as_binary::<i32>().value(row),
-        _ => column.as_fixed_size_binary().value(row),
-    }
+/// The bytes of one group in a column of prints.
+pub(super) fn bytes_of(prints: &ArrayRef, row: usize) -> &[u8] {
+    prints.as_fixed_size_binary().value(row)
+}
+
+/// Those in a column of sets, which are not copied.
+pub(super) fn set_of(sets: &ArrayRef, row: usize) -> Buffer {
+    let sets = sets.as_binary::<i32>();
+    let offsets = sets.value_offsets();
+    let (from, until) = (offsets[row] as usize, offsets[row + 1] as usize);
+    sets.values().slice_with_length(from, until - from)
 }
 
 /// Where a unit falls: Fibonacci hashing, the upper bits of a product with 2³² over the golden ratio.
@@ -324,7 +340,8 @@ mod tests {
 
     /// What a column of sets says of its first set.
     fn first(column: &ArrayRef) -> RoaringBitmap {
-        let mut bytes = bytes_of(column, 0);
+        let set = set_of(column, 0);
+        let mut bytes = set.as_slice();
         let mut units = RoaringBitmap::new();
         while !bytes.is_empty() {
             units |= RoaringBitmap::deserialize_from(&mut bytes).expect("the portable form");
@@ -349,7 +366,7 @@ mod tests {
             if !units.is_empty() {
                 let mut written = Vec::new();
                 expected.serialize_into(&mut written).expect("in memory");
-                assert_eq!(bytes_of(&column, 0), written);
+                assert_eq!(set_of(&column, 0).as_slice(), written);
             }
         }
     }
@@ -374,12 +391,12 @@ mod tests {
         union.grow(1);
         for row in [0, 1] {
             whole.merge(0, bytes_of(&halves, row));
-            union.merge(0, bytes_of(&units, row));
+            union.merge(0, set_of(&units, row));
         }
         assert_eq!(whole.sums, print(&all));
         let asked = union.column(|_| true).expect("a column");
         assert_eq!(first(&asked), (0..500).collect());
         let not_asked = union.column(|_| false).expect("a column");
-        assert!(bytes_of(&not_asked, 0).is_empty());
+        assert!(set_of(&not_asked, 0).is_empty());
     }
 }

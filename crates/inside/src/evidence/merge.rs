@@ -4,7 +4,7 @@
 //! range that does not lie behind the one before it ends the run.
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, ListArray, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, ListArray, UInt32Array, UInt64Array,
 };
 use datafusion::arrow::datatypes::{Float64Type, UInt32Type, UInt64Type};
 use datafusion::common::{DataFusionError, Result, internal_err};
@@ -14,7 +14,7 @@ use super::accumulator::OutOfOrder;
 use super::contributions::Sum;
 use super::groups::Groups;
 use super::layout::Layout;
-use super::members::bytes_of;
+use super::members::{bytes_of, set_of};
 use super::presence::Presence;
 
 impl Groups {
@@ -87,8 +87,8 @@ struct Part<'a> {
     counts: Vec<Option<Rows<'a>>>,
     sums: Vec<Option<Rows<'a>>>,
     contributions: Vec<Contributed<'a>>,
-    first: &'a datafusion::arrow::array::UInt32Array,
-    last: &'a datafusion::arrow::array::UInt32Array,
+    first: &'a UInt32Array,
+    last: &'a UInt32Array,
     values: Vec<&'a ListArray>,
 }
 
@@ -109,6 +109,7 @@ impl<'a> Part<'a> {
         for _ in 0..layout.sums {
             sums.push(Rows::new(column()?, column()?));
             contributions.push(Contributed {
+                sum: floats(column()?),
                 total: floats(column()?),
                 top: (0..TOP_UNITS)
                     .map(|_| Ok(floats(column()?)))
@@ -118,18 +119,18 @@ impl<'a> Part<'a> {
             });
         }
         let (named, sets, prints) = (layout.named(), layout.sets(), layout.prints());
-        for (of, _) in with(&mut counts, &named.counts).chain(with(&mut sums, &named.sums)) {
+        for of in with(&mut counts, &named.counts).chain(with(&mut sums, &named.sums)) {
             of.first_units = Some(column()?.as_list());
         }
         cells.set = Some(column()?);
-        for (of, _) in with(&mut counts, &sets.counts).chain(with(&mut sums, &sets.sums)) {
+        for of in with(&mut counts, &sets.counts).chain(with(&mut sums, &sets.sums)) {
             of.set = Some(column()?);
         }
         cells.print = Some(column()?);
-        for (of, _) in with(&mut counts, &prints.counts) {
+        for of in with(&mut counts, &prints.counts) {
             of.print = Some(column()?);
         }
-        for (of, _) in with(&mut contributions, &prints.sums) {
+        for of in with(&mut contributions, &prints.sums) {
             of.print = Some(column()?);
         }
         cells.most = Some(numbers(column()?));
@@ -151,13 +152,11 @@ impl<'a> Part<'a> {
 }
 
 /// Those that have a place.
-fn with<'a, T>(
-    of: &'a mut [T],
-    places: &'a [Option<usize>],
-) -> impl Iterator<Item = (&'a mut T, usize)> {
-    of.iter_mut()
-        .zip(places)
-        .filter_map(|(of, place)| Some((of, (*place)?)))
+fn with<'a, T>(of: &'a mut [T], places: &'a [Option<usize>]) -> impl Iterator<Item = &'a mut T> {
+    let placed = of.iter_mut().zip(places);
+    placed
+        .filter(|(_, place)| place.is_some())
+        .map(|(of, _)| of)
 }
 
 /// What a part says of the rows of a cell, or of those in which an argument has a value.
@@ -196,7 +195,7 @@ impl<'a> Rows<'a> {
             own.extend(group, units.as_primitive::<UInt32Type>().values());
         }
         if let (Some(own), Some(sets)) = (&mut own.set, self.set) {
-            own.merge(group, bytes_of(sets, row));
+            own.merge(group, set_of(sets, row));
         }
         if let (Some(own), Some(prints)) = (&mut own.print, self.print) {
             own.merge(group, bytes_of(prints, row));
@@ -206,6 +205,7 @@ impl<'a> Rows<'a> {
 
 /// What a part says of the contributions to one sum.
 struct Contributed<'a> {
+    sum: &'a Float64Array,
     total: &'a Float64Array,
     top: Vec<&'a Float64Array>,
     negative: &'a BooleanArray,
@@ -214,6 +214,7 @@ struct Contributed<'a> {
 
 impl Contributed<'_> {
     fn add_to(&self, row: usize, sum: &mut Sum) {
+        sum.sum += self.sum.value(row);
         sum.total += self.total.value(row);
         for top in &self.top {
             sum.rank(top.value(row));

@@ -257,6 +257,18 @@ impl EvidencePlan {
         })
     }
 
+    /// The sum of a summed argument, of the first kind's column of the computed table. Null where no row has a value.
+    pub(crate) fn sum(evidence: &StructArray, at: usize) -> Result<Float64Array, ComputeError> {
+        let rows = counts(evidence, &format!("sum_{at}_rows"))?;
+        let sums = evidence.column_by_name(&format!("sum_{at}_sum"));
+        let sums = sums.and_then(|sums| sums.as_primitive_opt::<Float64Type>());
+        let sums = sums.ok_or(ComputeError::Bug)?.values().iter();
+        let of_cells = sums.zip(rows.values());
+        Ok(of_cells
+            .map(|(sum, rows)| (*rows > 0).then_some(*sum))
+            .collect())
+    }
+
     /// What one kind's column of the computed table says.
     pub(crate) fn columns(&self, evidence: &StructArray) -> Result<EvidenceColumns, ComputeError> {
         let counted: Vec<Contributors> = (0..self.layout.counts)

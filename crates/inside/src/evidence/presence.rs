@@ -4,16 +4,16 @@ use datafusion::logical_expr::EmitTo;
 
 use super::kept::FirstUnits;
 use super::members::{Prints, Sets};
-use super::runs::Segments;
+use super::runs::{Arranged, Segments};
 
-/// Rows and units that had a value, and the unit we are in.
+/// Arranged and units that had a value, and the unit we are in.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Count {
     pub(super) rows: u64,
     pub(super) units: u64,
-    /// Rows of the unit that has most, without the one we are in.
+    /// Arranged of the unit that has most, without the one we are in.
     pub(super) most: u64,
-    /// Rows of the unit we are in.
+    /// Arranged of the unit we are in.
     current: u32,
     /// The unit we are in, or were last.
     pub(super) unit: u32,
@@ -92,67 +92,73 @@ impl Presence {
         }
     }
 
-    /// Counts the rows of a batch. Whether they came in the order of units; where not, nothing here is of use any more.
+    /// Counts rows. Whether they came in the order of units; where not, nothing here is of use any more.
     #[must_use]
-    pub(super) fn update(&mut self, segments: &Segments) -> bool {
-        for of in segments.iter() {
+    pub(super) fn update(&mut self, rows: &Arranged) -> bool {
+        if !rows.is_ordered() {
+            return false;
+        }
+        for of in rows.iter() {
             let mut count = self.counts[of.group];
-            let (first, last) = (of.units[0], of.units.len() - 1);
+            let first = of.units[0];
             let is_in = count.rows > 0;
-            let is_sorted = of.units.is_sorted_by(|one, next| one < next);
-            if !is_sorted || (is_in && first < count.unit) {
+            if is_in && first < count.unit {
                 return false;
             }
             if !is_in {
                 count.first = first;
             }
-            // Rows of the unit that the last batch ended in.
+            // Arranged of the unit that the last ones ended in.
             let joined = usize::from(is_in && first == count.unit);
             if joined == 1 {
-                count.current = count.current.saturating_add(of.ends[0] - of.start);
+                count.current = count.current.saturating_add(of.end(0));
             }
-            count.rows += u64::from(of.ends[last] - of.start);
-            let begun = &of.units[joined..];
-            if !begun.is_empty() {
-                let before = joined.checked_sub(1).map_or(of.start, |at| of.ends[at]);
-                let ends = &of.ends[joined..];
-                self.begin(of.group, &mut count, (begun, ends, before));
+            count.rows += u64::from(of.rows());
+            if joined < of.units.len() {
+                self.begin(&mut count, &of, joined);
             }
             self.counts[of.group] = count;
         }
         true
     }
 
-    /// Begins units: all but the last are ended as well.
+    /// Begins units, from a position on: all but the last are ended as well.
     #[inline]
-    fn begin(&mut self, group: usize, count: &mut Count, of: (&[u32], &[u32], u32)) {
-        let (units, ends, mut start) = of;
-        let last = units.len() - 1;
+    fn begin(&mut self, count: &mut Count, of: &Segments<'_>, from: usize) {
+        let (units, last) = (&of.units[from..], of.units.len() - 1);
         let ended = count.end();
-        if let Some(print) = &mut self.print {
-            let mut print = print.of(group);
-            if let Some((unit, rows)) = ended {
-                print.add(unit, rows as f64);
+        let mut print = self.print.as_mut().map(|print| print.of(of.group));
+        if let (Some(print), Some((unit, rows))) = (&mut print, ended) {
+            print.add(unit, rows as f64);
+        }
+        let mut start = from.checked_sub(1).map_or(0, |before| of.end(before));
+        if of.is_a_row_each() {
+            count.most = count.most.max(u64::from(last > from));
+            if let Some(print) = &mut print {
+                let ended = &of.units[from..last];
+                ended.iter().for_each(|unit| print.add(*unit, 1.0));
             }
-            for (unit, end) in units[..last].iter().zip(ends) {
-                print.add(*unit, f64::from(end - start));
-                count.most = count.most.max(u64::from(end - start));
-                start = *end;
-            }
+            start = of.end(last) - 1;
         } else {
-            for end in &ends[..last] {
-                count.most = count.most.max(u64::from(end - start));
-                start = *end;
+            let mut most = 0;
+            for at in from..last {
+                let end = of.end(at);
+                most = most.max(end - start);
+                if let Some(print) = &mut print {
+                    print.add(of.units[at], f64::from(end - start));
+                }
+                start = end;
             }
+            count.most = count.most.max(u64::from(most));
         }
         count.units += units.len() as u64;
-        count.unit = units[last];
-        count.current = ends[last] - start;
+        count.unit = of.units[last];
+        count.current = of.end(last) - start;
         if let Some(set) = &mut self.set {
-            set.extend(group, units);
+            set.extend(of.group, units);
         }
         if let Some(first_units) = &mut self.first_units {
-            first_units.extend(group, units);
+            first_units.extend(of.group, units);
         }
     }
 
@@ -171,7 +177,7 @@ impl Presence {
             set.extend(group, &[unit]);
         }
         if let Some(first_units) = &mut self.first_units {
-            first_units.push(group, unit);
+            first_units.extend(group, &[unit]);
         }
     }
 

@@ -1,55 +1,60 @@
-//! The rows of a batch by group, and of each group by unit.
+//! Arranged by group, and those of each group by unit.
 //!
-//! What is kept of a group lies in some ten places, and rows of one batch come in any order of groups. Taken group by group,
-//! each place is fetched once for all rows that the batch has of the group. The rows of a group are cut where the unit
-//! changes, once for all that is computed of them: what follows works on whole units, without asking of each row whether it
-//! begins another one, which a processor cannot foresee.
+//! What is kept of a group lies in some ten places, and rows come in any order of groups. Taken group by group, each place is
+//! fetched once for all rows of the group, and each column is read from its beginning to its end. The rows of a group are cut
+//! where the unit changes, once for all that is computed of them: what follows works on whole units, without asking of each
+//! row whether it begins another one, which a processor cannot foresee.
 
 use std::ops::Range;
 
-use datafusion::arrow::buffer::BooleanBuffer;
-
-/// Rows of a batch in an order in which those of a group stand together, as they came.
+/// Where rows go for those of a group to stand together, in the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Runs {
-    rows: Vec<u32>,
+pub(super) struct Order {
+    /// The place of each row; none where rows of a group stand together as they are.
+    places: Vec<u32>,
     /// Groups, and where their rows end.
     ends: Vec<(usize, usize)>,
-    /// Per group and lane where the next row goes, while rows are put in order.
+    /// Per group and lane where the next row goes, while places are given out.
     next: Vec<[u32; LANES]>,
 }
 
-/// Rows are put in order in so many lanes, one after the other in the batch and all at once: where there are few groups, each
+/// Arranged are put in order in so many lanes, one after the other among them and all at once: where there are few groups, each
 /// row would wait for the place of the one before it to be written.
 const LANES: usize = 4;
 
-impl Runs {
-    /// Puts the rows of a batch, given by the group of each, in order.
-    pub(super) fn arrange(&mut self, groups: &[usize], total: usize) {
-        self.rows.clear();
+impl Order {
+    /// Orders rows, given by the group of each.
+    pub(super) fn arrange(&mut self, groups: &[u32], total: usize) {
+        self.places.clear();
         self.ends.clear();
         if total == 1 || total > groups.len() {
             // Of so many groups few have several rows here.
-            self.rows.extend(0..groups.len() as u32);
             let mut end = 0;
             for run in groups.chunk_by(|one, next| one == next) {
                 end += run.len();
-                self.ends.push((run[0], end));
+                self.ends.push((run[0] as usize, end));
             }
             return;
         }
         self.next.clear();
         self.next.resize(total, [0; LANES]);
         let lane_rows = groups.len().div_ceil(LANES).max(1);
-        let lanes: [&[usize]; LANES] = {
+        let lanes: [&[u32]; LANES] = {
             let mut lanes = groups.chunks(lane_rows);
             std::array::from_fn(|_| lanes.next().unwrap_or_default())
         };
-        for at in 0..lane_rows {
-            for (lane, groups) in lanes.iter().enumerate() {
-                if let Some(group) = groups.get(at) {
-                    self.next[*group][lane] += 1;
-                }
+        // As many rows as each lane has, and what the longer ones have beyond.
+        let shared = lanes[LANES - 1].len();
+        let [a, b, c, d] = lanes.map(|lane| &lane[..shared]);
+        for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
+            self.next[*a as usize][0] += 1;
+            self.next[*b as usize][1] += 1;
+            self.next[*c as usize][2] += 1;
+            self.next[*d as usize][3] += 1;
+        }
+        for (lane, groups) in lanes.iter().enumerate() {
+            for group in &groups[shared..] {
+                self.next[*group as usize][lane] += 1;
             }
         }
         let mut end = 0;
@@ -62,113 +67,232 @@ impl Runs {
                 self.ends.push((group, end as usize));
             }
         }
-        self.rows.resize(groups.len(), 0);
-        for at in 0..lane_rows {
-            for (lane, groups) in lanes.iter().enumerate() {
-                if let Some(group) = groups.get(at) {
-                    let next = &mut self.next[*group][lane];
-                    self.rows[*next as usize] = (lane * lane_rows + at) as u32;
-                    *next += 1;
-                }
+        self.give_places(&lanes, lane_rows, shared);
+    }
+
+    fn give_places(&mut self, lanes: &[&[u32]; LANES], lane_rows: usize, shared: usize) {
+        self.places
+            .resize(lanes.iter().map(|lane| lane.len()).sum(), 0);
+        let mut places = self.places.chunks_mut(lane_rows);
+        let mut places: [&mut [u32]; LANES] =
+            std::array::from_fn(|_| places.next().unwrap_or_default());
+        let mut next = |group: u32, lane: usize| {
+            let next = &mut self.next[group as usize][lane];
+            *next += 1;
+            *next - 1
+        };
+        let [a, b, c, d] = lanes.map(|lane| &lane[..shared]);
+        let [in_a, in_b, in_c, in_d] = &mut places;
+        for row in 0..shared {
+            in_a[row] = next(a[row], 0);
+            in_b[row] = next(b[row], 1);
+            in_c[row] = next(c[row], 2);
+            in_d[row] = next(d[row], 3);
+        }
+        for (lane, (groups, places)) in lanes.iter().zip(&mut places).enumerate() {
+            for (group, place) in groups.iter().zip(places.iter_mut()).skip(shared) {
+                *place = next(*group, lane);
             }
         }
     }
 
-    /// Takes those rows of others that have a value.
-    pub(super) fn keep(&mut self, all: &Self, has_value: &BooleanBuffer) {
-        self.rows.clear();
-        self.ends.clear();
-        for (group, places) in all.iter() {
-            let rows = all.rows[places].iter().copied();
-            self.rows
-                .extend(rows.filter(|row| has_value.value(*row as usize)));
-            self.ends.push((group, self.rows.len()));
+    /// Puts a column, which comes in parts, in order.
+    pub(super) fn put<'a, T: Copy + Default + 'a>(
+        &self,
+        parts: impl Iterator<Item = &'a [T]>,
+        into: &mut Vec<T>,
+    ) {
+        if self.places.is_empty() {
+            into.clear();
+            parts.for_each(|part| into.extend_from_slice(part));
+            return;
+        }
+        into.resize(self.places.len(), T::default());
+        let mut places = self.places.as_slice();
+        for part in parts {
+            let (here, later) = places.split_at(part.len());
+            for (value, place) in part.iter().zip(here) {
+                into[*place as usize] = *value;
+            }
+            places = later;
         }
     }
 
-    /// The rows, in order.
-    pub(super) fn rows(&self) -> &[u32] {
-        &self.rows
-    }
-
-    /// Each group, and at which places its rows stand.
-    fn iter(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
-        let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
-        let runs = self.ends.iter().zip(starts);
-        runs.map(|((group, end), start)| (*group, start..*end))
-    }
-
     pub(super) fn size(&self) -> usize {
-        size_of::<u32>() * (self.rows.capacity() + LANES * self.next.capacity())
+        size_of::<u32>() * (self.places.capacity() + LANES * self.next.capacity())
             + size_of::<(usize, usize)>() * self.ends.capacity()
     }
 }
 
-/// Rows of a batch by group and unit.
+/// Arranged in order of groups, cut by unit.
 #[derive(Debug, Default)]
-pub(super) struct Segments {
-    /// The unit of each segment, and where its rows end. Longer than there are segments.
+pub(super) struct Arranged {
+    /// The unit of each row.
     units: Vec<u32>,
-    ends: Vec<u32>,
-    /// Groups that have a row, and where their segments end.
-    groups: Vec<(usize, usize)>,
+    /// Groups that have a row.
+    runs: Vec<Run>,
+    /// Of groups of which a unit has several rows, each unit, and how many rows there are to its end.
+    cut_units: Vec<u32>,
+    cut_ends: Vec<u32>,
+    is_ordered: bool,
 }
 
-/// The segments of one group: a unit each, as they came.
-pub(super) struct Segment<'a> {
+/// The rows of one group.
+#[derive(Debug)]
+struct Run {
+    group: usize,
+    rows: Range<usize>,
+    /// Where its units are among those that are cut; none where each has a row.
+    cut: Option<Range<usize>>,
+}
+
+/// The rows of one group by unit, in the order in which they came.
+pub(super) struct Segments<'a> {
     pub(super) group: usize,
-    /// At least one. Where a unit stands twice, rows did not come in the order of units.
+    /// At least one.
     pub(super) units: &'a [u32],
-    /// Where the rows of each unit end.
-    pub(super) ends: &'a [u32],
-    /// Where the rows of the first unit begin.
-    pub(super) start: u32,
+    /// How many rows there are to the end of each unit; none where each has a row.
+    ends: Option<&'a [u32]>,
+    rows: Range<usize>,
 }
 
-impl Segments {
-    /// Cuts rows, given the unit of each row of the batch.
-    pub(super) fn cut(&mut self, runs: &Runs, units: &[u32]) {
-        let most = self.units.len().max(runs.rows.len());
-        self.units.resize(most, 0);
-        self.ends.resize(most, 0);
-        self.groups.clear();
-        let mut next = 0;
-        for (group, places) in runs.iter() {
-            let mut end = places.start as u32;
-            let rows = &runs.rows[places];
-            let Some(first) = rows.first() else {
-                continue;
-            };
-            let mut last = units[*first as usize];
-            // Written for each row, and kept for the last of each unit: no branch depends on the units.
-            for row in rows {
-                let unit = units[*row as usize];
-                next += usize::from(unit != last);
-                end += 1;
-                self.units[next] = unit;
-                self.ends[next] = end;
-                last = unit;
-            }
-            next += 1;
-            self.groups.push((group, next));
+impl Segments<'_> {
+    /// How many rows all units have.
+    pub(super) fn rows(&self) -> u32 {
+        self.rows.len() as u32
+    }
+
+    /// Whether each unit has one row, as where there are many groups.
+    pub(super) const fn is_a_row_each(&self) -> bool {
+        self.ends.is_none()
+    }
+
+    /// How many rows there are to the end of a unit, given by its position.
+    pub(super) fn end(&self, at: usize) -> u32 {
+        self.ends.map_or(at as u32 + 1, |ends| ends[at])
+    }
+}
+
+impl Arranged {
+    /// Takes rows in that order, of which the units come in parts.
+    pub(super) fn take<'a>(&mut self, order: &Order, units: impl Iterator<Item = &'a [u32]>) {
+        order.put(units, &mut self.units);
+        self.begin();
+        let mut start = 0;
+        for (group, end) in &order.ends {
+            self.cut(*group, start..*end);
+            start = *end;
         }
     }
 
-    /// The segments of each group that has a row.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Segment<'_>> {
-        let starts = std::iter::once(0).chain(self.groups.iter().map(|(_, end)| *end));
-        let groups = self.groups.iter().zip(starts);
-        groups.map(|((group, end), start)| Segment {
-            group: *group,
-            units: &self.units[start..*end],
-            ends: &self.ends[start..*end],
-            start: start.checked_sub(1).map_or(0, |before| self.ends[before]),
+    /// Takes those rows of others that have a value.
+    pub(super) fn keep(&mut self, all: &Self, has_value: &[bool]) {
+        self.units.clear();
+        self.begin();
+        for run in &all.runs {
+            let start = self.units.len();
+            let rows = all.units[run.rows.clone()].iter();
+            let rows = rows.zip(&has_value[run.rows.clone()]);
+            self.units.extend(
+                rows.filter(|(_, has_value)| **has_value)
+                    .map(|(unit, _)| *unit),
+            );
+            self.cut(run.group, start..self.units.len());
+        }
+    }
+
+    fn begin(&mut self) {
+        self.runs.clear();
+        self.cut_units.clear();
+        self.cut_ends.clear();
+        self.is_ordered = true;
+    }
+
+    /// Cuts the rows of a group.
+    fn cut(&mut self, group: usize, rows: Range<usize>) {
+        let Some((first, later)) = self.units[rows.clone()].split_first() else {
+            return;
+        };
+        let pairs = self.units[rows.clone()].iter().zip(later);
+        // Without a way out in between, several are compared at once.
+        let is_a_row_each = pairs.fold(true, |all, (one, next)| all & (one < next));
+        let mut cut = None;
+        if !is_a_row_each {
+            let from = self.cut_units.len();
+            self.cut_units.resize(from + rows.len(), *first);
+            self.cut_ends.resize(from + rows.len(), 1);
+            let units = &mut self.cut_units[from..];
+            let ends = &mut self.cut_ends[from..];
+            let (mut next, mut last) = (0, *first);
+            // Written for each row, and kept for the last of each unit: no branch depends on the units.
+            for (end, unit) in (2..).zip(later) {
+                next += usize::from(*unit != last);
+                self.is_ordered &= *unit >= last;
+                units[next] = *unit;
+                ends[next] = end;
+                last = *unit;
+            }
+            let until = from + next + 1;
+            self.cut_units.truncate(until);
+            self.cut_ends.truncate(until);
+            cut = Some(from..until);
+        }
+        self.runs.push(Run { group, rows, cut });
+    }
+
+    /// Whether the rows of each group came in the order of units, so that no unit is among its segments twice.
+    pub(super) const fn is_ordered(&self) -> bool {
+        self.is_ordered
+    }
+
+    /// The rows of each group that has one.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Segments<'_>> {
+        self.runs.iter().map(|run| {
+            let (units, ends) = match &run.cut {
+                Some(cut) => (
+                    &self.cut_units[cut.clone()],
+                    Some(&self.cut_ends[cut.clone()]),
+                ),
+                None => (&self.units[run.rows.clone()], None),
+            };
+            Segments {
+                group: run.group,
+                units,
+                ends,
+                rows: run.rows.clone(),
+            }
         })
     }
 
+    /// What the values of each unit of a group add up to, of a column in the same order. The first unit has something already.
+    pub(super) fn by_unit<'a>(
+        &self,
+        of: &Segments<'_>,
+        column: &'a [f64],
+        first: f64,
+        sums: &'a mut Vec<f64>,
+    ) -> &'a [f64] {
+        let values = &column[of.rows.clone()];
+        if of.is_a_row_each() && first == 0.0 {
+            return values;
+        }
+        let units = &self.units[of.rows.clone()];
+        sums.clear();
+        sums.resize(of.units.len(), 0.0);
+        sums[0] = first;
+        let (mut at, mut last) = (0, units[0]);
+        for (unit, value) in units.iter().zip(values) {
+            // As in cutting, no branch depends on the units.
+            at += usize::from(*unit != last);
+            sums[at] += value;
+            last = *unit;
+        }
+        sums
+    }
+
     pub(super) fn size(&self) -> usize {
-        size_of::<u32>() * (self.units.capacity() + self.ends.capacity())
-            + size_of::<(usize, usize)>() * self.groups.capacity()
+        let numbers = self.units.capacity() + self.cut_units.capacity() + self.cut_ends.capacity();
+        size_of::<u32>() * numbers + size_of::<Run>() * self.runs.capacity()
     }
 }
 
@@ -176,52 +300,101 @@ impl Segments {
 mod tests {
     use super::*;
 
-    #[test]
-    fn rows_of_a_group_stand_together_as_they_came() {
-        for (rows, total) in [(1_000, 7), (1_000, 2_000), (7, 7), (9, 7)] {
-            let groups: Vec<usize> = (0..rows).map(|row| row * row % 7).collect();
-            let mut runs = Runs::default();
-            runs.arrange(&groups, total);
-            let mut seen = vec![false; groups.len()];
-            for (group, places) in runs.iter() {
-                let rows = &runs.rows[places];
-                assert!(rows.is_sorted() && !rows.is_empty());
-                for row in rows {
-                    assert_eq!(groups[*row as usize], group);
-                    assert!(!std::mem::replace(&mut seen[*row as usize], true));
-                }
+    /// The rows that segments stand for, by group and unit, with what their values add up to.
+    fn told(rows: &Arranged, column: &[f64]) -> Vec<(usize, u32, u32, f64)> {
+        let mut told = Vec::new();
+        for of in rows.iter() {
+            let mut sums = Vec::new();
+            let sums = rows.by_unit(&of, column, 0.0, &mut sums).to_vec();
+            assert_eq!(sums.len(), of.units.len());
+            let mut start = 0;
+            for (at, (unit, sum)) in of.units.iter().zip(sums).enumerate() {
+                told.push((of.group, *unit, of.end(at) - start, sum));
+                start = of.end(at);
             }
-            assert!(seen.iter().all(|seen| *seen));
+            assert_eq!(start, of.rows());
+        }
+        told
+    }
+
+    /// The same row by row.
+    fn expected(
+        groups: &[u32],
+        units: &[u32],
+        kept: &[bool],
+        values: &[f64],
+    ) -> Vec<(usize, u32, u32, f64)> {
+        let mut of = std::collections::BTreeMap::<(usize, u32), (u32, f64)>::new();
+        for (((group, unit), kept), value) in groups.iter().zip(units).zip(kept).zip(values) {
+            if *kept {
+                let (rows, sum) = of.entry((*group as usize, *unit)).or_default();
+                *rows += 1;
+                *sum += value;
+            }
+        }
+        let told = of.into_iter();
+        told.map(|((group, unit), (rows, sum))| (group, unit, rows, sum))
+            .collect()
+    }
+
+    #[test]
+    fn rows_are_told_by_group_and_unit() {
+        for (rows, total, per_unit) in [
+            (1_000, 7, 9),
+            (1_001, 7, 1),
+            (1_000, 130, 4),
+            (7, 7, 2),
+            (9, 7, 3),
+            (50, 1, 3),
+        ] {
+            let groups: Vec<u32> = (0..rows).map(|row| row * row % 7 % total).collect();
+            let units: Vec<u32> = (0..rows).map(|row| row / per_unit).collect();
+            let values: Vec<f64> = (0..rows).map(|row| f64::from(row % 13)).collect();
+            let kept: Vec<bool> = (0..rows).map(|row| row % 5 > 1).collect();
+            let (mut order, mut all, mut some) =
+                (Order::default(), Arranged::default(), Arranged::default());
+            let (mut column, mut flags) = (Vec::new(), Vec::new());
+            order.arrange(&groups, total as usize);
+            all.take(&order, units.chunks(300));
+            order.put(values.chunks(300), &mut column);
+            order.put(kept.chunks(300), &mut flags);
+            some.keep(&all, &flags);
+            assert!(all.is_ordered() && some.is_ordered());
+            let everything = vec![true; groups.len()];
+            assert_eq!(
+                told(&all, &column),
+                expected(&groups, &units, &everything, &values)
+            );
+            let mut flags = flags.iter();
+            column.retain(|_| flags.next() == Some(&true));
+            assert_eq!(
+                told(&some, &column),
+                expected(&groups, &units, &kept, &values)
+            );
         }
     }
 
     #[test]
-    fn segments_are_the_rows_of_a_group_and_unit_that_stand_together() {
-        let groups: Vec<usize> = (0..500_usize).map(|row| row * row % 7).collect();
-        let units: Vec<u32> = (0..500).map(|row| row / 9).collect();
-        let has_value: BooleanBuffer = (0..500).map(|row| row % 5 > 1).collect();
-        let (mut all, mut some, mut segments) =
-            (Runs::default(), Runs::default(), Segments::default());
-        all.arrange(&groups, 8);
-        some.keep(&all, &has_value);
-        for (runs, is_kept) in [(&all, [true; 5]), (&some, [false, false, true, true, true])] {
-            segments.cut(runs, &units);
-            let mut seen = 0;
-            for of in segments.iter() {
-                assert_eq!(of.start, seen);
-                for (unit, end) in of.units.iter().zip(of.ends) {
-                    let rows = &runs.rows()[seen as usize..*end as usize];
-                    assert!(!rows.is_empty());
-                    for row in rows.iter().map(|row| *row as usize) {
-                        assert_eq!((groups[row], units[row]), (of.group, *unit));
-                        assert!(is_kept[row % 5]);
-                    }
-                    seen = *end;
-                }
-                assert!(of.units.is_sorted_by(|one, next| one < next));
-            }
-            let expected = (0..500).filter(|row| is_kept[row % 5]).count();
-            assert_eq!(seen as usize, expected);
+    fn rows_of_many_groups_stay_where_they_are() {
+        let (mut order, mut rows) = (Order::default(), Arranged::default());
+        order.arrange(&[8, 8, 2, 9, 2], 10);
+        rows.take(&order, [[1, 2, 2, 2, 3].as_slice()].into_iter());
+        let groups: Vec<usize> = rows.iter().map(|of| of.group).collect();
+        assert_eq!(groups, [8, 2, 9, 2]);
+        assert_eq!(rows.iter().map(|of| of.rows()).sum::<u32>(), 5);
+    }
+
+    #[test]
+    fn it_is_seen_where_rows_of_a_group_come_in_another_order() {
+        for (units, is_ordered) in [
+            ([1, 7, 2, 7, 3, 9], true),
+            ([1, 7, 2, 9, 1, 9], false),
+            ([2, 7, 2, 7, 2, 6], false),
+        ] {
+            let (mut order, mut rows) = (Order::default(), Arranged::default());
+            order.arrange(&[0, 1, 0, 1, 0, 1], 2);
+            rows.take(&order, [units.as_slice()].into_iter());
+            assert_eq!(rows.is_ordered(), is_ordered);
         }
     }
 }

@@ -80,12 +80,8 @@ impl Unordered {
         let mut order: Vec<usize> = (0..self.members.len()).collect();
         order.sort_unstable_by_key(|position| self.members[*position]);
         let mut emitted = Groups::empty(self.layout, groups);
-        (0..self.layout.counts).for_each(|at| {
-            emitted.part_counted(self.layout, at);
-        });
-        (0..self.layout.sums).for_each(|at| {
-            emitted.part_summed(self.layout, at);
-        });
+        (0..self.layout.counts).for_each(|at| emitted.part_counted(self.layout, at));
+        (0..self.layout.sums).for_each(|at| emitted.part_summed(self.layout, at));
         let mut kept = Self::new(self.layout, self.groups - groups);
         for position in order {
             let (group, unit) = self.members[position];
@@ -165,14 +161,16 @@ impl GroupsAccumulator for Unordered {
         for position in positions.iter().flatten() {
             self.rows[*position] += 1;
         }
-        for (counts, has_value) in self.counts.iter_mut().zip(arguments.counted()) {
+        for (at, counts) in self.counts.iter_mut().enumerate() {
+            let has_value = arguments.counted(at);
             for (row, position) in positions.iter().enumerate() {
                 if let Some(position) = position {
                     counts[*position] += u64::from(has_value.value(row));
                 }
             }
         }
-        for (sums, column) in self.sums.iter_mut().zip(arguments.summed()) {
+        for (at, sums) in self.sums.iter_mut().enumerate() {
+            let column = arguments.summed(at);
             for (row, position) in positions.iter().enumerate() {
                 if let (Some(position), true) = (position, column.is_valid(row)) {
                     sums[*position].rows += 1;
@@ -180,7 +178,8 @@ impl GroupsAccumulator for Unordered {
                 }
             }
         }
-        for (values, tags) in self.values.iter_mut().zip(arguments.tagged()) {
+        for (at, values) in self.values.iter_mut().enumerate() {
+            let tags = arguments.tagged(at);
             for (row, group) in group_indices.iter().enumerate() {
                 // A row that names no unit of this kind says nothing about one.
                 if positions[row].is_some() && tags.is_valid(row) {

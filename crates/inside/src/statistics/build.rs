@@ -279,11 +279,7 @@ impl Builder<'_> {
         (statistic, label): (Statistic, String),
         of: Of,
     ) -> Result<Expr> {
-        let may_lack = match self.units.first() {
-            Some(unit) => unit.nullable(self.input)?,
-            None => true,
-        };
-        if may_lack {
+        if self.may_lack_units()? {
             return self.computed(expression, statistic, label, of);
         }
         Ok(self.column(StatisticColumn {
@@ -293,6 +289,14 @@ impl Builder<'_> {
             label,
             of,
         }))
+    }
+
+    /// Whether a row may name no unit of the first kind, so that the evidence does not have all rows.
+    fn may_lack_units(&self) -> Result<bool> {
+        match self.units.first() {
+            Some(unit) => unit.nullable(self.input),
+            None => Ok(true),
+        }
     }
 
     fn units(&mut self, unit: &Expr) -> Result<Expr> {
@@ -328,7 +332,18 @@ impl Builder<'_> {
         }
         let behind = self.of((SUM, "sum"), &[of], contributors, vec![Print::Of(argument)])?;
         let label = format!("sum({})", of.human_display());
-        self.computed(sum(of.clone()), Statistic::Sum, label, behind)
+        // Where numbers have noise, what is added up is clamped first.
+        let is_float = of.get_type(self.input)? == DataType::Float64;
+        if !is_float || self.may_lack_units()? || self.depth.rows_per_unit().is_some() {
+            return self.computed(sum(of.clone()), Statistic::Sum, label, behind);
+        }
+        Ok(self.column(StatisticColumn {
+            source: Source::Sum(summed),
+            statistic: Statistic::Sum,
+            data_type: DataType::Float64,
+            label,
+            of: behind,
+        }))
     }
 
     /// A released sum divided by a released count.

@@ -112,6 +112,8 @@ pub(crate) enum Source {
     Units(usize),
     /// The evidence for the first kind: all rows, or those in which a counted argument has a value.
     Rows(Option<usize>),
+    /// Likewise: the sum of a summed argument.
+    Sum(usize),
 }
 
 /// What evidence is computed of, each once.

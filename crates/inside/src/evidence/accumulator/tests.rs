@@ -13,7 +13,7 @@ use datafusion::logical_expr::Accumulator;
 use roaring::RoaringBitmap;
 use weir_gate::TOP_UNITS;
 
-use super::super::members::{Prints, bytes_of};
+use super::super::members::{Prints, bytes_of, set_of};
 use super::super::unordered::Unordered;
 use super::super::whole::Whole;
 use super::*;
@@ -107,6 +107,7 @@ fn naive(rows: &[Row]) -> Vec<Vec<f64>> {
             for rows in [&counted, &summed] {
                 fields.extend([rows.len() as f64, units(rows) as f64]);
             }
+            fields.push(sums.values().sum());
             fields.push(contributions.iter().sum());
             fields.extend(&contributions[..TOP_UNITS]);
             fields.push(f64::from(u8::from(sums.values().any(|sum| *sum < 0.0))));
@@ -203,12 +204,12 @@ fn an_order_that_is_not_as_promised_is_noticed() {
         (1, 1, true, None, None),
         (0, 1, true, None, None),
     ]);
-    let mut evidence = Evidence::new(LAYOUT, 0);
-    assert!(
-        evidence
-            .update_batch(&values, &groups, None, GROUPS)
-            .is_err()
-    );
+    // At once, or when rows that waited are added.
+    for total in [GROUPS_AT_ONCE, GROUPS] {
+        let mut evidence = Evidence::new(LAYOUT, 0);
+        let added = evidence.update_batch(&values, &groups, None, total);
+        assert!(added.and_then(|()| evidence.evaluate(EmitTo::All)).is_err());
+    }
 }
 
 #[test]
@@ -246,7 +247,7 @@ fn what_is_no_number_makes_the_total_none() {
     whole.update_batch(&values).unwrap();
     let evidence = whole.evaluate().unwrap().to_array().unwrap();
     assert!(
-        table(evidence.as_struct())[0][6].is_nan(),
+        table(evidence.as_struct())[0][7].is_nan(),
         "the gate withholds a cell whose total is no number"
     );
 }
@@ -256,7 +257,7 @@ fn nothing_is_a_cell_of_nobody() {
     let nothing = |evidence: ScalarValue| {
         assert_eq!(
             table(evidence.to_array().unwrap().as_struct()),
-            vec![vec![0.0; 14]]
+            vec![vec![0.0; 15]]
         );
     };
     nothing(Whole::new(Evidence::new(LAYOUT, 1)).evaluate().unwrap());
@@ -283,7 +284,8 @@ fn members(evidence: &StructArray) -> Members {
         }
     };
     let set = |at: usize, group: usize| {
-        let mut bytes = bytes_of(column("set", at), group);
+        let set = set_of(column("set", at), group);
+        let mut bytes = set.as_slice();
         let mut units = BTreeSet::new();
         while !bytes.is_empty() {
             units.extend(RoaringBitmap::deserialize_from(&mut bytes).unwrap());
