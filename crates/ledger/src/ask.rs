@@ -14,7 +14,7 @@ use crate::near::{Counting, Found, InMemory, NewSet, Sets, Stop, Whole};
 use crate::partition::Labels;
 use crate::question::{Question, Verdict};
 use crate::sketch::Mixer;
-use crate::span::{Adds, Span, Vector};
+use crate::span::{Adds, Rest, Span};
 
 /// Cells of the release that is asked about, with the number of units that are others.
 type Near = Vec<(usize, u64)>;
@@ -56,6 +56,9 @@ pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer)
 
 /// Units that are put among the columns for the work of one visit.
 const VISITS_PER_WORK: u64 = 16;
+
+/// Of how many cells at a time it is computed what the combinations leave of them.
+const RESTS_AT_ONCE: usize = 64;
 
 /// From so many units on, sketches are made on several threads.
 const PARALLEL_UNITS_MIN: u64 = 1_000_000;
@@ -102,7 +105,7 @@ pub(crate) fn judge(
         released: Released::new(against.k),
         partitions: Vec::new(),
         span: against.population.span().clone(),
-        vectors: vec![None; cells.len()],
+        rests: vec![None; cells.len()],
         are_combined: false,
     };
     let mut unions = Vec::new();
@@ -110,8 +113,8 @@ pub(crate) fn judge(
         .chunk_by(|one, other| question.cells[*one].partition == question.cells[*other].partition)
     {
         judging.are_combined = judging.may_be_combined(partition);
-        for cell in partition {
-            judging.judge(*cell, work)?;
+        for at in 0..partition.len() {
+            judging.judge(&partition[at..], work)?;
         }
         unions.extend(judging.unite(partition, work)?);
     }
@@ -133,8 +136,8 @@ struct Judging<'a> {
     partitions: Vec<(Vec<usize>, Labels)>,
     /// All combinations of what is known and of what the partitions show that were judged so far.
     span: Span,
-    /// What each cell is among them, where its sums are looked at together with others.
-    vectors: Vec<Option<Vector>>,
+    /// What they leave of each cell, where its sums are looked at together with others.
+    rests: Vec<Option<Rest>>,
     /// Whether the cells of the partition that is judged are looked at so.
     are_combined: bool,
 }
@@ -211,7 +214,11 @@ impl Released {
 }
 
 impl Judging<'_> {
-    fn judge(&mut self, cell: usize, work: &mut Work) -> Result<()> {
+    /// Judges the first of these cells; the others come next.
+    fn judge(&mut self, cells: &[usize], work: &mut Work) -> Result<()> {
+        let Some(&cell) = cells.first() else {
+            return Ok(());
+        };
         if self.cells[cell].sketch.cardinality < self.against.k {
             // A cell of nobody looks like a cell of a few: withheld, and not answered by a neighbour either.
             return Ok(());
@@ -222,17 +229,20 @@ impl Judging<'_> {
             }
             return Ok(());
         }
-        let (verdicts, vector) = match self.found_with_sums(cell, work) {
-            Ok((found, near, vector)) => (self.by_statistic(cell, &found, &near), vector),
+        let (verdicts, is_combined) = match self.found_with_sums(cell, cells, work) {
+            Ok((found, near, is_combined)) => (self.by_statistic(cell, &found, &near), is_combined),
             Err(Stop::Exhausted) => {
                 let statistics = self.question.cells[cell].statistics.len();
-                (vec![Verdict::Review; statistics], None)
+                (vec![Verdict::Review; statistics], false)
             }
             Err(Stop::Failed(error)) => return Err(error),
         };
-        if verdicts.iter().any(Verdict::is_own) {
+        let is_own = verdicts.iter().any(Verdict::is_own);
+        if is_own {
             self.released.add(Some(cell), &self.cells[cell], false);
-            self.vectors[cell] = vector;
+        }
+        if !is_own || !is_combined {
+            self.rests[cell] = None;
         }
         self.verdicts[cell] = verdicts;
         Ok(())
@@ -254,65 +264,81 @@ impl Judging<'_> {
         sets().map(RoaringBitmap::len).sum::<u64>() == sets().union().len()
     }
 
-    /// What is found near a cell, and where its sums are looked at together with others, what it is among them.
+    /// What is found near a cell, and whether its sums are looked at together with others.
     fn found_with_sums(
-        &self,
+        &mut self,
         cell: usize,
+        next: &[usize],
         work: &mut Work,
-    ) -> std::result::Result<(Found, Near, Option<Vector>), Stop> {
+    ) -> std::result::Result<(Found, Near, bool), Stop> {
         let (mut found, near) = self.found(&self.cells[cell], Some(cell), work)?;
         // Of sets that are near to each other, numbers decide or the earlier answer is given: one of them is combined.
         let is_near = !found.close.is_empty() || !near.is_empty();
         if is_near || !self.are_combined {
-            return Ok((found, near, None));
+            return Ok((found, near, false));
         }
-        let Some((adds, vector)) = self.adds(&self.cells[cell], work)? else {
-            return Ok((found, near, None));
-        };
-        if adds == Adds::Unknown && !self.question.selection.is_plain {
-            return Err(Stop::Exhausted);
+        if self.rests[cell].is_none() {
+            self.take_rests(next, work)?;
         }
-        found.isolates |= adds == Adds::AFew;
-        Ok((found, near, Some(vector)))
+        work.visits(self.span.work())?;
+        let rest = self.rests[cell].as_ref().ok_or(Stop::Exhausted)?;
+        match self.span.adds(rest, self.against.k) {
+            Adds::Unclear => return Err(Stop::Exhausted),
+            Adds::NoRoom if !self.question.selection.is_plain => return Err(Stop::Exhausted),
+            adds => found.isolates |= adds == Adds::AFew,
+        }
+        Ok((found, near, true))
     }
 
-    /// All combinations once a partition is among them; where one of them leaves fewer than k units, the cell that
-    /// completes it, or none where the union does.
+    /// What the combinations leave of the next cells, several at a time.
+    fn take_rests(&mut self, next: &[usize], work: &mut Work) -> std::result::Result<(), Stop> {
+        let of_cell = |cell: &usize| &self.cells[*cell];
+        let next = next.iter().copied();
+        let next: Vec<usize> = next.take(RESTS_AT_ONCE).collect();
+        let units: u64 = next
+            .iter()
+            .map(|cell| of_cell(cell).sketch.cardinality)
+            .sum();
+        let visits = self.span.work() * next.len() as u64;
+        work.visits(visits + units / VISITS_PER_WORK)?;
+        let sets: Vec<&RoaringBitmap> = next.iter().map(|cell| &*of_cell(cell).units).collect();
+        let rests = self.span.rests(self.against.mixer, &sets);
+        for (cell, rest) in next.into_iter().zip(rests) {
+            self.rests[cell] = Some(rest);
+        }
+        Ok(())
+    }
+
+    /// All combinations once a partition is among them; where some of them leave fewer than k units, the cells that
+    /// complete these, and none for the union.
     fn with_sums(
         &self,
         cells: &[usize],
         union: Option<&NewSet>,
         work: &mut Work,
-    ) -> std::result::Result<std::result::Result<Span, Option<usize>>, Stop> {
+    ) -> std::result::Result<std::result::Result<Span, Vec<Option<usize>>>, Stop> {
+        let (against, is_plain) = (self.against, self.question.selection.is_plain);
+        let of_cell = |cell: &usize| Some((Some(*cell), self.rests[*cell].clone()?));
+        let (mut sets, mut rests): (Vec<Option<usize>>, Vec<Rest>) =
+            cells.iter().filter_map(of_cell).unzip();
+        let looked_at = rests.len();
+        if let Some(union) = union.filter(|_| against.combines) {
+            work.visits(self.span.work() + union.sketch.cardinality / VISITS_PER_WORK)?;
+            rests.extend(self.span.rests(against.mixer, &[&union.units]));
+            sets.push(None);
+        }
+        work.visits(self.span.work_of(rests.len()))?;
         let mut span = self.span.clone();
-        let of_union = union.filter(|_| self.against.combines);
-        let of_union = of_union.map(|union| self.against.mixer.vector(&union.units));
-        let of_cells = cells.iter();
-        let of_cells =
-            of_cells.filter_map(|cell| Some((Some(*cell), self.vectors[*cell].as_ref()?)));
-        for (cell, vector) in of_cells.chain(of_union.iter().map(|of| (None, of))) {
-            work.visits(span.work())?;
-            match span.adds(vector, self.against.k) {
-                Adds::AFew => return Ok(Err(cell)),
-                Adds::Unknown if !self.question.selection.is_plain => return Err(Stop::Exhausted),
-                _ => span.add(vector),
-            }
+        let adds = span.extend(rests, looked_at, against.k);
+        if adds.contains(&Adds::AFew) {
+            let few = sets.into_iter().zip(adds);
+            let few = few.filter(|(_, adds)| *adds == Adds::AFew);
+            return Ok(Err(few.map(|(set, _)| set).collect()));
+        }
+        if adds.contains(&Adds::Unclear) || (adds.contains(&Adds::NoRoom) && !is_plain) {
+            return Err(Stop::Exhausted);
         }
         Ok(Ok(span))
-    }
-
-    /// What a set adds to the combinations of all that is shown; none where that is not looked for.
-    fn adds(
-        &self,
-        set: &NewSet,
-        work: &mut Work,
-    ) -> std::result::Result<Option<(Adds, Vector)>, Stop> {
-        if !self.against.combines {
-            return Ok(None);
-        }
-        work.visits(self.span.work() + set.sketch.cardinality / VISITS_PER_WORK)?;
-        let vector = self.against.mixer.vector(&set.units);
-        Ok(Some((self.span.adds(&vector, self.against.k), vector)))
     }
 
     /// What is recorded near a set, and the near cells of this release; it isolates too where something of this release or
@@ -486,8 +512,12 @@ impl Judging<'_> {
         let union = Some(union).filter(|_| !found.is_known);
         match self.with_sums(&cells, union, work)? {
             Ok(with_sums) => *span = Some(with_sums),
-            Err(Some(cell)) if self.is_fresh(cell) => return Ok(vec![cell]),
-            Err(_) => return Ok(self.smallest(partition, |_| true)),
+            Err(few) => {
+                let few = few.into_iter().flatten();
+                let few: Vec<usize> = few.filter(|cell| self.is_fresh(*cell)).collect();
+                let smallest = || self.smallest(partition, |_| true);
+                return Ok(if few.is_empty() { smallest() } else { few });
+            }
         }
         if let Some(new) = new {
             self.keep(cells, new);

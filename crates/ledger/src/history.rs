@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::Result;
 use crate::closure::Partition;
 use crate::index::Index;
+use crate::limits::COMBINED_AT_ONCE;
 use crate::near::{Sets, Whole};
 use crate::question::{Digest, Selection, Statistic};
 use crate::repeat::{Answers, Shown};
@@ -74,9 +75,12 @@ impl Population {
     /// without reading any.
     pub(crate) fn catch_up(&mut self, mixer: Mixer, sets: &dyn Sets) -> Result<()> {
         let (done, span) = &mut self.span;
-        while let Some(set) = self.combined.get(*done).filter(|_| !span.is_full()) {
-            span.add(&mixer.vector(&*sets.units(*set)?));
-            *done += 1;
+        while *done < self.combined.len() && !span.is_full() {
+            let some = self.combined.iter().skip(*done).take(COMBINED_AT_ONCE);
+            let vectors = some.map(|set| Ok(mixer.vector(&*sets.units(*set)?)));
+            let vectors = vectors.collect::<Result<Vec<_>>>()?;
+            *done += vectors.len();
+            span.add(vectors);
         }
         Ok(())
     }

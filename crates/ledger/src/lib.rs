@@ -50,6 +50,7 @@ pub mod rounding;
 mod sketch;
 mod span;
 mod store;
+mod trits;
 
 pub use error::{Family, LedgerError};
 pub use ledger::{Asked, Earlier, History, Ledger, State};

@@ -17,7 +17,10 @@ pub const VISITS_MAX: u64 = 400_000_000;
 /// is in memory.
 pub const COMPARISONS_MAX: u64 = 200_000;
 /// Most independent sets of a population whose sums are looked at together; beyond, what a query chose goes to review.
-pub(crate) const COMBINED_MAX: usize = 1_024;
+/// With two forms of 10 KiB for each, and what it is made of, they take 240 MiB at most.
+pub(crate) const COMBINED_MAX: usize = 10_240;
+/// How many known sets are added to these sums at a time.
+pub(crate) const COMBINED_AT_ONCE: usize = 256;
 /// Largest table that nobody chose whose cells are among those sets one by one, and not only their union.
 pub(crate) const COMBINED_TABLE_MAX: usize = 8;
 /// Largest release in the ledger's file, in bytes (4 GiB): sets, sketches and answers.
