@@ -58,7 +58,7 @@ pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer)
 const VISITS_PER_WORK: u64 = 16;
 
 /// Of how many cells at a time it is computed what the combinations leave of them.
-const RESTS_AT_ONCE: usize = 64;
+const RESTS_AT_ONCE: usize = 512;
 
 /// From so many units on, sketches are made on several threads.
 const PARALLEL_UNITS_MIN: u64 = 1_000_000;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use crate::Result;
 use crate::closure::Partition;
 use crate::index::Index;
-use crate::limits::COMBINED_AT_ONCE;
+use crate::limits::{COMBINED_AT_ONCE, COMBINED_FEW_MAX};
 use crate::near::{Sets, Whole};
 use crate::question::{Digest, Selection, Statistic};
 use crate::repeat::{Answers, Shown};
 use crate::sketch::Mixer;
-use crate::span::Span;
+use crate::span::{Span, WIDTHS};
 
 /// What was released on one population. The exact sets are elsewhere, by their places in the index.
 pub(crate) struct Population {
@@ -32,7 +32,9 @@ pub(crate) struct Population {
     selections: HashMap<u32, Vec<(Selection, Digest)>>,
     /// Sets whose sums are looked at together, in the order in which they became known, and how far that went.
     combined: Vec<u32>,
-    span: (usize, Span),
+    spans: [(usize, Span); 2],
+    /// Which of the two was brought up last.
+    width: usize,
     /// What was shown of each question.
     shown: HashMap<Digest, Answers>,
 }
@@ -61,7 +63,8 @@ impl Population {
             unions: HashSet::new(),
             selections: HashMap::new(),
             combined: Vec::new(),
-            span: (0, Span::default()),
+            spans: WIDTHS.map(|width| (0, Span::new(width))),
+            width: 0,
             shown: HashMap::new(),
         }
     }
@@ -71,13 +74,18 @@ impl Population {
         self.combined.push(set);
     }
 
-    /// Brings the combinations up to what is known. Only here they cost time: sets are read again, and so the ledger opens
+    /// Brings the combinations up to what is known, so many sets being asked about. Only here they cost time: sets are read again, and so the ledger opens
     /// without reading any.
-    pub(crate) fn catch_up(&mut self, mixer: Mixer, sets: &dyn Sets) -> Result<()> {
-        let (done, span) = &mut self.span;
+    pub(crate) fn catch_up(&mut self, more: usize, mixer: Mixer, sets: &dyn Sets) -> Result<()> {
+        // Of so many sets as there may be afterwards: it depends on nothing that is not recorded, or asked.
+        self.width = usize::from(self.combined.len() + more > COMBINED_FEW_MAX);
+        if self.combined.len() > COMBINED_FEW_MAX {
+            self.spans[0] = (0, Span::new(WIDTHS[0]));
+        }
+        let (done, span) = &mut self.spans[self.width];
         while *done < self.combined.len() && !span.is_full() {
             let some = self.combined.iter().skip(*done).take(COMBINED_AT_ONCE);
-            let vectors = some.map(|set| Ok(mixer.vector(&*sets.units(*set)?)));
+            let vectors = some.map(|set| Ok(mixer.vector(&*sets.units(*set)?, span.width())));
             let vectors = vectors.collect::<Result<Vec<_>>>()?;
             *done += vectors.len();
             span.add(vectors);
@@ -87,7 +95,7 @@ impl Population {
 
     /// All combinations of what is known, as far as they were brought up.
     pub(crate) fn span(&self) -> &Span {
-        &self.span.1
+        &self.spans[self.width].1
     }
 
     /// What was shown of exactly this question.

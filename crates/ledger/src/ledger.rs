@@ -8,7 +8,7 @@ use crate::index::Work;
 use crate::known::{At, Exact, Known, known, load};
 use crate::limits::{COMPARISONS_MAX, VISITS_MAX};
 use crate::near::NewSet;
-use crate::question::{Digest, Question, Release, Verdict, check_answers};
+use crate::question::{Cell, Digest, Question, Release, Verdict, check_answers};
 use crate::repeat;
 use crate::sketch::Mixer;
 use crate::store::{Depth, Disk, LedgerKey, OsDisk, Store};
@@ -328,7 +328,9 @@ impl Ledger {
             store: self.store.as_ref(),
         };
         if self.combines {
-            known.population.catch_up(self.mixer, &sets)?;
+            let is_chosen = |cell: &&Cell| !question.selection.is_plain || cell.is_chosen;
+            let chosen = question.cells.iter().filter(is_chosen).count();
+            known.population.catch_up(chosen, self.mixer, &sets)?;
         }
         let whole = question.population_units.and(known.population.whole());
         let against = Against {

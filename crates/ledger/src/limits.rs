@@ -19,6 +19,8 @@ pub const COMPARISONS_MAX: u64 = 200_000;
 /// Most independent sets of a population whose sums are looked at together; beyond, what a query chose goes to review.
 /// With two forms of 10 KiB for each, and what it is made of, they take 240 MiB at most.
 pub(crate) const COMBINED_MAX: usize = 10_240;
+/// Up to so many of them, with those that are asked about, fewer columns do.
+pub(crate) const COMBINED_FEW_MAX: usize = 2_048;
 /// How many known sets are added to these sums at a time.
 pub(crate) const COMBINED_AT_ONCE: usize = 256;
 /// Largest table that nobody chose whose cells are among those sets one by one, and not only their union.

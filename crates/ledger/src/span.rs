@@ -4,7 +4,7 @@
 //! person. Whatever is computed from sums over sets is a linear combination of the sets' indicator vectors, so the question
 //! is whether their span has a vector with 1 to k − 1 places that are not zero (Chin and Ozsoyoglu, *Auditing and inference
 //! control in statistical databases*, 1982). Vectors as long as the population are too long: each unit falls into one of
-//! [`COLUMNS`] columns and gets a sign, both by a keyed hash, and sets become sums modulo 3. A combination that leaves few
+//! a few thousand columns ([`WIDTHS`]) and gets a sign, both by a keyed hash, and sets become sums modulo 3. A combination that leaves few
 //! units leaves few columns.
 //!
 //! The sets are kept in reduced echelon form. A new set minus what the kept ones say of it is its *rest*, which is zero in
@@ -20,18 +20,20 @@
 //! Where they do not, the set is not independent and no known combination either: people have to look
 //! ([`Adds::Unclear`]).
 
-use std::sync::Arc;
-
 use roaring::RoaringBitmap;
 
 use crate::limits::COMBINED_MAX;
 use crate::sketch::{Mixer, for_each};
-use crate::trits::{Trits, negative};
+use crate::trits::Trits;
 
-/// Columns of a form: with at most a quarter of them pivots, few columns of a combination are.
-pub(crate) const COLUMNS: u32 = 4 * COMBINED_MAX as u32;
+use form::{Combination, Form, Reduced};
+
+mod form;
+
+/// Columns of a form, for few sets and for many: with at most a quarter of them pivots, few columns of a combination are.
+pub(crate) const WIDTHS: [u32; 2] = [12_288, 4 * COMBINED_MAX as u32];
 /// Where the columns of the lowest units end: a small population takes few columns.
-const LEVELS: [u32; 3] = [512, 4_096, COLUMNS];
+const LEVELS: [u32; 2] = [512, 4_096];
 /// From so many rows times sets on, two threads are used.
 const PARALLEL_MIN: usize = 4_096;
 /// What one row and one set cost, in visits.
@@ -52,42 +54,13 @@ pub(crate) struct Rest {
     sum: u64,
 }
 
-/// A rest in one form.
-#[derive(Clone)]
-struct Reduced {
-    columns: Trits,
-    /// How often each kept set is in it, by the order of adding.
-    made_of: Trits,
-    /// By how many rows it is reduced.
-    rows: usize,
-}
-
 /// All combinations of sets.
 #[derive(Clone)]
 pub(crate) struct Span {
+    width: u32,
     forms: [Form; 2],
     /// Whether a set is known that could not be added.
     is_unclear: bool,
-}
-
-/// Sets in reduced echelon form.
-#[derive(Clone)]
-struct Form {
-    rows: Vec<Arc<Row>>,
-    /// Whether pivots are chosen from the end.
-    backwards: bool,
-    /// The sums of the sets that are kept, in the order of adding; of one form alone.
-    sums: Option<Vec<u64>>,
-    /// Most rows.
-    room: usize,
-}
-
-#[derive(Clone)]
-struct Row {
-    /// Where this row is one and all others are zero.
-    pivot: usize,
-    columns: Trits,
-    made_of: Trits,
 }
 
 /// What a set adds to all combinations.
@@ -107,13 +80,13 @@ pub(crate) enum Adds {
 
 impl Mixer {
     /// A set among the columns. Units with numbers near to each other are in columns of their own.
-    pub(crate) fn vector(self, units: &RoaringBitmap) -> Vector {
-        let mut sums = vec![0_i64; COLUMNS as usize];
+    pub(crate) fn vector(self, units: &RoaringBitmap, width: u32) -> Vector {
+        let mut sums = vec![0_i32; width as usize];
         let mut all = 0_u64;
-        let mut block = Block::of(self, 0);
+        let mut block = Block::of(self, 0, width);
         for_each(units, |unit| {
             if !block.has(unit) {
-                block = Block::of(self, unit);
+                block = Block::of(self, unit, width);
             }
             let hash = self.hash(unit);
             all = all.wrapping_add(hash);
@@ -138,15 +111,13 @@ struct Block {
 
 impl Block {
     /// The block that a unit is in.
-    fn of(mixer: Mixer, unit: u32) -> Block {
-        let level = LEVELS.iter().position(|end| unit < *end);
-        let (start, first, length) = match level {
-            Some(0) => (0, 0, LEVELS[0]),
-            Some(level) => {
-                let start = LEVELS[level - 1];
-                (start, start, LEVELS[level] - start)
-            }
-            None => (unit / COLUMNS * COLUMNS, 0, COLUMNS),
+    fn of(mixer: Mixer, unit: u32, width: u32) -> Block {
+        let (start, first, length) = if unit >= width {
+            (unit / width * width, 0, width)
+        } else {
+            let start = LEVELS.into_iter().rfind(|end| unit >= *end).unwrap_or(0);
+            let end = LEVELS.into_iter().find(|end| unit < *end).unwrap_or(width);
+            (start, start, end - start)
         };
         let hash = mixer.hash(start | 1 << 31);
         // No factor of a length: 2, 3, 5 and 7 are all there are.
@@ -175,28 +146,40 @@ impl Block {
 
 impl Default for Span {
     fn default() -> Span {
-        let form = |backwards: bool| Form {
-            rows: Vec::new(),
-            backwards,
-            sums: (!backwards).then(Vec::new),
-            room: COMBINED_MAX,
-        };
-        Span {
-            forms: [form(false), form(true)],
-            is_unclear: false,
-        }
+        Span::new(WIDTHS[0])
     }
 }
 
 impl Span {
+    /// Of no sets, with so many columns.
+    pub(crate) fn new(width: u32) -> Span {
+        let room = width as usize / 4;
+        Span {
+            width,
+            forms: [false, true].map(|backwards| Form::new(backwards, room)),
+            is_unclear: false,
+        }
+    }
+
+    /// How many columns there are.
+    pub(crate) fn width(&self) -> u32 {
+        self.width
+    }
+
     /// What is left of each of these sets.
     pub(crate) fn rests(&self, mixer: Mixer, sets: &[&RoaringBitmap]) -> Vec<Rest> {
         let of_part = |part: &[&RoaringBitmap]| -> Vec<Rest> {
-            let rests = part.iter().map(|set| self.rest(mixer.vector(set)));
-            rests.collect()
+            let rests = part
+                .iter()
+                .map(|set| Rest::of(mixer.vector(set, self.width)));
+            let mut rests: Vec<Rest> = rests.collect();
+            for (at, form) in self.forms.iter().enumerate() {
+                form.reduce_all(rests.iter_mut().map(|rest| &mut rest.forms[at]));
+            }
+            rests
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        if sets.len() < threads || sets.len() * self.forms[0].rows.len() < PARALLEL_MIN {
+        if sets.len() < threads || sets.len() * self.forms[0].rows() < PARALLEL_MIN {
             return of_part(sets);
         }
         std::thread::scope(|scope| {
@@ -210,14 +193,6 @@ impl Span {
             });
             done.collect()
         })
-    }
-
-    fn rest(&self, set: Vector) -> Rest {
-        let mut rest = Rest::of(set);
-        for (form, reduced) in self.forms.iter().zip(&mut rest.forms) {
-            form.reduce(reduced);
-        }
-        rest
     }
 
     /// What a set would add of which this is left, k being the fewest units that may be left.
@@ -253,9 +228,11 @@ impl Span {
 
     /// Adds sets that are known, as far as there is room.
     pub(crate) fn add(&mut self, sets: Vec<Vector>) {
-        let [adds, _] = self.take(sets.into_iter().map(Rest::of).collect(), |_, _| {
-            (None, None)
-        });
+        let mut rests: Vec<Rest> = sets.into_iter().map(Rest::of).collect();
+        for (at, form) in self.forms.iter().enumerate() {
+            form.reduce_all(rests.iter_mut().map(|rest| &mut rest.forms[at]));
+        }
+        let [adds, _] = self.take(rests, |_, _| (None, None));
         self.is_unclear |= adds.contains(&Adds::Unclear);
     }
 
@@ -265,7 +242,7 @@ impl Span {
         rests: Vec<Rest>,
         how: impl Fn(usize, usize) -> (Option<usize>, Option<&'a Form>) + Sync,
     ) -> [Vec<Adds>; 2] {
-        let work = (self.forms[0].rows.len() + rests.len()) * rests.len();
+        let work = (self.forms[0].rows() + rests.len()) * rests.len();
         let count = rests.len();
         let (mut of_one, mut of_other) = (Vec::new(), Vec::new());
         for rest in rests {
@@ -275,11 +252,13 @@ impl Span {
         }
         let all = |form: &mut Form, rests: Vec<(Reduced, u64)>, at: usize| -> Vec<Adds> {
             let each = rests.into_iter().enumerate();
-            each.map(|(place, (rest, sum))| {
+            let adds = each.map(|(place, (rest, sum))| {
                 let (k, before) = how(place, at);
                 form.take(rest, sum, k, before)
-            })
-            .collect()
+            });
+            let adds = adds.collect();
+            form.settle();
+            adds
         };
         let [one, other] = &mut self.forms;
         if work < PARALLEL_MIN {
@@ -299,7 +278,7 @@ impl Span {
 
     /// How much work it is to look at a set, in visits.
     pub(crate) fn work(&self) -> u64 {
-        let rows: usize = self.forms.iter().map(|form| form.rows.len()).sum();
+        let rows: usize = self.forms.iter().map(Form::rows).sum();
         rows as u64 * VISITS_PER_ROW
     }
 
@@ -317,11 +296,11 @@ impl Span {
 impl Rest {
     /// A set from which nothing is taken yet.
     fn of(set: Vector) -> Rest {
-        let reduced = Reduced {
+        let of = Combination {
             columns: set.columns,
             made_of: Trits::default(),
-            rows: 0,
         };
+        let reduced = Reduced { of, rows: 0 };
         Rest {
             forms: [reduced.clone(), reduced],
             sum: set.sum,
@@ -341,133 +320,6 @@ impl Adds {
         ];
         let worse = order.into_iter().find(|adds| [self, other].contains(adds));
         worse.unwrap_or(self)
-    }
-}
-
-impl Form {
-    fn is_full(&self) -> bool {
-        self.rows.len() >= self.room
-    }
-
-    /// Reduces a rest by the rows that were added since. Whether that changed it.
-    fn reduce(&self, rest: &mut Reduced) -> bool {
-        let mut changed = false;
-        for row in self.rows.iter().skip(rest.rows) {
-            let factor = negative(rest.columns.at(row.pivot));
-            if factor != 0 {
-                rest.columns.add(factor, &row.columns);
-                rest.made_of.add(factor, &row.made_of);
-                changed = true;
-            }
-        }
-        rest.rows = self.rows.len();
-        changed
-    }
-
-    /// What a set would add of which this is left; k is none where it is known. Rows that are in the other form too were
-    /// looked at.
-    fn adds(&self, rest: &Reduced, sum: u64, k: Option<usize>, before: Option<&Form>) -> Adds {
-        if rest.columns.is_zero() {
-            return self.nothing(rest, sum);
-        }
-        if k.is_some_and(|k| self.leaves_few(&rest.columns, k, before)) {
-            Adds::AFew
-        } else if self.is_full() {
-            Adds::NoRoom
-        } else {
-            Adds::Itself
-        }
-    }
-
-    /// Whether a set of which nothing is left modulo 3 is what it is made of.
-    fn nothing(&self, rest: &Reduced, sum: u64) -> Adds {
-        let Some(sums) = &self.sums else {
-            return Adds::Nothing;
-        };
-        let made_of = rest.made_of.places();
-        let of_all = made_of.fold(sum, |all, (set, factor)| {
-            let of_set = sums.get(set).copied().unwrap_or(0);
-            if factor == 1 {
-                all.wrapping_add(of_set)
-            } else {
-                all.wrapping_sub(of_set)
-            }
-        });
-        if of_all == 0 {
-            Adds::Nothing
-        } else {
-            Adds::Unclear
-        }
-    }
-
-    /// Whether the rest leaves fewer than k columns, alone or with a row that is not in the other form.
-    fn leaves_few(&self, rest: &Trits, k: usize, before: Option<&Form>) -> bool {
-        let places: Vec<usize> = rest.places().map(|(at, _)| at).take(k).collect();
-        if places.len() < k {
-            return true;
-        }
-        let before = before.map_or(&[][..], |form| &form.rows);
-        self.rows.iter().enumerate().any(|(at, row)| {
-            let is_looked_at = before.get(at).is_some_and(|of| Arc::ptr_eq(of, row));
-            // Of any k − 1 places of the rest, the row has to undo one: its pivot is left, and k − 2 others at most.
-            !is_looked_at
-                && places[..k - 1]
-                    .iter()
-                    .any(|place| row.columns.at(*place) != 0)
-                && rest.nearly_cancels(&row.columns, k)
-        })
-    }
-
-    /// Takes a set, where it is independent.
-    fn take(
-        &mut self,
-        mut rest: Reduced,
-        sum: u64,
-        k: Option<usize>,
-        before: Option<&Form>,
-    ) -> Adds {
-        let changed = self.reduce(&mut rest);
-        let adds = self.adds(&rest, sum, k, before.filter(|_| !changed));
-        if adds == Adds::Itself {
-            self.push(rest, sum);
-        }
-        adds
-    }
-
-    fn push(&mut self, rest: Reduced, sum: u64) {
-        let mut places = rest.columns.places();
-        let place = if self.backwards {
-            places.next_back()
-        } else {
-            places.next()
-        };
-        let Some((pivot, value)) = place else {
-            return;
-        };
-        drop(places);
-        let (mut columns, mut made_of) = (rest.columns, rest.made_of);
-        if let Some(sums) = &mut self.sums {
-            made_of.set(sums.len(), 1);
-            sums.push(sum);
-        }
-        if value == 2 {
-            columns.negate();
-            made_of.negate();
-        }
-        let new = Row {
-            pivot,
-            columns,
-            made_of,
-        };
-        for row in &mut self.rows {
-            let factor = negative(row.columns.at(pivot));
-            if factor != 0 {
-                let row = Arc::make_mut(row);
-                row.columns.add(factor, &new.columns);
-                row.made_of.add(factor, &new.made_of);
-            }
-        }
-        self.rows.push(Arc::new(new));
     }
 }
 

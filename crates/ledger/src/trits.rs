@@ -13,6 +13,18 @@ pub(crate) struct Trits {
     hi: Vec<u64>,
 }
 
+/// How many words [`Head`] has of 1 and of 2.
+const HEAD: usize = 8;
+/// How many places [`Head`] has.
+pub(crate) const HEAD_PLACES: usize = 64 * HEAD;
+
+/// The first places of a vector.
+#[derive(Clone)]
+pub(crate) struct Head {
+    lo: [u64; HEAD],
+    hi: [u64; HEAD],
+}
+
 /// The other one of 1 and 2.
 pub(crate) fn negative(trit: Trit) -> Trit {
     (3 - trit) % 3
@@ -20,7 +32,7 @@ pub(crate) fn negative(trit: Trit) -> Trit {
 
 impl Trits {
     /// The vector of these numbers, modulo 3.
-    pub(crate) fn of(numbers: &[i64]) -> Trits {
+    pub(crate) fn of(numbers: &[i32]) -> Trits {
         let mut trits = Trits::default();
         for (at, of) in numbers.chunks(64).enumerate() {
             let (mut lo, mut hi) = (0, 0);
@@ -65,6 +77,9 @@ impl Trits {
 
     /// Adds a multiple of another vector.
     pub(crate) fn add(&mut self, factor: Trit, of: &Trits) {
+        if factor == 0 {
+            return;
+        }
         self.lengthen(of.lo.len());
         match factor {
             1 => add(&mut self.lo, &mut self.hi, &of.lo, &of.hi),
@@ -96,19 +111,63 @@ impl Trits {
 
     /// Whether this plus or minus another vector has fewer places than `most` that are not zero.
     pub(crate) fn nearly_cancels(&self, other: &Trits, most: usize) -> bool {
-        let (mut sum, mut difference) = (0, 0);
-        for at in 0..self.lo.len().max(other.lo.len()) {
-            let word = |of: &[u64]| of.get(at).copied().unwrap_or(0);
-            let (lo, hi) = (word(&self.lo), word(&self.hi));
-            let (other_lo, other_hi) = (word(&other.lo), word(&other.hi));
-            sum += ((lo ^ other_hi) | (hi ^ other_lo)).count_ones() as usize;
-            difference += ((lo ^ other_lo) | (hi ^ other_hi)).count_ones() as usize;
-            if sum >= most && difference >= most {
-                return false;
-            }
-        }
-        true
+        let shorter = self.lo.len().min(other.lo.len());
+        let beyond = |of: &Trits| {
+            let words = of.lo.iter().zip(&of.hi).skip(shorter);
+            words
+                .map(|(lo, hi)| (lo | hi).count_ones() as usize)
+                .sum::<usize>()
+        };
+        let left = most.saturating_sub(beyond(self) + beyond(other));
+        nearly_cancels((&self.lo, &self.hi), (&other.lo, &other.hi), left)
     }
+
+    /// The first places.
+    pub(crate) fn head(&self) -> Head {
+        let first = |of: &[u64]| {
+            let mut words = [0; HEAD];
+            words.iter_mut().zip(of).for_each(|(word, of)| *word = *of);
+            words
+        };
+        Head {
+            lo: first(&self.lo),
+            hi: first(&self.hi),
+        }
+    }
+}
+
+impl Head {
+    /// Adds a multiple of another one.
+    pub(crate) fn add(&mut self, factor: Trit, of: &Head) {
+        match factor {
+            1 => add(&mut self.lo, &mut self.hi, &of.lo, &of.hi),
+            2 => add(&mut self.lo, &mut self.hi, &of.hi, &of.lo),
+            _ => {}
+        }
+    }
+
+    /// As [`Trits::nearly_cancels`], as far as the first places tell.
+    pub(crate) fn nearly_cancels(&self, other: &Head, most: usize) -> bool {
+        nearly_cancels((&self.lo, &self.hi), (&other.lo, &other.hi), most)
+    }
+}
+
+/// Whether the sum or the difference has fewer places than `most` that are not zero.
+fn nearly_cancels(
+    (lo, hi): (&[u64], &[u64]),
+    (other_lo, other_hi): (&[u64], &[u64]),
+    most: usize,
+) -> bool {
+    let (mut sum, mut difference) = (0, 0);
+    let words = lo.iter().zip(hi).zip(other_lo.iter().zip(other_hi));
+    for ((lo, hi), (other_lo, other_hi)) in words {
+        sum += ((lo ^ other_hi) | (hi ^ other_lo)).count_ones() as usize;
+        difference += ((lo ^ other_lo) | (hi ^ other_hi)).count_ones() as usize;
+        if sum >= most && difference >= most {
+            return false;
+        }
+    }
+    most > 0
 }
 
 fn add(lo: &mut [u64], hi: &mut [u64], of_lo: &[u64], of_hi: &[u64]) {
@@ -126,8 +185,8 @@ mod tests {
 
     use super::*;
 
-    fn numbers() -> impl Strategy<Value = Vec<i64>> {
-        proptest::collection::vec(-4_i64..5, 0..200)
+    fn numbers() -> impl Strategy<Value = Vec<i32>> {
+        proptest::collection::vec(-4_i32..5, 0..200)
     }
 
     proptest! {
@@ -135,13 +194,13 @@ mod tests {
         fn it_is_arithmetic_modulo_3(one in numbers(), other in numbers(), factor in 0_u8..3) {
             let mut sum = Trits::of(&one);
             sum.add(factor, &Trits::of(&other));
-            let number = |of: &[i64], at: usize| of.get(at).copied().unwrap_or(0);
-            let of_factor = |factor: i64| move |at: usize| -> i64 {
+            let number = |of: &[i32], at: usize| of.get(at).copied().unwrap_or(0);
+            let of_factor = |factor: i32| move |at: usize| -> i32 {
                 number(&one, at) + factor * number(&other, at)
             };
-            let expected = of_factor(i64::from(factor));
+            let expected = of_factor(i32::from(factor));
             for at in 0..200 {
-                prop_assert_eq!(i64::from(sum.at(at)), expected(at).rem_euclid(3));
+                prop_assert_eq!(i32::from(sum.at(at)), expected(at).rem_euclid(3));
             }
             let places: Vec<(usize, Trit)> = sum.places().collect();
             let is_set = |at: &usize| expected(*at).rem_euclid(3) != 0;

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Columns of the narrow kind.
+const COLUMNS: u32 = WIDTHS[0];
+
 mod prime;
 
 fn mixer() -> Mixer {
@@ -11,7 +14,7 @@ fn mixer() -> Mixer {
 }
 
 fn vector(units: impl IntoIterator<Item = u32>) -> Vector {
-    mixer().vector(&units.into_iter().collect())
+    mixer().vector(&units.into_iter().collect(), COLUMNS)
 }
 
 fn adds(span: &Span, units: impl IntoIterator<Item = u32>) -> Adds {
@@ -48,7 +51,7 @@ fn what_is_below_and_above_and_everybody() {
 #[test]
 fn a_place_is_a_columns_own_among_neighbours() {
     for start in [0, 512, 4_096, COLUMNS, 25 * COLUMNS] {
-        let block = Block::of(mixer(), start);
+        let block = Block::of(mixer(), start, COLUMNS);
         assert!(block.has(start) && !block.has(start + block.length));
         let units = start..start + block.length;
         let mut places: Vec<usize> = units.map(|unit| block.column(unit)).collect();
@@ -68,7 +71,7 @@ fn a_small_population_takes_few_columns() {
 #[test]
 fn where_there_is_no_room_people_look() {
     let mut span = Span::default();
-    span.forms.iter_mut().for_each(|form| form.room = 300);
+    span.forms.iter_mut().for_each(|form| form.bound(300));
     span.add(
         (0..400)
             .map(|set| vector(set * 11..set * 11 + 20))
@@ -171,7 +174,7 @@ fn windows() -> impl Strategy<Value = Vec<Vec<u32>>> {
 fn as_strict(sets: &[Vec<u32>]) -> Result<usize, TestCaseError> {
     let (mut span, mut old, mut stricter) = (Span::default(), prime::Span::default(), 0);
     for set in sets {
-        let of_old = prime::vector(set, |unit| Block::of(mixer(), 0).column(unit));
+        let of_old = prime::vector(set, |unit| Block::of(mixer(), 0, COLUMNS).column(unit));
         let (new_adds, old_adds) = (adds(&span, set.iter().copied()), old.adds(&of_old, 10));
         match (old_adds, new_adds) {
             (Adds::AFew, Adds::AFew | Adds::Unclear) => continue,
@@ -230,10 +233,13 @@ proptest! {
             }
             span.add(vec![vector(set.iter().copied())]);
         }
-        let one = vector(3..90);
-        let rests = [&mut extended, &mut span].map(|span| span.rest(one.clone()));
-        prop_assert!(rests[0].forms[0].columns == rests[1].forms[0].columns);
-        prop_assert!(rests[0].forms[1].columns == rests[1].forms[1].columns);
+        let one: RoaringBitmap = (3..90).collect();
+        let [at_once, one_by_one] =
+            [&mut extended, &mut span].map(|span| span.rests(mixer(), &[&one]).remove(0));
+        for at in 0..2 {
+            let columns = |rest: &Rest| rest.forms[at].of.columns.clone();
+            prop_assert!(columns(&at_once) == columns(&one_by_one));
+        }
     }
 }
 
