@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use roaring::{MultiOps, RoaringBitmap};
+use roaring::MultiOps;
 
 use crate::Result;
 use crate::closure::{Hits, New, Partition, is_tracker};
 use crate::history::Population;
 use crate::index::{Index, Work};
-use crate::limits::COMBINED_TABLE_MAX;
 use crate::near::{Counting, Found, InMemory, NewSet, Sets, Stop, Whole};
 use crate::partition::Labels;
 use crate::question::{Question, Verdict};
 use crate::sketch::Mixer;
-use crate::span::{Adds, Rest, Span};
+use crate::span::{Rest, Span};
+use sums::WithSums;
+
+mod sums;
 
 /// Cells of the release that is asked about, with the number of units that are others.
 type Near = Vec<(usize, u64)>;
@@ -54,12 +56,6 @@ pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer)
     })
 }
 
-/// Units that are put among the columns for the work of one visit.
-const VISITS_PER_WORK: u64 = 16;
-
-/// Of how many cells at a time it is computed what the combinations leave of them.
-const RESTS_AT_ONCE: usize = 512;
-
 /// From so many units on, sketches are made on several threads.
 const PARALLEL_UNITS_MIN: u64 = 1_000_000;
 
@@ -69,6 +65,16 @@ pub(crate) struct Judgement {
     pub(crate) unions: Vec<NewSet>,
     /// The released cells of each partition whose cells share no unit.
     pub(crate) partitions: Vec<(Vec<usize>, Labels)>,
+    /// All combinations with those of this release, and what they were added for.
+    pub(crate) sums: Option<(Span, Vec<Added>)>,
+}
+
+/// What is added to the combinations.
+#[derive(Clone, Copy)]
+pub(crate) enum Added {
+    Cell(usize),
+    /// By its place among the unions.
+    Union(usize),
 }
 
 impl Judgement {
@@ -78,6 +84,7 @@ impl Judgement {
             verdicts,
             unions: Vec::new(),
             partitions: Vec::new(),
+            sums: None,
         }
     }
 }
@@ -106,6 +113,8 @@ pub(crate) fn judge(
         partitions: Vec::new(),
         span: against.population.span().clone(),
         rests: vec![None; cells.len()],
+        added: Vec::new(),
+        unions: 0,
         are_combined: false,
     };
     let mut unions = Vec::new();
@@ -122,6 +131,7 @@ pub(crate) fn judge(
         verdicts: judging.verdicts,
         unions,
         partitions: judging.partitions,
+        sums: against.combines.then_some((judging.span, judging.added)),
     })
 }
 
@@ -138,6 +148,9 @@ struct Judging<'a> {
     span: Span,
     /// What they leave of each cell, where its sums are looked at together with others.
     rests: Vec<Option<Rest>>,
+    /// What was added to the combinations, and how many unions there are.
+    added: Vec<Added>,
+    unions: usize,
     /// Whether the cells of the partition that is judged are looked at so.
     are_combined: bool,
 }
@@ -246,99 +259,6 @@ impl Judging<'_> {
         }
         self.verdicts[cell] = verdicts;
         Ok(())
-    }
-
-    /// Whether the cells of a partition are looked at together with others one by one: those that were chosen, and those of
-    /// small tables. Where a unit is in several cells, none of them has all that the unit contributes, and a sum over sets
-    /// says nothing of a sum of their numbers; then it is the union that is looked at.
-    fn may_be_combined(&self, partition: &[usize]) -> bool {
-        let is_plain = |cell: &usize| {
-            self.question.selection.is_plain && !self.question.cells[*cell].is_chosen
-        };
-        if !self.against.combines
-            || (partition.iter().all(is_plain) && partition.len() > COMBINED_TABLE_MAX)
-        {
-            return false;
-        }
-        let sets = || partition.iter().map(|cell| &*self.cells[*cell].units);
-        sets().map(RoaringBitmap::len).sum::<u64>() == sets().union().len()
-    }
-
-    /// What is found near a cell, and whether its sums are looked at together with others.
-    fn found_with_sums(
-        &mut self,
-        cell: usize,
-        next: &[usize],
-        work: &mut Work,
-    ) -> std::result::Result<(Found, Near, bool), Stop> {
-        let (mut found, near) = self.found(&self.cells[cell], Some(cell), work)?;
-        // Of sets that are near to each other, numbers decide or the earlier answer is given: one of them is combined.
-        let is_near = !found.close.is_empty() || !near.is_empty();
-        if is_near || !self.are_combined {
-            return Ok((found, near, false));
-        }
-        if self.rests[cell].is_none() {
-            self.take_rests(next, work)?;
-        }
-        work.visits(self.span.work())?;
-        let rest = self.rests[cell].as_ref().ok_or(Stop::Exhausted)?;
-        match self.span.adds(rest, self.against.k) {
-            Adds::Unclear => return Err(Stop::Exhausted),
-            Adds::NoRoom if !self.question.selection.is_plain => return Err(Stop::Exhausted),
-            adds => found.isolates |= adds == Adds::AFew,
-        }
-        Ok((found, near, true))
-    }
-
-    /// What the combinations leave of the next cells, several at a time.
-    fn take_rests(&mut self, next: &[usize], work: &mut Work) -> std::result::Result<(), Stop> {
-        let of_cell = |cell: &usize| &self.cells[*cell];
-        let next = next.iter().copied();
-        let next: Vec<usize> = next.take(RESTS_AT_ONCE).collect();
-        let units: u64 = next
-            .iter()
-            .map(|cell| of_cell(cell).sketch.cardinality)
-            .sum();
-        let visits = self.span.work() * next.len() as u64;
-        work.visits(visits + units / VISITS_PER_WORK)?;
-        let sets: Vec<&RoaringBitmap> = next.iter().map(|cell| &*of_cell(cell).units).collect();
-        let rests = self.span.rests(self.against.mixer, &sets);
-        for (cell, rest) in next.into_iter().zip(rests) {
-            self.rests[cell] = Some(rest);
-        }
-        Ok(())
-    }
-
-    /// All combinations once a partition is among them; where some of them leave fewer than k units, the cells that
-    /// complete these, and none for the union.
-    fn with_sums(
-        &self,
-        cells: &[usize],
-        union: Option<&NewSet>,
-        work: &mut Work,
-    ) -> std::result::Result<std::result::Result<Span, Vec<Option<usize>>>, Stop> {
-        let (against, is_plain) = (self.against, self.question.selection.is_plain);
-        let of_cell = |cell: &usize| Some((Some(*cell), self.rests[*cell].clone()?));
-        let (mut sets, mut rests): (Vec<Option<usize>>, Vec<Rest>) =
-            cells.iter().filter_map(of_cell).unzip();
-        let looked_at = rests.len();
-        if let Some(union) = union.filter(|_| against.combines) {
-            work.visits(self.span.work() + union.sketch.cardinality / VISITS_PER_WORK)?;
-            rests.extend(self.span.rests(against.mixer, &[&union.units]));
-            sets.push(None);
-        }
-        work.visits(self.span.work_of(rests.len()))?;
-        let mut span = self.span.clone();
-        let adds = span.extend(rests, looked_at, against.k);
-        if adds.contains(&Adds::AFew) {
-            let few = sets.into_iter().zip(adds);
-            let few = few.filter(|(_, adds)| *adds == Adds::AFew);
-            return Ok(Err(few.map(|(set, _)| set).collect()));
-        }
-        if adds.contains(&Adds::Unclear) || (adds.contains(&Adds::NoRoom) && !is_plain) {
-            return Err(Stop::Exhausted);
-        }
-        Ok(Ok(span))
     }
 
     /// What is recorded near a set, and the near cells of this release; it isolates too where something of this release or
@@ -464,16 +384,21 @@ impl Judging<'_> {
             let Some(union) = self.union(partition)? else {
                 return Ok(None);
             };
-            let mut span = None;
-            let withheld = match self.too_much(partition, &union, &mut span, work) {
+            let mut sums = None;
+            let withheld = match self.too_much(partition, &union, &mut sums, work) {
                 Ok(cells) => self.withhold(&cells, &Verdict::Isolates),
                 Err(Stop::Exhausted) => self.withhold(partition, &Verdict::Review),
                 Err(Stop::Failed(error)) => return Err(error),
             };
             if !withheld {
-                if let Some(with_sums) = span {
-                    self.span = with_sums;
+                if let Some(WithSums { span, added }) = sums {
+                    self.span = span;
+                    let union = self.unions;
+                    let added = added.into_iter();
+                    self.added
+                        .extend(added.map(|cell| cell.map_or(Added::Union(union), Added::Cell)));
                 }
+                self.unions += 1;
                 // What is left is far from everything, or was released before.
                 self.released.add(None, &union, false);
                 return Ok(Some(union));
@@ -486,7 +411,7 @@ impl Judging<'_> {
         &mut self,
         partition: &[usize],
         union: &NewSet,
-        span: &mut Option<Span>,
+        sums: &mut Option<WithSums>,
         work: &mut Work,
     ) -> std::result::Result<Vec<usize>, Stop> {
         let (cells, new, hits) = self.unions_of_cells(partition, union, work)?;
@@ -511,7 +436,7 @@ impl Judging<'_> {
         }
         let union = Some(union).filter(|_| !found.is_known);
         match self.with_sums(&cells, union, work)? {
-            Ok(with_sums) => *span = Some(with_sums),
+            Ok(with_sums) => *sums = Some(with_sums),
             Err(few) => {
                 let few = few.into_iter().flatten();
                 let few: Vec<usize> = few.filter(|cell| self.is_fresh(*cell)).collect();

@@ -93,6 +93,21 @@ impl Population {
         Ok(())
     }
 
+    /// How many sets were noted so.
+    pub(crate) fn combined(&self) -> usize {
+        self.combined.len()
+    }
+
+    /// Takes combinations that were made while a release was judged, where they are what bringing them up would come to:
+    /// where these sets, in this order, are what was noted since there were so many.
+    pub(crate) fn bring_up(&mut self, before: usize, added: &[u32], with: Span) {
+        let (done, span) = &mut self.spans[self.width];
+        let is_all = self.combined.get(before..).is_some_and(|of| of == added);
+        if *done == before && is_all && span.width() == with.width() {
+            (*done, *span) = (self.combined.len(), with);
+        }
+    }
+
     /// All combinations of what is known, as far as they were brought up.
     pub(crate) fn span(&self) -> &Span {
         &self.spans[self.width].1

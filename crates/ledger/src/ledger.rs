@@ -392,9 +392,10 @@ impl History for Ledger {
 }
 
 impl Ledger {
-    fn add(&mut self, asked: Asked, release: Release) -> Result<()> {
+    fn add(&mut self, mut asked: Asked, release: Release) -> Result<()> {
         let known = known(&mut self.populations, &asked.question.population);
         let new = known.entry(&asked, release, self.store.as_ref())?;
+        let before = known.population.combined();
         if let Some(store) = &mut self.store {
             self.unsure = true;
             let places = store.add(&new)?;
@@ -402,6 +403,9 @@ impl Ledger {
             known.add(new.entry, places.into_iter().map(At::Disk).collect())?;
         } else {
             known.add(new.entry, new.sets.into_iter().map(At::Memory).collect())?;
+        }
+        if let Some((span, _)) = asked.judgement.sums.take() {
+            known.population.bring_up(before, &new.added, span);
         }
         self.releases += 1;
         Ok(())

@@ -36,8 +36,9 @@ pub(crate) const WIDTHS: [u32; 2] = [12_288, 4 * COMBINED_MAX as u32];
 const LEVELS: [u32; 2] = [512, 4_096];
 /// From so many rows times sets on, two threads are used.
 const PARALLEL_MIN: usize = 4_096;
-/// What one row and one set cost, in visits.
-const VISITS_PER_ROW: u64 = 10;
+/// What it costs to take a row from a set, in visits, and to look whether it undoes most of it.
+const VISITS_PER_ROW: u64 = 7;
+const ROWS_PER_VISIT: u64 = 2;
 
 /// What a set is among the columns.
 #[derive(Clone)]
@@ -121,8 +122,8 @@ impl Block {
         };
         let hash = mixer.hash(start | 1 << 31);
         // No factor of a length: 2, 3, 5 and 7 are all there are.
-        let mut factor = hash as u32 % length | 1;
-        while [3, 5, 7].iter().any(|prime| factor % prime == 0) {
+        let mut factor = (hash as u32 % length) | 1;
+        while [3, 5, 7].iter().any(|prime| factor.is_multiple_of(*prime)) {
             factor += 2;
         }
         Block {
@@ -217,7 +218,11 @@ impl Span {
         match (first(&one), first(&other)) {
             (None, None) => {
                 let both = one.into_iter().zip(other);
-                both.map(|(one, other)| one.worse(other)).collect()
+                let both = both.map(|(one, other)| match one.worse(other) {
+                    Adds::Itself if self.is_unclear => Adds::NoRoom,
+                    adds => adds,
+                });
+                both.collect()
             }
             // After a set that one form has and the other has not, the other speaks of something else.
             (None, Some(_)) => other,
@@ -276,10 +281,18 @@ impl Span {
         })
     }
 
-    /// How much work it is to look at a set, in visits.
+    fn rows(&self) -> u64 {
+        self.forms.iter().map(|form| form.rows() as u64).sum()
+    }
+
+    /// How much work it is to know what is left of a set, in visits.
     pub(crate) fn work(&self) -> u64 {
-        let rows: usize = self.forms.iter().map(Form::rows).sum();
-        rows as u64 * VISITS_PER_ROW
+        self.rows() * VISITS_PER_ROW
+    }
+
+    /// How much work it is to look at what is left of a set.
+    pub(crate) fn work_to_look(&self) -> u64 {
+        self.rows() / ROWS_PER_VISIT
     }
 
     /// How much work it is to add so many sets.

@@ -51,14 +51,6 @@ fn figures_of_chosen_cells() {
     let tables = std::env::var("LEDGER_TABLES").map_or(4, |most| most.parse().unwrap());
     for earlier in 0..tables {
         let asked = table(&mut random, 1_000, false);
-        // What was recorded last is added before the first question after it.
-        let started = Instant::now();
-        drop(
-            ledger
-                .ask(question(vec![crate::support::cell(0, 0..3)]))
-                .unwrap(),
-        );
-        let caught_up = started.elapsed();
         let started = Instant::now();
         let asked = ledger.ask(asked).unwrap();
         let taken = started.elapsed();
@@ -66,9 +58,7 @@ fn figures_of_chosen_cells() {
         let fresh = verdicts
             .filter(|of| **of == weir_ledger::Verdict::Fresh)
             .count();
-        println!(
-            "{earlier},000 chosen cells: {taken:?} for 1,000 more, {fresh} fresh; caught up in {caught_up:?}"
-        );
+        println!("{earlier},000 chosen cells: {taken:?} for 1,000 more, {fresh} fresh");
         record(&mut ledger, asked).unwrap();
     }
 }
