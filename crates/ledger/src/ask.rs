@@ -9,6 +9,7 @@ use crate::Result;
 use crate::closure::{Hits, New, Partition, is_tracker};
 use crate::history::Population;
 use crate::index::{Index, Work};
+use crate::margin::{self, Margins};
 use crate::near::{Counting, Found, InMemory, NewSet, Sets, Stop, Whole};
 use crate::partition::Labels;
 use crate::question::{Question, Verdict};
@@ -30,6 +31,8 @@ pub(crate) struct Against<'a> {
     pub(crate) k: u64,
     /// Whether sums over several sets are looked for.
     pub(crate) combines: bool,
+    /// Whether pairs of sets have margins.
+    pub(crate) has_margins: bool,
 }
 
 /// The cells of a question, made ready to be compared.
@@ -109,7 +112,7 @@ pub(crate) fn judge(
             .map(|cell| vec![Verdict::Isolates; cell.statistics.len()])
             .collect(),
         answered_by: vec![Vec::new(); cells.len()],
-        released: Released::new(against.k),
+        released: Released::new(against),
         partitions: Vec::new(),
         span: against.population.span().clone(),
         rests: vec![None; cells.len()],
@@ -168,9 +171,10 @@ struct Released {
 }
 
 impl Released {
-    fn new(k: u64) -> Released {
+    fn new(against: &Against<'_>) -> Released {
         let mut index = Index::default();
-        index.prepare(k);
+        let margin = margin::most(against.k);
+        index.prepare(against.k + if against.has_margins { margin } else { 0 });
         Released {
             index,
             sets: InMemory::default(),
@@ -202,9 +206,15 @@ impl Released {
         k: u64,
         is_known: bool,
         by_number: &dyn Fn(usize) -> bool,
+        margins: Option<(Mixer, &dyn Fn(usize) -> bool)>,
         work: &mut Work,
     ) -> std::result::Result<(bool, Vec<(usize, u64)>), Stop> {
         let flag = |flags: &[bool], set: u32| flags.get(set as usize).copied().unwrap_or(false);
+        let applies = |set: u32| {
+            let cell = self.cells.get(set as usize).copied().flatten();
+            let of_cell = margins.map(|(_, of_cell)| of_cell);
+            !flag(&self.is_part, set) && cell.zip(of_cell).is_some_and(|(cell, of)| of(cell))
+        };
         let counting = Counting {
             taken_back: &|set| flag(&self.taken_back, set),
             is_part: &|set| flag(&self.is_part, set),
@@ -213,6 +223,10 @@ impl Released {
                 !flag(&self.is_part, set) && cell.is_some_and(by_number)
             },
             is_known,
+            margins: margins.map(|(mixer, _)| Margins {
+                mixer,
+                applies: &applies,
+            }),
         };
         let found = set.compare(&self.index, &self.sets, k, work, counting)?;
         let close = found.close.iter();
@@ -272,6 +286,11 @@ impl Judging<'_> {
         let (against, question) = (self.against, self.question);
         let (selection, snapshots) = (&question.selection, &question.snapshots);
         let population = against.population;
+        let is_chosen = |cell: usize| question.cells[cell].is_chosen;
+        // Within a query it is only what is less than a group that somebody chose.
+        let is_plain = selection.is_plain && !cell.is_some_and(is_chosen);
+        let applies =
+            |set: u32| !population.is_part(set) && !(is_plain && population.is_plain(set));
         let counting = Counting {
             taken_back: &|_| false,
             is_part: &|set| population.is_part(set),
@@ -280,12 +299,20 @@ impl Judging<'_> {
                     && population.by_number(set, selection, snapshots)
             },
             is_known: false,
+            margins: against.has_margins.then_some(Margins {
+                mixer: against.mixer,
+                applies: &applies,
+            }),
         };
         let index = &population.index;
         let mut found = set.compare(index, against.sets, against.k, work, counting)?;
         let beside = |other: usize| cell.is_some_and(|cell| self.is_beside(cell, other));
         let known = found.is_known;
-        let (here, near) = self.released.found(set, against.k, known, &beside, work)?;
+        let applies = |other: usize| cell.is_some_and(|cell| is_chosen(cell) || is_chosen(other));
+        let margins: Option<(Mixer, &dyn Fn(usize) -> bool)> =
+            against.has_margins.then_some((against.mixer, &applies));
+        let released = &self.released;
+        let (here, near) = released.found(set, against.k, known, &beside, margins, work)?;
         found.isolates = found.isolates
             || here
             || set.is_nearly_all(against.k)

@@ -26,6 +26,7 @@ pub(crate) struct Population {
     partitioned: HashSet<Vec<u32>>,
     /// Sets that are known as parts of others alone.
     parts: HashSet<u32>,
+    is_chosen: bool,
     /// Sets that are unions of what a release showed.
     unions: HashSet<u32>,
     /// How the cells of each set were selected, from which snapshots.
@@ -60,6 +61,7 @@ impl Population {
             partitions: Vec::new(),
             partitioned: HashSet::new(),
             parts: HashSet::new(),
+            is_chosen: false,
             unions: HashSet::new(),
             selections: HashMap::new(),
             combined: Vec::new(),
@@ -136,6 +138,22 @@ impl Population {
         };
         let selections = self.selections.get(&set).into_iter().flatten();
         !self.unions.contains(&set) && selections.into_iter().any(alike)
+    }
+
+    /// Whether anything is known that somebody chose.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.is_chosen
+    }
+
+    /// Notes that something is known that somebody chose.
+    pub(crate) fn choose(&mut self) {
+        self.is_chosen = true;
+    }
+
+    /// Whether nobody chose a set, as far as is known: it is a cell of a table over all rows, or a union.
+    pub(crate) fn is_plain(&self, set: u32) -> bool {
+        let selections = self.selections.get(&set).into_iter().flatten();
+        self.unions.contains(&set) || selections.into_iter().any(|(of, _)| of.is_plain)
     }
 
     /// Notes how a cell with these units was selected.

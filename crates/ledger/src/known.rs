@@ -234,6 +234,9 @@ impl Known {
         entry.chosen.iter().for_each(|set| population.chosen(*set));
         entry.unions.iter().for_each(|set| population.combine(*set));
         let answered: HashSet<u32> = entry.answers.iter().map(|of| of.set).collect();
+        if !plain || !answered.is_subset(&selected) {
+            population.choose();
+        }
         // Of a single cell the union is the cell.
         if answered.len() > 1 {
             entry

@@ -7,6 +7,7 @@ use crate::ask::{Against, Judgement, judge, prepared};
 use crate::index::Work;
 use crate::known::{At, Exact, Known, known, load};
 use crate::limits::{COMPARISONS_MAX, VISITS_MAX};
+use crate::margin;
 use crate::near::NewSet;
 use crate::question::{Cell, Digest, Question, Release, Verdict, check_answers};
 use crate::repeat;
@@ -109,6 +110,7 @@ pub struct Ledger {
     visits_max: u64,
     comparisons_max: u64,
     combines: bool,
+    has_margins: bool,
     /// Whether this is an earlier state: it is asked, and nothing is recorded in it.
     is_earlier: bool,
 }
@@ -134,6 +136,7 @@ impl Ledger {
             visits_max: VISITS_MAX,
             comparisons_max: COMPARISONS_MAX,
             combines: true,
+            has_margins: true,
             is_earlier: false,
         }
     }
@@ -184,6 +187,13 @@ impl Ledger {
     #[doc(hidden)]
     pub fn without_combinations(mut self) -> Ledger {
         self.combines = false;
+        self
+    }
+
+    /// Leaves out the margins of pairs: for tests that say to the unit what is near.
+    #[doc(hidden)]
+    pub fn without_margins(mut self) -> Ledger {
+        self.has_margins = false;
         self
     }
 
@@ -273,6 +283,7 @@ impl Ledger {
             visits_max: self.visits_max,
             comparisons_max: self.comparisons_max,
             combines: self.combines,
+            has_margins: self.has_margins,
             is_earlier: true,
         })
     }
@@ -301,7 +312,16 @@ impl Ledger {
         self.settle()?;
         let known = known(&mut self.populations, &question.population);
         let k = question.k();
-        known.population.index.prepare(k);
+        // Where nobody chose anything there are none.
+        let is_chosen = |cell: &Cell| cell.is_chosen;
+        let has_margins = self.has_margins
+            && (!question.selection.is_plain
+                || question.cells.iter().any(is_chosen)
+                || known.population.is_chosen());
+        known
+            .population
+            .index
+            .prepare(k + if has_margins { margin::most(k) } else { 0 });
         if let Some(units) = question.population_units {
             known.population.count(units, self.mixer);
         }
@@ -337,6 +357,7 @@ impl Ledger {
             population: &known.population,
             sets: &sets,
             combines: self.combines,
+            has_margins,
             whole,
             mixer: self.mixer,
             k,

@@ -3,6 +3,10 @@
 /// Fewest units that may set two cells apart, whatever a policy says. Source: the policy's floor for a cell (DataSHIELD
 /// `nfilter.tab`, 3).
 pub const UNITS_MIN_FLOOR: u32 = 3;
+/// Most units that a keyed coin adds to k, where sets decide and somebody chose them.
+pub const MARGIN_MAX: u64 = 12;
+/// Sets of fewer than so many times the units have a smaller margin.
+pub(crate) const MARGIN_SHARE: u64 = 8;
 /// Most cells of one question: a cell's number has 16 bits.
 pub const CELLS_MAX: usize = 65_000;
 /// Most statistics of one cell: the columns a released table can have.
