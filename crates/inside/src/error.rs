@@ -164,7 +164,7 @@ pub enum SqlError {
     /// A column that may not meet a literal.
     #[error(
         "the column `{column}` may not be compared with a literal, says the dataset's manifest; in `{expression}` it \
-         meets one, or a cast. Use it as it is, or compare the aggregate with HAVING"
+         meets one, a cast, or what is computed of columns. Use it as it is, or compare the aggregate with HAVING"
     )]
     ColumnMeetsLiteral {
         /// The column.

@@ -7,6 +7,11 @@
 //! range ends there. So an expression with such a column holds no literal and no cast but to a float; two columns may
 //! still be compared, and released numbers may be compared with anything. The rule names what queries can ask; what a
 //! model compares is its vetting's business.
+//!
+//! A literal need not be written: `x / x` is one, and sums and products of it are every number; so are `signum(x)`, a
+//! comparison cast to a number, and arithmetic on a column that another condition pins to one value. So such a column is
+//! compared with nothing computed: with columns as they are, and with sums, differences and products of columns that
+//! meet no literal either, each of them once. The same holds for keys.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -129,6 +134,7 @@ pub(crate) fn check(
             });
         }
         rights.meets_no_literal(key)?;
+        rights.is_no_computed_key(key)?;
     }
     aggregate
         .aggr_expr
@@ -197,14 +203,137 @@ impl Rights<'_> {
                 .iter()
                 .try_for_each(|argument| self.meets_no_literal(argument)),
             whole => match self.first(whole, |may| may.compare) {
-                Some(column) if holds_literal(whole) => Err(SqlError::ColumnMeetsLiteral {
-                    column: column.name,
-                    expression: fragment(&whole.human_display()),
-                }),
+                Some(column) if holds_literal(whole) || self.compares_computed(whole) => {
+                    Err(refused(column, whole))
+                }
                 _ => Ok(()),
             },
         }
     }
+
+    /// A key puts what is equal together, which compares it.
+    fn is_no_computed_key(&self, key: &Expr) -> Result<(), SqlError> {
+        match self.first(key, |may| may.compare) {
+            Some(column) if !self.is_comparison(key) && !self.is_operand(key) => {
+                Err(refused(column, key))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a column that may meet no literal is compared with something computed.
+    fn compares_computed(&self, expression: &Expr) -> bool {
+        let found = expression.exists(|part| {
+            let is_limited = || self.first(part, |may| may.compare).is_some();
+            let operands = compared(part);
+            Ok(!operands.is_empty()
+                && is_limited()
+                && !operands.iter().all(|of| self.is_operand(of)))
+        });
+        // The closure does not fail; if walking did, the expression is refused.
+        found.unwrap_or(true)
+    }
+
+    fn is_comparison(&self, expression: &Expr) -> bool {
+        match expression {
+            Expr::Alias(alias) => self.is_comparison(&alias.expr),
+            Expr::Not(inner) => self.is_comparison(inner),
+            Expr::BinaryExpr(binary) => {
+                matches!(binary.op, Operator::And | Operator::Or)
+                    || !compared(expression).is_empty()
+            }
+            Expr::IsNull(_) | Expr::IsNotNull(_) | Expr::Case(_) => true,
+            other => !matches!(other, Expr::ScalarFunction(_)) && !compared(other).is_empty(),
+        }
+    }
+
+    /// Whether something may be compared with a column that may meet no literal.
+    fn is_operand(&self, expression: &Expr) -> bool {
+        match expression {
+            Expr::Column(_) => true,
+            Expr::Alias(alias) => self.is_operand(&alias.expr),
+            // To a float, or the expression was refused before.
+            Expr::Cast(cast) => self.is_operand(&cast.expr),
+            Expr::TryCast(cast) => self.is_operand(&cast.expr),
+            Expr::ScalarFunction(_) => {
+                let operands = compared(expression);
+                !operands.is_empty() && operands.iter().all(|of| self.is_operand(of))
+            }
+            Expr::BinaryExpr(_) => {
+                let mut columns = Vec::new();
+                self.is_sum(expression, &mut columns)
+                    && (1..columns.len()).all(|at| !columns[..at].contains(&columns[at]))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether an expression is made of sums, differences and products of columns that may meet no literal; which.
+    fn is_sum<'a>(&self, expression: &'a Expr, columns: &mut Vec<&'a Column>) -> bool {
+        match expression {
+            Expr::Column(column) => {
+                columns.push(column);
+                self.first(expression, |may| may.compare).is_some()
+            }
+            Expr::Cast(cast) => self.is_sum(&cast.expr, columns),
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: Operator::Plus | Operator::Minus | Operator::Multiply,
+                right,
+            }) => self.is_sum(left, columns) && self.is_sum(right, columns),
+            _ => false,
+        }
+    }
+}
+
+fn refused(column: Column, expression: &Expr) -> SqlError {
+    SqlError::ColumnMeetsLiteral {
+        column: column.name,
+        expression: fragment(&expression.human_display()),
+    }
+}
+
+/// What an expression compares with each other.
+fn compared(expression: &Expr) -> Vec<&Expr> {
+    /// Functions whose answer depends on which argument is larger, or equal, or there.
+    const COMPARING: [&str; 5] = ["nullif", "greatest", "least", "coalesce", "starts_with"];
+    match expression {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_distinction(op) => {
+            vec![left, right]
+        }
+        Expr::Between(between) => vec![&between.expr, &between.low, &between.high],
+        Expr::InList(list) => std::iter::once(&*list.expr).chain(&list.list).collect(),
+        Expr::Like(like) | Expr::SimilarTo(like) => vec![&like.expr, &like.pattern],
+        Expr::Case(case) => {
+            let whens = case.when_then_expr.iter().map(|(when, _)| &**when);
+            let of_case = case.expr.as_deref().into_iter();
+            of_case
+                .flat_map(|of| std::iter::once(of).chain(whens.clone()))
+                .collect()
+        }
+        Expr::ScalarFunction(call) if COMPARING.contains(&call.name()) => {
+            call.args.iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn is_distinction(operator: &Operator) -> bool {
+    matches!(
+        operator,
+        Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom
+            | Operator::LikeMatch
+            | Operator::NotLikeMatch
+            | Operator::ILikeMatch
+            | Operator::NotILikeMatch
+    )
 }
 
 /// Whether an expression holds a literal, or a cast whose type's range would stand for one.

@@ -9,13 +9,16 @@ use crate::Result;
 use crate::closure::{Hits, New, Partition, is_tracker};
 use crate::history::Population;
 use crate::index::{Index, Work};
-use crate::limits::COMBINED_TABLE_MAX;
+use crate::margin::{self, Margins};
 use crate::near::{Counting, Found, InMemory, NewSet, Sets, Stop, Whole};
 use crate::parallel::{self, PARALLEL_UNITS_MIN};
 use crate::partition::Labels;
 use crate::question::{Question, Verdict};
 use crate::sketch::Mixer;
-use crate::span::{Adds, Span, Vector};
+use crate::span::{Rest, Span};
+use sums::WithSums;
+
+mod sums;
 
 /// Cells of the release that is asked about, with the number of units that are others.
 type Near = Vec<(usize, u64)>;
@@ -29,6 +32,8 @@ pub(crate) struct Against<'a> {
     pub(crate) k: u64,
     /// Whether sums over several sets are looked for.
     pub(crate) combines: bool,
+    /// Whether pairs of sets have margins.
+    pub(crate) has_margins: bool,
 }
 
 /// The cells of a question, made ready to be compared.
@@ -55,15 +60,22 @@ fn united(sets: &[&RoaringBitmap]) -> RoaringBitmap {
 /// Of so many sets a thread makes one.
 const UNITED_TOGETHER: usize = 64;
 
-/// Units that are put among the columns for the work of one visit.
-const VISITS_PER_WORK: u64 = 16;
-
 /// The verdict on each statistic of each cell, and the union of each partition's released cells.
 pub(crate) struct Judgement {
     pub(crate) verdicts: Vec<Vec<Verdict>>,
     pub(crate) unions: Vec<NewSet>,
     /// The released cells of each partition whose cells share no unit.
     pub(crate) partitions: Vec<(Vec<usize>, Labels)>,
+    /// All combinations with those of this release, and what they were added for.
+    pub(crate) sums: Option<(Span, Vec<Added>)>,
+}
+
+/// What is added to the combinations.
+#[derive(Clone, Copy)]
+pub(crate) enum Added {
+    Cell(usize),
+    /// By its place among the unions.
+    Union(usize),
 }
 
 impl Judgement {
@@ -73,6 +85,7 @@ impl Judgement {
             verdicts,
             unions: Vec::new(),
             partitions: Vec::new(),
+            sums: None,
         }
     }
 }
@@ -97,10 +110,12 @@ pub(crate) fn judge(
             .map(|cell| vec![Verdict::Isolates; cell.statistics.len()])
             .collect(),
         answered_by: vec![Vec::new(); cells.len()],
-        released: Released::new(against.k),
+        released: Released::new(against),
         partitions: Vec::new(),
         span: against.population.span().clone(),
-        vectors: vec![None; cells.len()],
+        rests: vec![None; cells.len()],
+        added: Vec::new(),
+        unions: 0,
         are_combined: false,
     };
     let mut unions = Vec::new();
@@ -108,8 +123,8 @@ pub(crate) fn judge(
         .chunk_by(|one, other| question.cells[*one].partition == question.cells[*other].partition)
     {
         judging.are_combined = judging.may_be_combined(partition);
-        for cell in partition {
-            judging.judge(*cell, work)?;
+        for at in 0..partition.len() {
+            judging.judge(&partition[at..], work)?;
         }
         unions.extend(judging.unite(partition, work)?);
     }
@@ -117,6 +132,7 @@ pub(crate) fn judge(
         verdicts: judging.verdicts,
         unions,
         partitions: judging.partitions,
+        sums: against.combines.then_some((judging.span, judging.added)),
     })
 }
 
@@ -131,8 +147,11 @@ struct Judging<'a> {
     partitions: Vec<(Vec<usize>, Labels)>,
     /// All combinations of what is known and of what the partitions show that were judged so far.
     span: Span,
-    /// What each cell is among them, where its sums are looked at together with others.
-    vectors: Vec<Option<Vector>>,
+    /// What they leave of each cell, where its sums are looked at together with others.
+    rests: Vec<Option<Rest>>,
+    /// What was added to the combinations, and how many unions there are.
+    added: Vec<Added>,
+    unions: usize,
     /// Whether the cells of the partition that is judged are looked at so.
     are_combined: bool,
 }
@@ -150,9 +169,10 @@ struct Released {
 }
 
 impl Released {
-    fn new(k: u64) -> Released {
+    fn new(against: &Against<'_>) -> Released {
         let mut index = Index::default();
-        index.prepare(k);
+        let margin = margin::most(against.k);
+        index.prepare(against.k + if against.has_margins { margin } else { 0 });
         Released {
             index,
             sets: InMemory::default(),
@@ -184,9 +204,15 @@ impl Released {
         k: u64,
         is_known: bool,
         by_number: &dyn Fn(usize) -> bool,
+        margins: Option<(Mixer, &dyn Fn(usize) -> bool)>,
         work: &mut Work,
     ) -> std::result::Result<(bool, Vec<(usize, u64)>), Stop> {
         let flag = |flags: &[bool], set: u32| flags.get(set as usize).copied().unwrap_or(false);
+        let applies = |set: u32| {
+            let cell = self.cells.get(set as usize).copied().flatten();
+            let of_cell = margins.map(|(_, of_cell)| of_cell);
+            !flag(&self.is_part, set) && cell.zip(of_cell).is_some_and(|(cell, of)| of(cell))
+        };
         let counting = Counting {
             taken_back: &|set| flag(&self.taken_back, set),
             is_part: &|set| flag(&self.is_part, set),
@@ -195,6 +221,10 @@ impl Released {
                 !flag(&self.is_part, set) && cell.is_some_and(by_number)
             },
             is_known,
+            margins: margins.map(|(mixer, _)| Margins {
+                mixer,
+                applies: &applies,
+            }),
         };
         let found = set.compare(&self.index, &self.sets, k, work, counting)?;
         let close = found.close.iter();
@@ -209,7 +239,11 @@ impl Released {
 }
 
 impl Judging<'_> {
-    fn judge(&mut self, cell: usize, work: &mut Work) -> Result<()> {
+    /// Judges the first of these cells; the others come next.
+    fn judge(&mut self, cells: &[usize], work: &mut Work) -> Result<()> {
+        let Some(&cell) = cells.first() else {
+            return Ok(());
+        };
         if self.cells[cell].sketch.cardinality < self.against.k {
             // A cell of nobody looks like a cell of a few: withheld, and not answered by a neighbour either.
             return Ok(());
@@ -220,97 +254,23 @@ impl Judging<'_> {
             }
             return Ok(());
         }
-        let (verdicts, vector) = match self.found_with_sums(cell, work) {
-            Ok((found, near, vector)) => (self.by_statistic(cell, &found, &near), vector),
+        let (verdicts, is_combined) = match self.found_with_sums(cell, cells, work) {
+            Ok((found, near, is_combined)) => (self.by_statistic(cell, &found, &near), is_combined),
             Err(Stop::Exhausted) => {
                 let statistics = self.question.cells[cell].statistics.len();
-                (vec![Verdict::Review; statistics], None)
+                (vec![Verdict::Review; statistics], false)
             }
             Err(Stop::Failed(error)) => return Err(error),
         };
-        if verdicts.iter().any(Verdict::is_own) {
+        let is_own = verdicts.iter().any(Verdict::is_own);
+        if is_own {
             self.released.add(Some(cell), &self.cells[cell], false);
-            self.vectors[cell] = vector;
+        }
+        if !is_own || !is_combined {
+            self.rests[cell] = None;
         }
         self.verdicts[cell] = verdicts;
         Ok(())
-    }
-
-    /// Whether the cells of a partition are looked at together with others one by one: those that were chosen, and those of
-    /// small tables. Where a unit is in several cells, none of them has all that the unit contributes, and a sum over sets
-    /// says nothing of a sum of their numbers; then it is the union that is looked at.
-    fn may_be_combined(&self, partition: &[usize]) -> bool {
-        let is_plain = |cell: &usize| {
-            self.question.selection.is_plain && !self.question.cells[*cell].is_chosen
-        };
-        if !self.against.combines
-            || (partition.iter().all(is_plain) && partition.len() > COMBINED_TABLE_MAX)
-        {
-            return false;
-        }
-        let sets = || partition.iter().map(|cell| &*self.cells[*cell].units);
-        sets().map(RoaringBitmap::len).sum::<u64>() == sets().union().len()
-    }
-
-    /// What is found near a cell, and where its sums are looked at together with others, what it is among them.
-    fn found_with_sums(
-        &self,
-        cell: usize,
-        work: &mut Work,
-    ) -> std::result::Result<(Found, Near, Option<Vector>), Stop> {
-        let (mut found, near) = self.found(&self.cells[cell], Some(cell), work)?;
-        // Of sets that are near to each other, numbers decide or the earlier answer is given: one of them is combined.
-        let is_near = !found.close.is_empty() || !near.is_empty();
-        if is_near || !self.are_combined {
-            return Ok((found, near, None));
-        }
-        let Some((adds, vector)) = self.adds(&self.cells[cell], work)? else {
-            return Ok((found, near, None));
-        };
-        if adds == Adds::Unknown && !self.question.selection.is_plain {
-            return Err(Stop::Exhausted);
-        }
-        found.isolates |= adds == Adds::AFew;
-        Ok((found, near, Some(vector)))
-    }
-
-    /// All combinations once a partition is among them; where one of them leaves fewer than k units, the cell that
-    /// completes it, or none where the union does.
-    fn with_sums(
-        &self,
-        cells: &[usize],
-        union: Option<&NewSet>,
-        work: &mut Work,
-    ) -> std::result::Result<std::result::Result<Span, Option<usize>>, Stop> {
-        let mut span = self.span.clone();
-        let of_union = union.filter(|_| self.against.combines);
-        let of_union = of_union.map(|union| self.against.mixer.vector(&union.units));
-        let of_cells = cells.iter();
-        let of_cells =
-            of_cells.filter_map(|cell| Some((Some(*cell), self.vectors[*cell].as_ref()?)));
-        for (cell, vector) in of_cells.chain(of_union.iter().map(|of| (None, of))) {
-            work.visits(span.work())?;
-            match span.adds(vector, self.against.k) {
-                Adds::AFew => return Ok(Err(cell)),
-                Adds::Unknown if !self.question.selection.is_plain => return Err(Stop::Exhausted),
-                _ => span.add(vector),
-            }
-        }
-        Ok(Ok(span))
-    }
-
-    /// What a set adds to the combinations of all that is shown; none where that is not looked for.
-    fn adds(
-        &self,
-        set: &NewSet,
-        work: &mut Work,
-    ) -> std::result::Result<Option<(Adds, Vector)>, Stop> {
-        if !self.against.combines {
-            return Ok(None);
-        }
-        work.visits(self.span.work() + set.sketch.cardinality / VISITS_PER_WORK)?;
-        let vector = self.against.mixer.vector(&set.units);
-        Ok(Some((self.span.adds(&vector, self.against.k), vector)))
     }
 
     /// What is recorded near a set, and the near cells of this release; it isolates too where something of this release or
@@ -324,6 +284,11 @@ impl Judging<'_> {
         let (against, question) = (self.against, self.question);
         let (selection, snapshots) = (&question.selection, &question.snapshots);
         let population = against.population;
+        let is_chosen = |cell: usize| question.cells[cell].is_chosen;
+        // Within a query it is only what is less than a group that somebody chose.
+        let is_plain = selection.is_plain && !cell.is_some_and(is_chosen);
+        let applies =
+            |set: u32| !population.is_part(set) && !(is_plain && population.is_plain(set));
         let counting = Counting {
             taken_back: &|_| false,
             is_part: &|set| population.is_part(set),
@@ -332,12 +297,20 @@ impl Judging<'_> {
                     && population.by_number(set, selection, snapshots)
             },
             is_known: false,
+            margins: against.has_margins.then_some(Margins {
+                mixer: against.mixer,
+                applies: &applies,
+            }),
         };
         let index = &population.index;
         let mut found = set.compare(index, against.sets, against.k, work, counting)?;
         let beside = |other: usize| cell.is_some_and(|cell| self.is_beside(cell, other));
         let known = found.is_known;
-        let (here, near) = self.released.found(set, against.k, known, &beside, work)?;
+        let applies = |other: usize| cell.is_some_and(|cell| is_chosen(cell) || is_chosen(other));
+        let margins: Option<(Mixer, &dyn Fn(usize) -> bool)> =
+            against.has_margins.then_some((against.mixer, &applies));
+        let released = &self.released;
+        let (here, near) = released.found(set, against.k, known, &beside, margins, work)?;
         found.isolates = found.isolates
             || here
             || set.is_nearly_all(against.k)
@@ -436,16 +409,21 @@ impl Judging<'_> {
             let Some(union) = self.union(partition)? else {
                 return Ok(None);
             };
-            let mut span = None;
-            let withheld = match self.too_much(partition, &union, &mut span, work) {
+            let mut sums = None;
+            let withheld = match self.too_much(partition, &union, &mut sums, work) {
                 Ok(cells) => self.withhold(&cells, &Verdict::Isolates),
                 Err(Stop::Exhausted) => self.withhold(partition, &Verdict::Review),
                 Err(Stop::Failed(error)) => return Err(error),
             };
             if !withheld {
-                if let Some(with_sums) = span {
-                    self.span = with_sums;
+                if let Some(WithSums { span, added }) = sums {
+                    self.span = span;
+                    let union = self.unions;
+                    let added = added.into_iter();
+                    self.added
+                        .extend(added.map(|cell| cell.map_or(Added::Union(union), Added::Cell)));
                 }
+                self.unions += 1;
                 // What is left is far from everything, or was released before.
                 self.released.add(None, &union, false);
                 return Ok(Some(union));
@@ -458,7 +436,7 @@ impl Judging<'_> {
         &mut self,
         partition: &[usize],
         union: &NewSet,
-        span: &mut Option<Span>,
+        sums: &mut Option<WithSums>,
         work: &mut Work,
     ) -> std::result::Result<Vec<usize>, Stop> {
         let (cells, new, hits) = self.unions_of_cells(partition, union, work)?;
@@ -483,9 +461,13 @@ impl Judging<'_> {
         }
         let union = Some(union).filter(|_| !found.is_known);
         match self.with_sums(&cells, union, work)? {
-            Ok(with_sums) => *span = Some(with_sums),
-            Err(Some(cell)) if self.is_fresh(cell) => return Ok(vec![cell]),
-            Err(_) => return Ok(self.smallest(partition, |_| true)),
+            Ok(with_sums) => *sums = Some(with_sums),
+            Err(few) => {
+                let few = few.into_iter().flatten();
+                let few: Vec<usize> = few.filter(|cell| self.is_fresh(*cell)).collect();
+                let smallest = || self.smallest(partition, |_| true);
+                return Ok(if few.is_empty() { smallest() } else { few });
+            }
         }
         if let Some(new) = new {
             self.keep(cells, new);

@@ -51,6 +51,8 @@ pub(crate) struct Answered {
 pub(crate) struct NewEntry {
     pub(crate) entry: Entry,
     pub(crate) sets: Vec<Arc<RoaringBitmap>>,
+    /// The sets that were added to the combinations when it was judged, in this order.
+    pub(crate) added: Vec<u32>,
 }
 
 /// Where the bytes of a set are among those of its release.

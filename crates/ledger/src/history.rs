@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::Result;
 use crate::closure::Partition;
 use crate::index::Index;
+use crate::limits::{COMBINED_AT_ONCE, COMBINED_FEW_MAX};
 use crate::near::{Sets, Whole};
 use crate::question::{Digest, Selection, Statistic};
 use crate::repeat::{Answers, Shown};
 use crate::sketch::Mixer;
-use crate::span::Span;
+use crate::span::{Span, WIDTHS};
 
 /// What was released on one population. The exact sets are elsewhere, by their places in the index.
 pub(crate) struct Population {
@@ -25,13 +26,16 @@ pub(crate) struct Population {
     partitioned: HashSet<Vec<u32>>,
     /// Sets that are known as parts of others alone.
     parts: HashSet<u32>,
+    is_chosen: bool,
     /// Sets that are unions of what a release showed.
     unions: HashSet<u32>,
     /// How the cells of each set were selected, from which snapshots.
     selections: HashMap<u32, Vec<(Selection, Digest)>>,
     /// Sets whose sums are looked at together, in the order in which they became known, and how far that went.
     combined: Vec<u32>,
-    span: (usize, Span),
+    spans: [(usize, Span); 2],
+    /// Which of the two was brought up last.
+    width: usize,
     /// What was shown of each question.
     shown: HashMap<Digest, Answers>,
 }
@@ -57,10 +61,12 @@ impl Population {
             partitions: Vec::new(),
             partitioned: HashSet::new(),
             parts: HashSet::new(),
+            is_chosen: false,
             unions: HashSet::new(),
             selections: HashMap::new(),
             combined: Vec::new(),
-            span: (0, Span::default()),
+            spans: WIDTHS.map(|width| (0, Span::new(width))),
+            width: 0,
             shown: HashMap::new(),
         }
     }
@@ -70,20 +76,43 @@ impl Population {
         self.combined.push(set);
     }
 
-    /// Brings the combinations up to what is known. Only here they cost time: sets are read again, and so the ledger opens
+    /// Brings the combinations up to what is known, so many sets being asked about. Only here they cost time: sets are read again, and so the ledger opens
     /// without reading any.
-    pub(crate) fn catch_up(&mut self, mixer: Mixer, sets: &dyn Sets) -> Result<()> {
-        let (done, span) = &mut self.span;
-        while let Some(set) = self.combined.get(*done).filter(|_| !span.is_full()) {
-            span.add(&mixer.vector(&*sets.units(*set)?));
-            *done += 1;
+    pub(crate) fn catch_up(&mut self, more: usize, mixer: Mixer, sets: &dyn Sets) -> Result<()> {
+        // Of so many sets as there may be afterwards: it depends on nothing that is not recorded, or asked.
+        self.width = usize::from(self.combined.len() + more > COMBINED_FEW_MAX);
+        if self.combined.len() > COMBINED_FEW_MAX {
+            self.spans[0] = (0, Span::new(WIDTHS[0]));
+        }
+        let (done, span) = &mut self.spans[self.width];
+        while *done < self.combined.len() && !span.is_full() {
+            let some = self.combined.iter().skip(*done).take(COMBINED_AT_ONCE);
+            let vectors = some.map(|set| Ok(mixer.vector(&*sets.units(*set)?, span.width())));
+            let vectors = vectors.collect::<Result<Vec<_>>>()?;
+            *done += vectors.len();
+            span.add(vectors);
         }
         Ok(())
     }
 
+    /// How many sets were noted so.
+    pub(crate) fn combined(&self) -> usize {
+        self.combined.len()
+    }
+
+    /// Takes combinations that were made while a release was judged, where they are what bringing them up would come to:
+    /// where these sets, in this order, are what was noted since there were so many.
+    pub(crate) fn bring_up(&mut self, before: usize, added: &[u32], with: Span) {
+        let (done, span) = &mut self.spans[self.width];
+        let is_all = self.combined.get(before..).is_some_and(|of| of == added);
+        if *done == before && is_all && span.width() == with.width() {
+            (*done, *span) = (self.combined.len(), with);
+        }
+    }
+
     /// All combinations of what is known, as far as they were brought up.
     pub(crate) fn span(&self) -> &Span {
-        &self.span.1
+        &self.spans[self.width].1
     }
 
     /// What was shown of exactly this question.
@@ -109,6 +138,22 @@ impl Population {
         };
         let selections = self.selections.get(&set).into_iter().flatten();
         !self.unions.contains(&set) && selections.into_iter().any(alike)
+    }
+
+    /// Whether anything is known that somebody chose.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.is_chosen
+    }
+
+    /// Notes that something is known that somebody chose.
+    pub(crate) fn choose(&mut self) {
+        self.is_chosen = true;
+    }
+
+    /// Whether nobody chose a set, as far as is known: it is a cell of a table over all rows, or a union.
+    pub(crate) fn is_plain(&self, set: u32) -> bool {
+        let selections = self.selections.get(&set).into_iter().flatten();
+        self.unions.contains(&set) || selections.into_iter().any(|(of, _)| of.is_plain)
     }
 
     /// Notes how a cell with these units was selected.

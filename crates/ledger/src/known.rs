@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use crate::ask::Added;
 use crate::closure::Partition;
 use crate::entry::{Answered, Entry, NewEntry, Partitioned};
 use crate::history::Population;
@@ -176,12 +177,20 @@ impl Known {
             partitions,
             shown,
         };
+        let sums = asked.judgement.sums.iter();
+        let added = sums.flat_map(|(_, added)| added).filter_map(|of| match of {
+            Added::Cell(cell) => asked.cells.get(*cell),
+            Added::Union(union) => asked.judgement.unions.get(*union),
+        });
+        let added = added
+            .map(|set| adding.place(set))
+            .collect::<Result<Vec<u32>>>()?;
         let sets = adding
             .sets
             .iter()
             .map(|set| Arc::clone(&set.units))
             .collect();
-        Ok(NewEntry { entry, sets })
+        Ok(NewEntry { entry, sets, added })
     }
 
     /// Adds an entry whose new sets are at these places.
@@ -225,6 +234,9 @@ impl Known {
         entry.chosen.iter().for_each(|set| population.chosen(*set));
         entry.unions.iter().for_each(|set| population.combine(*set));
         let answered: HashSet<u32> = entry.answers.iter().map(|of| of.set).collect();
+        if !plain || !answered.is_subset(&selected) {
+            population.choose();
+        }
         // Of a single cell the union is the cell.
         if answered.len() > 1 {
             entry

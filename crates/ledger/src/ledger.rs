@@ -7,8 +7,9 @@ use crate::ask::{Against, Judgement, judge, prepared};
 use crate::index::Work;
 use crate::known::{At, Exact, Known, known, load};
 use crate::limits::{COMPARISONS_MAX, VISITS_MAX};
+use crate::margin;
 use crate::near::NewSet;
-use crate::question::{Digest, Question, Release, Verdict, check_answers};
+use crate::question::{Cell, Digest, Question, Release, Verdict, check_answers};
 use crate::repeat;
 use crate::sketch::Mixer;
 use crate::store::{Depth, Disk, LedgerKey, OsDisk, Store};
@@ -109,6 +110,7 @@ pub struct Ledger {
     visits_max: u64,
     comparisons_max: u64,
     combines: bool,
+    has_margins: bool,
     /// Whether this is an earlier state: it is asked, and nothing is recorded in it.
     is_earlier: bool,
 }
@@ -134,6 +136,7 @@ impl Ledger {
             visits_max: VISITS_MAX,
             comparisons_max: COMPARISONS_MAX,
             combines: true,
+            has_margins: true,
             is_earlier: false,
         }
     }
@@ -184,6 +187,13 @@ impl Ledger {
     #[doc(hidden)]
     pub fn without_combinations(mut self) -> Ledger {
         self.combines = false;
+        self
+    }
+
+    /// Leaves out the margins of pairs: for tests that say to the unit what is near.
+    #[doc(hidden)]
+    pub fn without_margins(mut self) -> Ledger {
+        self.has_margins = false;
         self
     }
 
@@ -273,6 +283,7 @@ impl Ledger {
             visits_max: self.visits_max,
             comparisons_max: self.comparisons_max,
             combines: self.combines,
+            has_margins: self.has_margins,
             is_earlier: true,
         })
     }
@@ -301,7 +312,16 @@ impl Ledger {
         self.settle()?;
         let known = known(&mut self.populations, &question.population);
         let k = question.k();
-        known.population.index.prepare(k);
+        // Where nobody chose anything there are none.
+        let is_chosen = |cell: &Cell| cell.is_chosen;
+        let has_margins = self.has_margins
+            && (!question.selection.is_plain
+                || question.cells.iter().any(is_chosen)
+                || known.population.is_chosen());
+        known
+            .population
+            .index
+            .prepare(k + if has_margins { margin::most(k) } else { 0 });
         if let Some(units) = question.population_units {
             known.population.count(units, self.mixer);
         }
@@ -328,13 +348,16 @@ impl Ledger {
             store: self.store.as_ref(),
         };
         if self.combines {
-            known.population.catch_up(self.mixer, &sets)?;
+            let is_chosen = |cell: &&Cell| !question.selection.is_plain || cell.is_chosen;
+            let chosen = question.cells.iter().filter(is_chosen).count();
+            known.population.catch_up(chosen, self.mixer, &sets)?;
         }
         let whole = question.population_units.and(known.population.whole());
         let against = Against {
             population: &known.population,
             sets: &sets,
             combines: self.combines,
+            has_margins,
             whole,
             mixer: self.mixer,
             k,
@@ -390,9 +413,10 @@ impl History for Ledger {
 }
 
 impl Ledger {
-    fn add(&mut self, asked: Asked, release: Release) -> Result<()> {
+    fn add(&mut self, mut asked: Asked, release: Release) -> Result<()> {
         let known = known(&mut self.populations, &asked.question.population);
         let new = known.entry(&asked, release, self.store.as_ref())?;
+        let before = known.population.combined();
         if let Some(store) = &mut self.store {
             self.unsure = true;
             let places = store.add(&new)?;
@@ -400,6 +424,9 @@ impl Ledger {
             known.add(new.entry, places.into_iter().map(At::Disk).collect())?;
         } else {
             known.add(new.entry, new.sets.into_iter().map(At::Memory).collect())?;
+        }
+        if let Some((span, _)) = asked.judgement.sums.take() {
+            known.population.bring_up(before, &new.added, span);
         }
         self.releases += 1;
         Ok(())

@@ -42,6 +42,7 @@ pub mod interval;
 mod known;
 mod ledger;
 mod limits;
+mod margin;
 mod near;
 pub mod parallel;
 mod partition;
@@ -51,12 +52,13 @@ pub mod rounding;
 mod sketch;
 mod span;
 mod store;
+mod trits;
 
 pub use error::{Family, LedgerError};
 pub use ledger::{Asked, Earlier, History, Ledger, State};
 pub use limits::{
-    ANSWER_BYTES_MAX, BUCKETS_MAX, CELLS_MAX, COMPARISONS_MAX, FRAME_BYTES_MAX, STATISTICS_MAX,
-    UNITS_MIN_FLOOR, VISITS_MAX,
+    ANSWER_BYTES_MAX, BUCKETS_MAX, CELLS_MAX, COMPARISONS_MAX, FRAME_BYTES_MAX, MARGIN_MAX,
+    STATISTICS_MAX, UNITS_MIN_FLOOR, VISITS_MAX,
 };
 pub use question::{Answers, Cell, Digest, Question, Release, Selection, Statistic, Verdict};
 pub use roaring::RoaringBitmap;

@@ -3,6 +3,10 @@
 /// Fewest units that may set two cells apart, whatever a policy says. Source: the policy's floor for a cell (DataSHIELD
 /// `nfilter.tab`, 3).
 pub const UNITS_MIN_FLOOR: u32 = 3;
+/// Most units that a keyed coin adds to k, where sets decide and somebody chose them.
+pub const MARGIN_MAX: u64 = 12;
+/// Sets of fewer than so many times the units have a smaller margin.
+pub(crate) const MARGIN_SHARE: u64 = 8;
 /// Most cells of one question: a cell's number has 16 bits.
 pub const CELLS_MAX: usize = 65_000;
 /// Most statistics of one cell: the columns a released table can have.
@@ -17,7 +21,12 @@ pub const VISITS_MAX: u64 = 400_000_000;
 /// is in memory.
 pub const COMPARISONS_MAX: u64 = 200_000;
 /// Most independent sets of a population whose sums are looked at together; beyond, what a query chose goes to review.
-pub(crate) const COMBINED_MAX: usize = 1_024;
+/// With two forms of 10 KiB for each, and what it is made of, they take 240 MiB at most.
+pub(crate) const COMBINED_MAX: usize = 10_240;
+/// Up to so many of them, with those that are asked about, fewer columns do.
+pub(crate) const COMBINED_FEW_MAX: usize = 2_048;
+/// How many known sets are added to these sums at a time.
+pub(crate) const COMBINED_AT_ONCE: usize = 256;
 /// Largest table that nobody chose whose cells are among those sets one by one, and not only their union.
 pub(crate) const COMBINED_TABLE_MAX: usize = 8;
 /// Largest release in the ledger's file, in bytes (4 GiB): sets, sketches and answers.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use crate::index::{Exhausted, Index, Work};
+use crate::margin::{self, Margins};
 use crate::sketch::{Mixer, Sketch, is_small, is_small_indexed};
 use crate::{LedgerError, Result};
 
@@ -75,6 +76,8 @@ pub(crate) struct Counting<'a> {
     pub(crate) by_number: &'a dyn Fn(u32) -> bool,
     /// Whether the set that is compared is known from elsewhere.
     pub(crate) is_known: bool,
+    /// Which sets have to be further away than k.
+    pub(crate) margins: Option<Margins<'a>>,
 }
 
 /// What was found near a set.
@@ -82,7 +85,7 @@ pub(crate) struct Counting<'a> {
 pub(crate) struct Found {
     /// Whether comparing the set with a known one, or with what is left of the population, isolates 1 to k − 1 units.
     pub(crate) isolates: bool,
-    /// The known sets that differ by fewer than k units, with the number of units, in no order.
+    /// The known sets that differ by fewer than k units and their margin, with the number of units, in no order.
     pub(crate) close: Vec<(u32, u64)>,
     /// Whether exactly this set is known, and not as a part alone.
     pub(crate) is_known: bool,
@@ -141,13 +144,17 @@ impl NewSet {
     ) -> std::result::Result<Found, Stop> {
         let is_live = |set: &u32| !(counting.taken_back)(*set);
         let mut found = Found::default();
-        for set in candidates(index, &self.sketch, k, work)?
+        let far = k + counting.margins.map_or(0, |_| margin::most(k));
+        for set in candidates(index, &self.sketch, far, work)?
             .into_iter()
             .filter(is_live)
         {
             work.compare()?;
             let distance = self.units.symmetric_difference_len(&*sets.units(set)?);
-            if distance < k {
+            let applies = |of: &Margins<'_>| (of.applies)(set) && !(counting.by_number)(set);
+            let margins = counting.margins.filter(|of| distance >= k && applies(of));
+            let margin = margins.map_or(0, |of| of.of(index.sketch(set), &self.sketch, k));
+            if distance < k + margin {
                 found.close.push((set, distance));
             }
         }

@@ -133,6 +133,8 @@ impl Statistic {
         k: u64,
         by_number: bool,
     ) -> bool {
+        // Further away only where the pair has a margin: then those units alone may be what differs.
+        let k = k.max(distance + 1);
         let by_chance = by_number && self.column.is_some() && other.column.is_some();
         self.against(other).is_some_and(|(differ, alike)| {
             // Numbers that have nothing in common fill few buckets where there are few units.

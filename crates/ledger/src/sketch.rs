@@ -62,6 +62,20 @@ impl Mixer {
         z ^ (z >> 31)
     }
 
+    /// The keyed hash of two sets, by their sketches.
+    pub(crate) fn pair(self, one: &Sketch, other: &Sketch) -> u64 {
+        let of = |sketch: &Sketch| {
+            [sketch.cardinality as u32]
+                .into_iter()
+                .chain(sketch.buckets)
+        };
+        of(one).chain(of(other)).fold(0, |all: u64, word| {
+            // Not linear in the words, as the buckets are in the units.
+            let mixed = self.hash(word ^ (all >> 32) as u32);
+            (all.rotate_left(29) ^ mixed).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        }) >> 16
+    }
+
     pub(crate) fn sketch(self, units: &RoaringBitmap) -> Sketch {
         let mut sketch = self.buckets(units);
         sketch.cardinality = units.len();

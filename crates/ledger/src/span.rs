@@ -4,52 +4,68 @@
 //! person. Whatever is computed from sums over sets is a linear combination of the sets' indicator vectors, so the question
 //! is whether their span has a vector with 1 to k − 1 places that are not zero (Chin and Ozsoyoglu, *Auditing and inference
 //! control in statistical databases*, 1982). Vectors as long as the population are too long: each unit falls into one of
-//! [`COLUMNS`] columns and gets a factor, both by a keyed hash, and sets become sums modulo a prime. A combination that
-//! leaves few units leaves few columns. One that leaves many, and has them all cancel in a column, is as likely as a guess
-//! of 31 bits.
+//! a few thousand columns ([`WIDTHS`]) and gets a sign, both by a keyed hash, and sets become sums modulo 3. A combination that leaves few
+//! units leaves few columns.
 //!
 //! The sets are kept in reduced echelon form. A new set minus what the kept ones say of it is its *rest*, which is zero in
 //! every pivot column. A combination with few columns is the rest with few rows, one for each of its columns that is a
 //! pivot, so trying the rest alone and with each row finds every combination that meets at most one pivot. Two forms with
 //! pivots chosen differently are kept: one unit is found always, and of several it is missed only where both forms have two
 //! of their columns as pivots.
-
-use std::sync::Arc;
+//!
+//! Why modulo 3 is enough. Let T + Σ aᵢ·Sᵢ leave few units, the Sᵢ independent modulo 3. No aᵢ has a 3 in its denominator:
+//! multiplied by it, the Sᵢ would add up to nothing modulo 3. So the combination is one modulo 3 too, and leaves no more
+//! units there. What modulo 3 cannot tell is whether a set that is a combination of others there is one in truth: each row
+//! knows the sets it is made of, and the sums of all units' hashes, 64 bits, have to agree with signs for coefficients.
+//! Where they do not, the set is not independent and no known combination either: people have to look
+//! ([`Adds::Unclear`]).
 
 use roaring::RoaringBitmap;
 
 use crate::limits::COMBINED_MAX;
 use crate::sketch::{Mixer, for_each};
+use crate::trits::Trits;
 
-/// Columns of a form: with at most a quarter of them pivots, few columns of a combination are.
-pub(crate) const COLUMNS: usize = 4_096;
-/// 2³¹ − 1, a prime: two values and their product fit 64 bits.
-const PRIME: u64 = (1 << 31) - 1;
+use form::{Combination, Form, Reduced};
+
+mod form;
+
+/// Columns of a form, for few sets and for many: with at most a quarter of them pivots, few columns of a combination are.
+pub(crate) const WIDTHS: [u32; 2] = [12_288, 4 * COMBINED_MAX as u32];
+/// Where the columns of the lowest units end: a small population takes few columns.
+const LEVELS: [u32; 2] = [512, 4_096];
+/// From so many rows times sets on, two threads are used.
+const PARALLEL_MIN: usize = 4_096;
+/// What it costs to take a row from a set, in visits, and to look whether it undoes most of it.
+const VISITS_PER_ROW: u64 = 7;
+const ROWS_PER_VISIT: u64 = 2;
 
 /// What a set is among the columns.
-pub(crate) type Vector = Vec<u32>;
+#[derive(Clone)]
+pub(crate) struct Vector {
+    columns: Trits,
+    /// Of the hashes of all units.
+    sum: u64,
+}
+
+/// What is left of a set when what is kept is taken from it.
+#[derive(Clone)]
+pub(crate) struct Rest {
+    forms: [Reduced; 2],
+    sum: u64,
+}
 
 /// All combinations of sets.
-#[derive(Clone, Default)]
-pub(crate) struct Span {
-    forms: [Form; 2],
-}
-
-/// Sets in reduced echelon form.
-#[derive(Clone, Default)]
-struct Form {
-    rows: Vec<Row>,
-}
-
 #[derive(Clone)]
-struct Row {
-    /// Where this row is one and all others are zero.
-    pivot: usize,
-    values: Arc<Vector>,
+pub(crate) struct Span {
+    width: u32,
+    forms: [Form; 2],
+    /// Whether a set is known that could not be added.
+    is_unclear: bool,
 }
 
 /// What a set adds to all combinations.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Clone, Copy, Debug)]
 pub(crate) enum Adds {
     /// Nothing: it is a combination of those that are there.
     Nothing,
@@ -58,273 +74,267 @@ pub(crate) enum Adds {
     /// It is independent of the others, as far as is looked for.
     Itself,
     /// As [`Adds::Itself`], and there is no room for it.
-    Unknown,
-}
-
-fn modulo(number: u64) -> u64 {
-    let once = (number & PRIME) + (number >> 31);
-    let twice = (once & PRIME) + (once >> 31);
-    if twice >= PRIME { twice - PRIME } else { twice }
-}
-
-fn inverse(number: u64) -> u64 {
-    // Fermat: a^(p − 2).
-    let (mut power, mut exponent, mut result) = (number, PRIME - 2, 1);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            result = modulo(result * power);
-        }
-        power = modulo(power * power);
-        exponent >>= 1;
-    }
-    result
-}
-
-/// Adds a multiple of one vector to another.
-fn add_multiple(to: &mut [u32], factor: u64, of: &[u32]) {
-    for (to, of) in to.iter_mut().zip(of) {
-        *to = modulo(u64::from(*to) + factor * u64::from(*of)) as u32;
-    }
+    NoRoom,
+    /// It may be a combination of the others or not.
+    Unclear,
 }
 
 impl Mixer {
     /// A set among the columns. Units with numbers near to each other are in columns of their own.
-    pub(crate) fn vector(self, units: &RoaringBitmap) -> Vector {
-        let mut sums = vec![0_u64; COLUMNS];
+    pub(crate) fn vector(self, units: &RoaringBitmap, width: u32) -> Vector {
+        let mut sums = vec![0_i32; width as usize];
+        let mut all = 0_u64;
+        let mut block = Block::of(self, 0, width);
         for_each(units, |unit| {
-            let (column, factor) = self.place(unit);
-            sums[column] += factor;
+            if !block.has(unit) {
+                block = Block::of(self, unit, width);
+            }
+            let hash = self.hash(unit);
+            all = all.wrapping_add(hash);
+            sums[block.column(unit)] += if hash >> 63 == 0 { 1 } else { -1 };
         });
-        sums.into_iter().map(|sum| modulo(sum) as u32).collect()
+        Vector {
+            columns: Trits::of(&sums),
+            sum: all,
+        }
+    }
+}
+
+/// Units that have columns of their own.
+struct Block {
+    /// Of the units, and of their columns.
+    start: u32,
+    first: u32,
+    length: u32,
+    factor: u32,
+    shift: u32,
+}
+
+impl Block {
+    /// The block that a unit is in.
+    fn of(mixer: Mixer, unit: u32, width: u32) -> Block {
+        let (start, first, length) = if unit >= width {
+            (unit / width * width, 0, width)
+        } else {
+            let start = LEVELS.into_iter().rfind(|end| unit >= *end).unwrap_or(0);
+            let end = LEVELS.into_iter().find(|end| unit < *end).unwrap_or(width);
+            (start, start, end - start)
+        };
+        let hash = mixer.hash(start | 1 << 31);
+        // No factor of a length: 2, 3, 5 and 7 are all there are.
+        let mut factor = (hash as u32 % length) | 1;
+        while [3, 5, 7].iter().any(|prime| factor.is_multiple_of(*prime)) {
+            factor += 2;
+        }
+        Block {
+            start,
+            first,
+            length,
+            factor,
+            shift: (hash >> 32) as u32 % length,
+        }
     }
 
-    fn place(self, unit: u32) -> (usize, u64) {
-        let block = self.hash((unit / COLUMNS as u32) | (1 << 31)) as u32;
-        let column = unit.wrapping_mul(block | 1).wrapping_add(block >> 16) as usize % COLUMNS;
-        (column, 1 + modulo(self.hash(unit) >> 33) % (PRIME - 1))
+    fn has(&self, unit: u32) -> bool {
+        unit >= self.start && unit - self.start < self.length
+    }
+
+    fn column(&self, unit: u32) -> usize {
+        let place = u64::from(unit - self.start) * u64::from(self.factor) + u64::from(self.shift);
+        self.first as usize + (place % u64::from(self.length)) as usize
+    }
+}
+
+impl Default for Span {
+    fn default() -> Span {
+        Span::new(WIDTHS[0])
     }
 }
 
 impl Span {
-    /// What a set would add, k being the fewest units that may be left.
-    pub(crate) fn adds(&self, set: &Vector, k: u64) -> Adds {
-        let rests = self.forms.each_ref().map(|form| form.rest(set));
-        if rests
-            .iter()
-            .any(|rest| rest.iter().all(|value| *value == 0))
-        {
-            return Adds::Nothing;
-        }
-        let mut forms = self.forms.iter().zip(&rests);
-        if forms.any(|(form, rest)| form.leaves_few(rest, k as usize)) {
-            Adds::AFew
-        } else if self
-            .forms
-            .iter()
-            .any(|form| form.rows.len() >= COMBINED_MAX)
-        {
-            Adds::Unknown
-        } else {
-            Adds::Itself
+    /// Of no sets, with so many columns.
+    pub(crate) fn new(width: u32) -> Span {
+        let room = width as usize / 4;
+        Span {
+            width,
+            forms: [false, true].map(|backwards| Form::new(backwards, room)),
+            is_unclear: false,
         }
     }
 
-    /// Adds a set where there is room.
-    pub(crate) fn add(&mut self, set: &Vector) {
-        for (form, backwards) in self.forms.iter_mut().zip([false, true]) {
-            form.add(set, backwards);
+    /// How many columns there are.
+    pub(crate) fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// What is left of each of these sets.
+    pub(crate) fn rests(&self, mixer: Mixer, sets: &[&RoaringBitmap]) -> Vec<Rest> {
+        let of_part = |part: &[&RoaringBitmap]| -> Vec<Rest> {
+            let rests = part
+                .iter()
+                .map(|set| Rest::of(mixer.vector(set, self.width)));
+            let mut rests: Vec<Rest> = rests.collect();
+            for (at, form) in self.forms.iter().enumerate() {
+                form.reduce_all(rests.iter_mut().map(|rest| &mut rest.forms[at]));
+            }
+            rests
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        if sets.len() < threads || sets.len() * self.forms[0].rows() < PARALLEL_MIN {
+            return of_part(sets);
+        }
+        std::thread::scope(|scope| {
+            let parts = sets.chunks(sets.len().div_ceil(threads));
+            let running: Vec<_> = parts
+                .map(|part| (part, scope.spawn(move || of_part(part))))
+                .collect();
+            let done = running.into_iter().flat_map(|(part, thread)| {
+                // A thread that could not be joined has told nothing: its part is done here.
+                thread.join().unwrap_or_else(|_| of_part(part))
+            });
+            done.collect()
+        })
+    }
+
+    /// What a set would add of which this is left, k being the fewest units that may be left.
+    pub(crate) fn adds(&self, rest: &Rest, k: u64) -> Adds {
+        let forms = self.forms.iter().zip(&rest.forms);
+        let of_forms = forms.map(|(form, of)| form.adds(of, rest.sum, Some(k as usize), None));
+        match of_forms.reduce(Adds::worse) {
+            Some(Adds::Itself) if self.is_unclear => Adds::NoRoom,
+            adds => adds.unwrap_or(Adds::Unclear),
         }
     }
 
-    /// How much work it is to look at a set, in visits.
+    /// Adds sets in their order, of which the first so many were looked at each by itself. What each adds, with the sets
+    /// before it; what leaves a few is not added, and where there is any, these combinations are of no more use.
+    pub(crate) fn extend(&mut self, rests: Vec<Rest>, looked_at: usize, k: u64) -> Vec<Adds> {
+        let before = self.clone();
+        let k = Some(k as usize);
+        let [one, other] = self.take(rests, |place, at| {
+            (k, (place < looked_at).then_some(&before.forms[at]))
+        });
+        let first = |of: &[Adds]| of.iter().position(|adds| *adds == Adds::AFew);
+        match (first(&one), first(&other)) {
+            (None, None) => {
+                let both = one.into_iter().zip(other);
+                let both = both.map(|(one, other)| match one.worse(other) {
+                    Adds::Itself if self.is_unclear => Adds::NoRoom,
+                    adds => adds,
+                });
+                both.collect()
+            }
+            // After a set that one form has and the other has not, the other speaks of something else.
+            (None, Some(_)) => other,
+            (Some(of_one), Some(of_other)) if of_other < of_one => other,
+            _ => one,
+        }
+    }
+
+    /// Adds sets that are known, as far as there is room.
+    pub(crate) fn add(&mut self, sets: Vec<Vector>) {
+        let mut rests: Vec<Rest> = sets.into_iter().map(Rest::of).collect();
+        for (at, form) in self.forms.iter().enumerate() {
+            form.reduce_all(rests.iter_mut().map(|rest| &mut rest.forms[at]));
+        }
+        let [adds, _] = self.take(rests, |_, _| (None, None));
+        self.is_unclear |= adds.contains(&Adds::Unclear);
+    }
+
+    /// Lets each form take all sets, both at the same time where that is worth it.
+    fn take<'a>(
+        &mut self,
+        rests: Vec<Rest>,
+        how: impl Fn(usize, usize) -> (Option<usize>, Option<&'a Form>) + Sync,
+    ) -> [Vec<Adds>; 2] {
+        let work = (self.forms[0].rows() + rests.len()) * rests.len();
+        let count = rests.len();
+        let (mut of_one, mut of_other) = (Vec::new(), Vec::new());
+        for rest in rests {
+            let [one, other] = rest.forms;
+            of_one.push((one, rest.sum));
+            of_other.push((other, rest.sum));
+        }
+        let all = |form: &mut Form, rests: Vec<(Reduced, u64)>, at: usize| -> Vec<Adds> {
+            let each = rests.into_iter().enumerate();
+            let adds = each.map(|(place, (rest, sum))| {
+                let (k, before) = how(place, at);
+                form.take(rest, sum, k, before)
+            });
+            let adds = adds.collect();
+            form.settle();
+            adds
+        };
+        let [one, other] = &mut self.forms;
+        if work < PARALLEL_MIN {
+            return [all(one, of_one, 0), all(other, of_other, 1)];
+        }
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| all(other, of_other, 1));
+            let of_one = all(one, of_one, 0);
+            // A thread that could not be joined has told nothing.
+            let of_other = running.join();
+            [
+                of_one,
+                of_other.unwrap_or_else(|_| vec![Adds::Unclear; count]),
+            ]
+        })
+    }
+
+    fn rows(&self) -> u64 {
+        self.forms.iter().map(|form| form.rows() as u64).sum()
+    }
+
+    /// How much work it is to know what is left of a set, in visits.
     pub(crate) fn work(&self) -> u64 {
-        let rows: usize = self.forms.iter().map(|form| form.rows.len()).sum();
-        (rows * COLUMNS / 16) as u64
+        self.rows() * VISITS_PER_ROW
+    }
+
+    /// How much work it is to look at what is left of a set.
+    pub(crate) fn work_to_look(&self) -> u64 {
+        self.rows() / ROWS_PER_VISIT
+    }
+
+    /// How much work it is to add so many sets.
+    pub(crate) fn work_of(&self, sets: usize) -> u64 {
+        (self.work() + sets as u64 * VISITS_PER_ROW) * sets as u64
     }
 
     /// Whether there is no room for another set.
     pub(crate) fn is_full(&self) -> bool {
-        self.forms
-            .iter()
-            .any(|form| form.rows.len() >= COMBINED_MAX)
+        self.forms[0].is_full()
     }
 }
 
-impl Form {
-    fn rest(&self, set: &Vector) -> Vector {
-        let mut rest = set.clone();
-        for row in &self.rows {
-            let value = u64::from(rest[row.pivot]);
-            if value != 0 {
-                add_multiple(&mut rest, PRIME - value, &row.values);
-            }
-        }
-        rest
-    }
-
-    /// Whether the rest leaves fewer than k columns, alone or with a row.
-    fn leaves_few(&self, rest: &Vector, k: usize) -> bool {
-        let is_set = |(_, value): &(usize, &u32)| **value != 0;
-        let places: Vec<usize> = rest
-            .iter()
-            .enumerate()
-            .filter(is_set)
-            .map(|(at, _)| at)
-            .collect();
-        if places.len() < k {
-            return true;
-        }
-        self.rows.iter().any(|row| {
-            // Of any k − 1 places of the rest, the row has to undo one: its pivot is left, and k − 2 others at most.
-            places
-                .iter()
-                .take(k - 1)
-                .any(|place| undoes(rest, row, *place, k))
-        })
-    }
-
-    fn add(&mut self, set: &Vector, backwards: bool) {
-        if self.rows.len() >= COMBINED_MAX {
-            return;
-        }
-        let mut rest = self.rest(set);
-        let mut places = rest.iter().enumerate().filter(|(_, value)| **value != 0);
-        let place = if backwards {
-            places.next_back()
-        } else {
-            places.next()
+impl Rest {
+    /// A set from which nothing is taken yet.
+    fn of(set: Vector) -> Rest {
+        let of = Combination {
+            columns: set.columns,
+            made_of: Trits::default(),
         };
-        let Some((pivot, value)) = place else {
-            return;
-        };
-        let factor = inverse(u64::from(*value));
-        for value in &mut rest {
-            *value = modulo(factor * u64::from(*value)) as u32;
+        let reduced = Reduced { of, rows: 0 };
+        Rest {
+            forms: [reduced.clone(), reduced],
+            sum: set.sum,
         }
-        for row in &mut self.rows {
-            let value = u64::from(row.values[pivot]);
-            if value != 0 {
-                let values: &mut Vector = Arc::make_mut(&mut row.values);
-                add_multiple(values, PRIME - value, &rest);
-            }
-        }
-        let values = Arc::new(rest);
-        self.rows.push(Row { pivot, values });
     }
 }
 
-/// Whether the rest plus that multiple of a row which is zero at a place has fewer than k columns.
-fn undoes(rest: &Vector, row: &Row, place: usize, k: usize) -> bool {
-    let (of_rest, of_row) = (u64::from(rest[place]), u64::from(row.values[place]));
-    if of_row == 0 {
-        return false;
+impl Adds {
+    /// The one of two answers that lets less through.
+    fn worse(self, other: Adds) -> Adds {
+        let order = [
+            Adds::AFew,
+            Adds::Unclear,
+            Adds::NoRoom,
+            Adds::Itself,
+            Adds::Nothing,
+        ];
+        let worse = order.into_iter().find(|adds| [self, other].contains(adds));
+        worse.unwrap_or(self)
     }
-    let mut left = 0;
-    for (rest, row) in rest.iter().zip(row.values.iter()) {
-        // Without a division: a ÷ b = c ÷ d where a · d = c · b.
-        let differs = modulo(u64::from(*rest) * of_row) != modulo(u64::from(*row) * of_rest);
-        left += usize::from(differs);
-        if left >= k {
-            return false;
-        }
-    }
-    true
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn mixer() -> Mixer {
-        Mixer::new([9; 16])
-    }
-
-    fn vector(units: impl IntoIterator<Item = u32>) -> Vector {
-        mixer().vector(&units.into_iter().collect())
-    }
-
-    #[test]
-    fn what_is_below_and_above_and_everybody() {
-        let mut span = Span::default();
-        span.add(&vector(0..400));
-        span.add(&vector(401..1_000));
-        assert_eq!(span.adds(&vector(0..1_000), 10), Adds::AFew);
-        assert_eq!(
-            span.adds(&vector((0..400).chain(401..1_000)), 10),
-            Adds::Nothing
-        );
-        assert_eq!(
-            span.adds(&vector((0..400).chain(420..1_000)), 10),
-            Adds::Itself
-        );
-        assert_eq!(span.adds(&vector(200..900), 10), Adds::Itself);
-    }
-
-    #[test]
-    fn a_place_is_a_columns_own_among_neighbours() {
-        for start in [0, 4_096, 40_960] {
-            let mut places: Vec<usize> = (start..start + 4_096)
-                .map(|unit| mixer().place(unit).0)
-                .collect();
-            places.sort_unstable();
-            places.dedup();
-            assert_eq!(places.len(), COLUMNS);
-        }
-    }
-
-    #[test]
-    fn what_there_is_no_room_for_is_unknown() {
-        let mut span = Span::default();
-        for set in 0..COMBINED_MAX as u32 {
-            span.add(&vector(set * 11..set * 11 + 20));
-        }
-        assert!(span.is_full());
-        assert_eq!(span.adds(&vector(90_000..91_000), 10), Adds::Unknown);
-        assert_eq!(span.adds(&vector(0..20), 10), Adds::Nothing);
-    }
-
-    /// The fewest units that any combination with coefficients of −1, 0 and 1 leaves, the last set not left out.
-    fn fewest(sets: &[Vec<u32>], units: u32) -> u32 {
-        let combinations = 3_usize.pow(sets.len() as u32 - 1);
-        let left = |mut chosen: usize| {
-            let mut sums = vec![0_i32; units as usize];
-            for (at, set) in sets.iter().rev().enumerate() {
-                let factor = if at == 0 { 1 } else { (chosen % 3) as i32 - 1 };
-                chosen /= if at == 0 { 1 } else { 3 };
-                set.iter().for_each(|unit| sums[*unit as usize] += factor);
-            }
-            sums.iter().filter(|sum| **sum != 0).count() as u32
-        };
-        (0..combinations).map(left).min().unwrap_or(0)
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
-
-        /// Blocks of people put together in different ways, one person more or less here and there.
-        #[test]
-        fn combinations_that_leave_somebody_are_found(
-            sets in proptest::collection::vec((1_u32..63, proptest::collection::vec(0_u32..120, 0..2)), 2..6),
-        ) {
-            let units = 120;
-            let sets: Vec<Vec<u32>> = sets.into_iter().map(|(blocks, changed)| {
-                let in_block = |unit: &u32| (blocks >> (unit / 20) & 1 == 1) != changed.contains(unit);
-                (0..units).filter(in_block).collect()
-            }).collect();
-            let mut span = Span::default();
-            for (at, set) in sets.iter().enumerate() {
-                let set = vector(set.iter().copied());
-                let adds = span.adds(&set, 10);
-                match fewest(&sets[..=at], units) {
-                    0 => prop_assert_eq!(adds, Adds::Nothing),
-                    1..=2 => prop_assert_eq!(adds, Adds::AFew),
-                    // More of them can be pivots of both forms.
-                    _ => {}
-                }
-                span.add(&set);
-            }
-        }
-    }
-}
+mod tests;

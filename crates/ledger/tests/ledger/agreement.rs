@@ -163,11 +163,17 @@ fn agree(
         Ledger::open(folder, LedgerKey::new([5; 32]))
             .unwrap()
             .without_combinations()
+            .without_margins()
+    };
+    let in_memory = || {
+        Ledger::in_memory(KEY)
+            .without_combinations()
+            .without_margins()
     };
     if let Some(folder) = folder {
         Ledger::create(folder, &LedgerKey::new([5; 32])).unwrap();
     }
-    let mut ledger = folder.map_or_else(|| Ledger::in_memory(KEY).without_combinations(), opened);
+    let mut ledger = folder.map_or_else(in_memory, opened);
     let mut naive = Naive::default();
     let (mut pool, mut asked_before) = (Vec::new(), Vec::<Question>::new());
     let mut seen = [0; 5];

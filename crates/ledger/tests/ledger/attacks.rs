@@ -24,7 +24,7 @@ fn a_cell_without_one_unit_gets_the_answer_of_the_cell_with_it() {
 
 #[test]
 fn nine_units_are_too_few_and_ten_are_enough() {
-    let mut ledger = Ledger::in_memory(KEY);
+    let mut ledger = Ledger::in_memory(KEY).without_margins();
     release(&mut ledger, question(vec![cell(0, 0..1000)]));
     for apart in 1..10 {
         let near = question(vec![cell(0, apart..1000)]);
@@ -32,6 +32,47 @@ fn nine_units_are_too_few_and_ten_are_enough() {
     }
     let far = question(vec![cell(0, 10..1000)]);
     assert_eq!(release_one(&mut ledger, far), [Verdict::Fresh]);
+}
+
+#[test]
+fn where_near_ends_is_not_found_out() {
+    // Without the margin, leaving out ten is told from leaving out nine at once.
+    let asked = |left_out: u32, clone: u32| {
+        let mut ledger = Ledger::in_memory(KEY);
+        release(&mut ledger, question(vec![cell(0, 0..1000)]));
+        let out = |unit: &u32| (clone..clone + left_out).contains(unit);
+        let units = (0..1000).filter(|unit| !out(unit));
+        release_one(&mut ledger, question(vec![cell(0, units)])).remove(0)
+    };
+    let fresh = |left_out: u32| {
+        let clones = 0..200;
+        let verdicts = clones.map(|clone| asked(left_out, clone));
+        verdicts.filter(|of| *of == Verdict::Fresh).count()
+    };
+    assert_eq!([fresh(1), fresh(9)], [0, 0]);
+    assert!(fresh(10) <= 1 && fresh(12) <= 3);
+    let half = fresh(21);
+    assert!((60..140).contains(&half), "{half}");
+    assert_eq!([fresh(22), fresh(40)], [200, 200]);
+    // The same pair always falls the same.
+    assert!((0..200).all(|clone| asked(20, clone) == asked(20, clone)));
+}
+
+#[test]
+fn what_nobody_chose_has_no_margin() {
+    let mut ledger = Ledger::in_memory(KEY);
+    let plain = |units: std::ops::Range<u32>, snapshot: u8| {
+        let mut question = question(vec![cell(0, units)]);
+        question.selection.is_plain = true;
+        question.snapshots = digest(snapshot);
+        question
+    };
+    release(&mut ledger, plain(0..1000, 100));
+    // A refresh brings ten.
+    let verdicts = release_one(&mut ledger, plain(0..1010, 101));
+    assert_eq!(verdicts, [Verdict::Fresh]);
+    let verdicts = release_one(&mut ledger, plain(0..1019, 102));
+    assert_eq!(verdicts, [first(1)]);
 }
 
 #[test]

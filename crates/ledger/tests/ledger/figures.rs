@@ -41,6 +41,28 @@ fn table(random: &mut Random, count: u32, alike: bool) -> Question {
     question(cells)
 }
 
+/// Tables that somebody chose, with a condition: sums over their cells are looked at with all others. The whole
+/// population each, and cells that have nothing to do with the others': what fills the sums most.
+#[test]
+#[ignore = "takes a minute; a figure, not a test"]
+fn figures_of_chosen_cells() {
+    let mut random = Random(1);
+    let mut ledger = Ledger::in_memory(KEY);
+    let tables = std::env::var("LEDGER_TABLES").map_or(4, |most| most.parse().unwrap());
+    for earlier in 0..tables {
+        let asked = table(&mut random, 1_000, false);
+        let started = Instant::now();
+        let asked = ledger.ask(asked).unwrap();
+        let taken = started.elapsed();
+        let verdicts = asked.verdicts().iter().flatten();
+        let fresh = verdicts
+            .filter(|of| **of == weir_ledger::Verdict::Fresh)
+            .count();
+        println!("{earlier},000 chosen cells: {taken:?} for 1,000 more, {fresh} fresh");
+        record(&mut ledger, asked).unwrap();
+    }
+}
+
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]

@@ -1,0 +1,363 @@
+//! Sets in reduced echelon form.
+//!
+//! What costs time is adding one row to another, so that is done seldom: of a few rows that are to be added to many others
+//! each combination is made once (the method of four Russians); and what new rows change in the older ones is noted, and
+//! done for several at a time. The first columns of every row are always up to date and lie beside each other: they
+//! nearly always settle whether a row undoes most of a rest.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::Adds;
+use crate::trits::{HEAD_PLACES, Head, Trit, Trits, negative};
+
+/// How many rows are added to others at a time: of these there are 3⁴ combinations, each made once.
+const ROWS_AT_ONCE: usize = 4;
+/// How many times so many new rows the older ones may owe: then each is read and written once for all of them.
+const OWED_MAX: usize = 3;
+const COMBINATIONS: u8 = 3_u8.pow(ROWS_AT_ONCE as u32);
+/// For fewer sets they are not made.
+const COMBINATIONS_MIN: usize = 32;
+
+/// A rest in one form.
+#[derive(Clone)]
+pub(super) struct Reduced {
+    pub(super) of: Combination,
+    /// By how many rows it is reduced.
+    pub(super) rows: usize,
+}
+
+/// A combination of sets.
+#[derive(Clone, Default)]
+pub(super) struct Combination {
+    pub(super) columns: Trits,
+    /// How often each kept set is in it, by the order of adding; in one form alone.
+    pub(super) made_of: Trits,
+}
+
+/// Sets in reduced echelon form.
+#[derive(Clone)]
+pub(super) struct Form {
+    rows: Vec<Arc<Row>>,
+    /// Of each row up to date.
+    heads: Vec<Head>,
+    /// How often each of the last rows is to be added to each of the others.
+    owed: Vec<Owed>,
+    /// How many rows the others owe.
+    pending: usize,
+    /// Whether pivots are chosen from the end.
+    backwards: bool,
+    /// The sums of the sets that are kept, in the order of adding; of one form alone.
+    sums: Option<Vec<u64>>,
+    /// Most rows.
+    room: usize,
+}
+
+/// Factors of rows, [`ROWS_AT_ONCE`] at a time as digits to the base 3.
+type Owed = [u8; OWED_MAX];
+
+#[derive(Clone)]
+struct Row {
+    /// Where this row is one and all others are zero.
+    pivot: usize,
+    of: Combination,
+}
+
+impl Combination {
+    fn add(&mut self, factor: Trit, of: &Combination) {
+        self.columns.add(factor, &of.columns);
+        self.made_of.add(factor, &of.made_of);
+    }
+
+    fn negate(&mut self) {
+        self.columns.negate();
+        self.made_of.negate();
+    }
+}
+
+impl Form {
+    /// Of no sets, and of so many at most.
+    pub(super) fn new(backwards: bool, room: usize) -> Form {
+        Form {
+            rows: Vec::new(),
+            heads: Vec::new(),
+            owed: Vec::new(),
+            pending: 0,
+            backwards,
+            sums: (!backwards).then(Vec::new),
+            room,
+        }
+    }
+
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Bounds the rows more tightly.
+    #[cfg(test)]
+    pub(super) fn bound(&mut self, room: usize) {
+        self.room = room;
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.rows.len() >= self.room
+    }
+
+    /// Reduces a rest by the rows that were added since. Whether that changed it.
+    fn reduce(&self, rest: &mut Reduced) -> bool {
+        let mut changed = false;
+        for row in self.rows.iter().skip(rest.rows) {
+            let factor = negative(rest.of.columns.at(row.pivot));
+            if factor != 0 {
+                rest.of.add(factor, &row.of);
+                changed = true;
+            }
+        }
+        rest.rows = self.rows.len();
+        changed
+    }
+
+    /// Reduces sets from which nothing was taken yet.
+    pub(super) fn reduce_all<'a>(&self, rests: impl Iterator<Item = &'a mut Reduced>) {
+        let mut rests: Vec<&mut Reduced> = rests.collect();
+        if rests.len() < COMBINATIONS_MIN {
+            rests.into_iter().for_each(|rest| _ = self.reduce(rest));
+            return;
+        }
+        for rows in self.rows.chunks(ROWS_AT_ONCE) {
+            let mut combinations = Combinations::of(rows);
+            for rest in &mut rests {
+                // No row has anything in another's pivot, so all factors are known before.
+                let factor = |row: &Arc<Row>| negative(rest.of.columns.at(row.pivot));
+                let number = rows
+                    .iter()
+                    .rev()
+                    .fold(0, |number, row| number * 3 + usize::from(factor(row)));
+                if number != 0 {
+                    rest.of.add(1, combinations.numbered(number));
+                }
+            }
+        }
+        rests
+            .iter_mut()
+            .for_each(|rest| rest.rows = self.rows.len());
+    }
+
+    /// What a set would add of which this is left; k is none where it is known. Rows that are in the other form too were
+    /// looked at.
+    pub(super) fn adds(
+        &self,
+        rest: &Reduced,
+        sum: u64,
+        k: Option<usize>,
+        before: Option<&Form>,
+    ) -> Adds {
+        if rest.of.columns.is_zero() {
+            return self.nothing(rest, sum);
+        }
+        if k.is_some_and(|k| self.leaves_few(&rest.of.columns, k, before)) {
+            Adds::AFew
+        } else if self.is_full() {
+            Adds::NoRoom
+        } else {
+            Adds::Itself
+        }
+    }
+
+    /// Whether a set of which nothing is left modulo 3 is what it is made of.
+    fn nothing(&self, rest: &Reduced, sum: u64) -> Adds {
+        let Some(sums) = &self.sums else {
+            return Adds::Nothing;
+        };
+        let made_of = rest.of.made_of.places();
+        let of_all = made_of.fold(sum, |all, (set, factor)| {
+            let of_set = sums.get(set).copied().unwrap_or(0);
+            if factor == 1 {
+                all.wrapping_add(of_set)
+            } else {
+                all.wrapping_sub(of_set)
+            }
+        });
+        if of_all == 0 {
+            Adds::Nothing
+        } else {
+            Adds::Unclear
+        }
+    }
+
+    /// Whether the rest leaves fewer than k columns, alone or with a row that is not in the other form.
+    fn leaves_few(&self, rest: &Trits, k: usize, before: Option<&Form>) -> bool {
+        let places: Vec<usize> = rest.places().map(|(at, _)| at).take(k).collect();
+        if places.len() < k {
+            return true;
+        }
+        let before = before.map_or(&[][..], |form| &form.rows);
+        let head = rest.head();
+        self.heads.iter().enumerate().any(|(at, of)| {
+            if !head.nearly_cancels(of, k) {
+                return false;
+            }
+            let row = &self.rows[at];
+            let is_looked_at = before.get(at).is_some_and(|of| Arc::ptr_eq(of, row));
+            if is_looked_at && self.owed[at] == [0; OWED_MAX] {
+                return false;
+            }
+            let row = self.up_to_date(at);
+            // Of any k − 1 places of the rest, the row has to undo one: its pivot is left, and k − 2 others at most.
+            let mut places = places[..k - 1].iter();
+            places.any(|place| row.at(*place) != 0) && rest.nearly_cancels(&row, k)
+        })
+    }
+
+    /// The columns of a row, with what it owes.
+    fn up_to_date(&self, at: usize) -> Cow<'_, Trits> {
+        let (row, owed) = (&self.rows[at], self.owed[at]);
+        if owed == [0; OWED_MAX] {
+            return Cow::Borrowed(&row.of.columns);
+        }
+        let mut columns = row.of.columns.clone();
+        let pending = &self.rows[self.rows.len() - self.pending..];
+        for (some, owed) in pending.chunks(ROWS_AT_ONCE).zip(owed) {
+            let factors = digits(owed);
+            some.iter()
+                .zip(factors)
+                .for_each(|(new, factor)| columns.add(factor, &new.of.columns));
+        }
+        Cow::Owned(columns)
+    }
+
+    /// Takes a set, where it is independent.
+    pub(super) fn take(
+        &mut self,
+        mut rest: Reduced,
+        sum: u64,
+        k: Option<usize>,
+        before: Option<&Form>,
+    ) -> Adds {
+        let changed = self.reduce(&mut rest);
+        let adds = self.adds(&rest, sum, k, before.filter(|_| !changed));
+        if adds == Adds::Itself {
+            self.push(rest, sum);
+        }
+        adds
+    }
+
+    fn push(&mut self, rest: Reduced, sum: u64) {
+        // The heads are left for comparing, as long as there is something else.
+        let mut places = rest.of.columns.places();
+        let place = if self.backwards {
+            places.next_back()
+        } else {
+            let first = places.find(|(at, _)| *at >= HEAD_PLACES);
+            first.or_else(|| rest.of.columns.places().next())
+        };
+        let Some((pivot, value)) = place else {
+            return;
+        };
+        drop(places);
+        let mut of = rest.of;
+        if let Some(sums) = &mut self.sums {
+            of.made_of.set(sums.len(), 1);
+            sums.push(sum);
+        }
+        if value == 2 {
+            of.negate();
+        }
+        let new = Row { pivot, of };
+        self.owe(&new);
+        self.heads.push(new.of.columns.head());
+        self.rows.push(Arc::new(new));
+        self.owed.push([0; OWED_MAX]);
+        self.pending += 1;
+        if self.pending == ROWS_AT_ONCE * OWED_MAX {
+            self.settle();
+        }
+    }
+
+    /// Notes what a new row changes in the others.
+    fn owe(&mut self, new: &Row) {
+        let (pivot, head) = (new.pivot, new.of.columns.head());
+        let settled = self.rows.len() - self.pending;
+        // What the rows that are owed have in the new pivot, and what each combination of them has.
+        let pending = self.rows[settled..].iter();
+        let of_pending: Vec<Trit> = pending.map(|row| row.of.columns.at(pivot)).collect();
+        let of_owed = |some: &[Trit]| -> Vec<Trit> {
+            let of_one = |owed: u8| some.iter().zip(digits(owed)).map(|(of, digit)| of * digit);
+            (0..COMBINATIONS)
+                .map(|owed| of_one(owed).sum::<Trit>() % 3)
+                .collect()
+        };
+        let of_owed: Vec<Vec<Trit>> = of_pending.chunks(ROWS_AT_ONCE).map(of_owed).collect();
+        let power = 3_u8.pow((self.pending % ROWS_AT_ONCE) as u32);
+        let part = self.pending / ROWS_AT_ONCE;
+        for at in 0..settled {
+            let value = self.rows[at].of.columns.at(pivot);
+            let owed = of_owed.iter().zip(self.owed[at]);
+            let owed: Trit = owed.map(|(of, owed)| of[usize::from(owed)]).sum();
+            self.owed[at][part] += power * negative(value);
+            self.heads[at].add(negative((value + owed) % 3), &head);
+        }
+        for (at, value) in (settled..).zip(of_pending).filter(|(_, value)| *value != 0) {
+            Arc::make_mut(&mut self.rows[at])
+                .of
+                .add(negative(value), &new.of);
+            self.heads[at].add(negative(value), &head);
+        }
+    }
+
+    /// Adds what is owed.
+    pub(super) fn settle(&mut self) {
+        let settled = self.rows.len() - std::mem::take(&mut self.pending);
+        let (rows, pending) = self.rows.split_at_mut(settled);
+        let combinations = pending.chunks(ROWS_AT_ONCE).map(Combinations::of);
+        let mut combinations: Vec<Combinations<'_>> = combinations.collect();
+        for (row, owed) in rows.iter_mut().zip(&mut self.owed) {
+            let owed = std::mem::take(owed);
+            if owed != [0; OWED_MAX] {
+                let row = Arc::make_mut(row);
+                for (some, owed) in combinations
+                    .iter_mut()
+                    .zip(owed)
+                    .filter(|(_, owed)| *owed != 0)
+                {
+                    row.of.add(1, some.numbered(usize::from(owed)));
+                }
+            }
+        }
+    }
+}
+
+/// The factors that a number of [`Owed`] stands for.
+fn digits(owed: u8) -> impl Iterator<Item = Trit> {
+    (0..ROWS_AT_ONCE as u32).map(move |place| owed / 3_u8.pow(place) % 3)
+}
+
+/// Combinations of a few rows, by the factors as digits to the base 3: each is made when it is wanted first.
+struct Combinations<'a> {
+    rows: &'a [Arc<Row>],
+    made: Vec<Option<Combination>>,
+}
+
+impl Combinations<'_> {
+    fn of(rows: &[Arc<Row>]) -> Combinations<'_> {
+        Combinations {
+            rows,
+            made: vec![None; 3_usize.pow(rows.len() as u32)],
+        }
+    }
+
+    fn numbered(&mut self, number: usize) -> &Combination {
+        if self.made[number].is_none() {
+            let last = number.ilog(3);
+            let power = 3_usize.pow(last);
+            let mut sum = match number % power {
+                0 => Combination::default(),
+                fewer => self.numbered(fewer).clone(),
+            };
+            sum.add((number / power) as Trit, &self.rows[last as usize].of);
+            self.made[number] = Some(sum);
+        }
+        self.made[number].get_or_insert_default()
+    }
+}
