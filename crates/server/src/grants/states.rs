@@ -281,26 +281,27 @@ pub(crate) fn line<S, A: Copy + Named>(
     );
 }
 
+/// Each of these pages of the documentation has a table.
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests fail by panicking")]
+pub(crate) fn is_shown(table: &str, pages: [&str; 2]) {
+    for page in pages {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../docs")
+            .join(page);
+        let text = std::fs::read_to_string(&page).expect("a page of the documentation");
+        let page = page.display();
+        assert!(text.contains(table), "{page} does not show\n{table}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
     use super::*;
 
     #[test]
     fn the_documentation_shows_the_table() {
-        for page in ["grants.md", "grants.zh-CN.md"] {
-            let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../../docs")
-                .join(page);
-            let text = std::fs::read_to_string(&page).unwrap();
-            let table = markdown();
-            assert!(
-                text.contains(&table),
-                "{} does not show\n{table}",
-                page.display()
-            );
-        }
+        is_shown(&markdown(), ["grants.md", "grants.zh-CN.md"]);
     }
 
     #[test]

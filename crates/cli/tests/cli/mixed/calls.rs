@@ -8,7 +8,7 @@ use weir_client::v1::{
     ApplyRequest, ChangeGrantRequest, FreezeRequest, GetUsageRequest, GrantAct, IssueGrantRequest,
     Opinion, ReviewApplicationRequest, Role, RunRequest, WithdrawApplicationRequest,
 };
-use weir_client::{Client, RunAnswer};
+use weir_client::{Client, ClientError, RunAnswer};
 
 use super::cast::{Player, application};
 use super::{Answered, Dice, Game, connect};
@@ -108,9 +108,14 @@ impl At<'_> {
 
     /// A run is answered once, however often it is asked for.
     pub(super) async fn run(&mut self, id: String, sql: &'static str) {
+        self.ask(&id, sql).await.unwrap();
+    }
+
+    /// Asks, and puts down what was answered.
+    pub(super) async fn ask(&mut self, id: &str, sql: &'static str) -> Result<(), ClientError> {
         let request = RunRequest {
             sql: sql.to_owned(),
-            run_id: id.clone(),
+            run_id: id.to_owned(),
             grant: self.player.grant.clone(),
             ..Default::default()
         };
@@ -119,8 +124,9 @@ impl At<'_> {
             let request = request.clone();
             async move { client.run(request, |_| {}).await }
         });
-        let answer = answer.await.unwrap();
+        let answer = answer.await?;
         self.answered(sql, answer).await;
+        Ok(())
     }
 
     /// Puts down what a run was answered, the same as before where it was.

@@ -2,7 +2,7 @@
 
 use weir_client::v1::{
     AirlockDecision, DecideAirlockRequest, DecideProductRequest, ModelState, ProductDecision,
-    RegisterProductRequest, RunProductRequest, RunRequest,
+    RegisterProductRequest, RunProductRequest,
 };
 
 use super::calls::{At, SQL, key};
@@ -175,37 +175,15 @@ impl At<'_> {
     /// Asks for a table that people have to look at.
     pub(super) async fn reviewed(&mut self) {
         let id = key(&mut self.dice);
-        let refused = self.ask_for_reviewed(&id).await;
-        if refused == "AIRLOCK_FULL" {
+        let refused = self.ask(&id, REVIEWED).await.unwrap_err();
+        if refused.code() == "AIRLOCK_FULL" {
             return;
         }
-        assert_eq!(refused, "RUN_IN_REVIEW");
+        assert_eq!(refused.code(), "RUN_IN_REVIEW");
         let mut board = self.game.board.lock().await;
         let waits = (self.player.index, "waiting".to_owned());
         board.tables_are.insert(id.clone(), waits);
         board.to_look.push_back((id, self.player.index));
-    }
-
-    /// Asks, and gives the code of the refusal, or none where it was answered.
-    async fn ask_for_reviewed(&mut self, id: &str) -> String {
-        let request = RunRequest {
-            sql: REVIEWED.to_owned(),
-            run_id: id.to_owned(),
-            grant: self.player.grant.clone(),
-            ..Default::default()
-        };
-        let (game, identity) = (self.game, &self.player.identity);
-        let answer = game.insist(identity, &mut self.client, |client| {
-            let request = request.clone();
-            async move { client.run(request, |_| {}).await }
-        });
-        match answer.await {
-            Ok(answer) => {
-                self.answered(REVIEWED, answer).await;
-                String::new()
-            }
-            Err(error) => error.code().to_owned(),
-        }
     }
 
     /// Looks at a table that waits and decides on it.
@@ -260,7 +238,7 @@ impl At<'_> {
             let id = key(&mut self.dice);
             return self.run(id, SQL).await;
         };
-        assert_eq!(self.ask_for_reviewed(&id).await, "", "{id}");
+        self.ask(&id, REVIEWED).await.unwrap();
         let mut board = self.game.board.lock().await;
         board.tables_are.insert(id, (player, "released".to_owned()));
     }
