@@ -26,6 +26,7 @@
 //!   the union of the cells it is released with lie 0 or at least k units away from every set ever recorded. The one
 //!   exception are cells of one grouping, which have no row in common ([`Selection`]): between them it is the numbers that
 //!   are 0 or at least k units apart.
+//! - Where somebody chose one of two sets they lie further apart still, by a margin that is drawn for each pair.
 //! - What is recorded is never forgotten: there is no way to remove an entry, and destroying a snapshot removes none.
 //! - Nothing is recorded against a state of the ledger other than the one that was asked.
 //! - The verdicts depend on the exact sets. Hashes only find what has to be compared; a bad hash costs time.

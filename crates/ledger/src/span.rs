@@ -36,6 +36,8 @@ pub(crate) const WIDTHS: [u32; 2] = [12_288, 4 * COMBINED_MAX as u32];
 const LEVELS: [u32; 2] = [512, 4_096];
 /// From so many rows times sets on, two threads are used.
 const PARALLEL_MIN: usize = 4_096;
+/// As many rows' work it is to put a set among the columns.
+const VECTOR_ROWS: usize = 64;
 /// What it costs to take a row from a set, in visits, and to look whether it undoes most of it.
 const VISITS_PER_ROW: u64 = 7;
 const ROWS_PER_VISIT: u64 = 2;
@@ -180,7 +182,8 @@ impl Span {
             rests
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        if sets.len() < threads || sets.len() * self.forms[0].rows() < PARALLEL_MIN {
+        if sets.len() < threads || sets.len() * (self.forms[0].rows() + VECTOR_ROWS) < PARALLEL_MIN
+        {
             return of_part(sets);
         }
         std::thread::scope(|scope| {
@@ -237,8 +240,8 @@ impl Span {
         for (at, form) in self.forms.iter().enumerate() {
             form.reduce_all(rests.iter_mut().map(|rest| &mut rest.forms[at]));
         }
-        let [adds, _] = self.take(rests, |_, _| (None, None));
-        self.is_unclear |= adds.contains(&Adds::Unclear);
+        let adds = self.take(rests, |_, _| (None, None));
+        self.is_unclear |= adds.concat().contains(&Adds::Unclear);
     }
 
     /// Lets each form take all sets, both at the same time where that is worth it.

@@ -131,9 +131,16 @@ impl Arena {
             ),
             Err(ClientError::Refused { code, message, .. }) => {
                 // An attack that is no legal query would count as one that was stopped.
-                let is_stopped = ["GATE", "LEDGER", "BUDGET", "RUN", "DP"]
-                    .iter()
-                    .any(|by| code.starts_with(by));
+                let is_stopped = [
+                    "GATE",
+                    "LEDGER",
+                    "BUDGET",
+                    "RUN",
+                    "DP",
+                    "COLUMN_NOT_COMPARED",
+                ]
+                .iter()
+                .any(|by| code.starts_with(by));
                 assert!(is_stopped, "{sql}\n{code}: {message}");
                 (Seen::Refused(code), 0)
             }

@@ -4,7 +4,7 @@
 //! is in the Noise: Exploiting Diffix's Sticky Noise* (USENIX Security 2019).
 
 use crate::arena::{Arena, Seen, Trial};
-use crate::people::{BORN, People, SIZE};
+use crate::people::{BORN, People, SIZE, Seeded};
 use crate::score::{Bits, Incomes, Outcome};
 
 /// Targets of an attack that asks dozens of questions about each.
@@ -81,6 +81,42 @@ pub(crate) async fn clones(trial: Trial) -> Outcome {
             guess,
             2 * CLONES as usize,
         );
+    }
+    bits.outcome(&arena)
+}
+
+/// Against the coin that says where "near" ends: a third of sixty people known to be in debt is left out, another third
+/// each time, and the target. How many of the answers are their own is told from chance, where the target's debt makes
+/// each of them as likely again.
+pub(crate) async fn many_clones(trial: Trial) -> Outcome {
+    const KNOWN: usize = 60;
+    const CLONES: usize = 30;
+    let mut all = trial.many(64, 4 * SIZE);
+    for people in &mut all {
+        people.target = KNOWN + people.target % 40;
+        people.persons[..KNOWN]
+            .iter_mut()
+            .for_each(|person| person.debt = 1);
+    }
+    all.truncate(FEW.min(trial.secrets / 2));
+    let arena = Arena::of(trial, &all, &[]).await;
+    let mut bits = Bits::default();
+    for (number, people) in all.iter().enumerate() {
+        let all = format!("SELECT COUNT(*) AS n FROM {} WHERE debt = 1", people.name);
+        let first = arena.ask(&all).await;
+        let mut seeded = Seeded::new(640 + number as u64);
+        let mut own = 0;
+        for _ in 0..CLONES {
+            let mut known: Vec<i32> = (BORN..BORN + KNOWN as i32).collect();
+            seeded.shuffle(&mut known);
+            let out: Vec<String> = known[..KNOWN / 3].iter().map(i32::to_string).collect();
+            let (out, born) = (out.join(", "), people.whom().born);
+            let some = format!("{all} AND born NOT IN ({out}) AND born <> {born}");
+            own += usize::from(arena.ask(&some).await != first);
+        }
+        let guess = own * 8 > CLONES * 3;
+        let is_debtor = people.whom().debt == 1;
+        bits.add(is_debtor, &guess.to_string(), guess, CLONES + 1);
     }
     bits.outcome(&arena)
 }

@@ -267,3 +267,55 @@ fn the_histories_have_every_verdict() {
     }
     assert!(seen.iter().all(|times| *times > 20), "{seen:?}");
 }
+
+/// Whether sums over sets, and margins, are the same where the ledger was opened anew and made everything again.
+#[test]
+fn what_was_kept_is_what_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = |name: &str| folder.path().join(name);
+    let key = || LedgerKey::new([5; 32]);
+    for name in ["kept", "anew"] {
+        Ledger::create(&folder(name), &key()).unwrap();
+    }
+    let mut kept = Ledger::open(&folder("kept"), key()).unwrap();
+    let (mut random, mut fresh, mut withheld) = (Random(11), 0, 0);
+    for number in 0..150 {
+        let mut cells = tables(&mut random, 400);
+        if random.below(3) == 0 {
+            let mut bounds = [random.below(400) as u32, random.below(400) as u32];
+            bounds.sort_unstable();
+            cells = vec![Cell {
+                units: set(bounds[0]..bounds[1]),
+                statistics: vec![digest(random.below(2) as u8).into()],
+                ..Cell::default()
+            }];
+        }
+        let question = Question {
+            population: "persons".to_owned(),
+            population_units: None,
+            snapshots: digest(0),
+            policy: digest(0),
+            selection: Selection {
+                digest: crate::support::unique(),
+                is_plain: random.below(4) == 0,
+            },
+            units_min: 5,
+            cells,
+        };
+        let mut anew = Ledger::open(&folder("anew"), key()).unwrap();
+        let both = [&mut kept, &mut anew].map(|ledger| {
+            let asked = ledger.ask(question.clone()).unwrap();
+            let verdicts = asked.verdicts().to_vec();
+            let answers = answers(&verdicts, number);
+            let id = number.to_string();
+            ledger.record(asked, Release { id, answers }).unwrap();
+            verdicts
+        });
+        assert_eq!(both[0], both[1], "release {number}");
+        for verdict in both[0].iter().flatten() {
+            fresh += usize::from(*verdict == Verdict::Fresh);
+            withheld += usize::from(*verdict == Verdict::Isolates);
+        }
+    }
+    assert!(fresh > 50 && withheld > 50, "{fresh} {withheld}");
+}
