@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -22,6 +23,21 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// Whatever the disk says.
     fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Writes a whole file, replacing what was there; nothing of it is durable before [`Disk::sync_file`].
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Makes the bytes of a file durable.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
+    /// Writes over a part of a file, durably.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()>;
     /// Puts a file in the place of another, atomically.
     ///
     /// # Errors
@@ -57,6 +73,21 @@ impl Disk for OsDisk {
         let mut file = File::create(path)?;
         file.write_all(bytes)?;
         file.sync_all()
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::write(path, bytes)
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.write_all_at(bytes, offset)?;
+        // The file keeps its length: its bytes are all there is to wait for.
+        file.sync_data()
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -137,6 +168,42 @@ impl Publisher {
         // A crash before this returns may bring the old file back after a power failure. Nothing that relies on the new
         // one is written until it has returned.
         self.sync_dir(path.parent().unwrap_or(&self.root))
+    }
+
+    /// As [`Publisher::publish`], but nothing is waited for: after a loss of power the file may be the old one, the new one or
+    /// cut short. Whoever calls this can write it again.
+    pub(crate) fn put(&self, name: &str, tmp: &str, bytes: &[u8]) -> Result<(), AuditError> {
+        let path = self.root.join(name);
+        self.make_dirs(path.parent().unwrap_or(&self.root))?;
+        let tmp = self.root.join(tmp);
+        self.disk
+            .write(&tmp, bytes)
+            .map_err(|error| AuditError::io("write", &tmp, error))?;
+        self.disk
+            .rename(&tmp, &path)
+            .map_err(|error| AuditError::io("rename into place", &path, error))
+    }
+
+    /// Writes over a part of a file, durably.
+    pub(crate) fn write_at(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), AuditError> {
+        let path = self.root.join(name);
+        self.disk
+            .write_at(&path, at, bytes)
+            .map_err(|error| AuditError::io("write", &path, error))
+    }
+
+    /// Makes the bytes of a file durable, and not its name.
+    pub(crate) fn sync_file(&self, name: &str) -> Result<(), AuditError> {
+        let path = self.root.join(name);
+        self.disk
+            .sync_file(&path)
+            .map_err(|error| AuditError::io("make durable", &path, error))
+    }
+
+    /// The folder that a file's name is in.
+    pub(crate) fn folder_of(&self, name: &str) -> PathBuf {
+        let path = self.root.join(name);
+        path.parent().unwrap_or(&self.root).to_owned()
     }
 
     /// Makes the names in `dir` durable.

@@ -47,6 +47,16 @@ impl Files {
             .map_err(|error| AuditError::io("look for", &path, error))
     }
 
+    /// The length of a file, in bytes; `None` when there is none.
+    pub(crate) fn length(&self, name: &str) -> Result<Option<u64>, AuditError> {
+        let path = self.path(name);
+        match fs::metadata(&path) {
+            Ok(found) => Ok(Some(found.len())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(AuditError::io("look for", &path, error)),
+        }
+    }
+
     /// A whole file, or `None` when there is none.
     pub(crate) fn read(&self, name: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, AuditError> {
         let path = self.path(name);

@@ -22,6 +22,8 @@ pub(crate) const COSIGNED: &str = "cosigned";
 pub(crate) const COSIGNED_TMP: &str = "cosigned.tmp";
 /// Any other file on its way to its place.
 pub(crate) const WRITE_TMP: &str = "write.tmp";
+/// What was appended since the files were last made durable.
+pub(crate) const JOURNAL: &str = "journal";
 /// The writer's lock.
 pub(crate) const LOCK: &str = "lock";
 /// The directory of tiles and bundles.

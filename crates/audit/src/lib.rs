@@ -13,8 +13,8 @@
 //!
 //! **Invariants.**
 //! - An entry is durable, and the checkpoint that covers it published, before its receipt exists.
-//! - A checkpoint is signed only after every tile and bundle it covers is durable; once its bytes have reached the disk
-//!   whole it is never abandoned for another (reopening completes it).
+//! - A checkpoint is shown only after every entry it covers is durable; once its bytes have reached the disk whole it is never
+//!   abandoned for another (reopening completes it).
 //! - A byte of `tile/` that a checkpoint covers is never written again.
 //! - What witnesses have cosigned is part of the log, or the log does not open.
 //! - A witness writes down what it has seen before it answers.
@@ -24,7 +24,7 @@
 //! - This crate depends on no other crate of Weir.
 //!
 //! On disk a log is a directory: `checkpoint`, `tile/<level>/…`, `tile/entries/…` (servable as they are), `cosigned`,
-//! `lock`, and while something is written `write.tmp`, `checkpoint.tmp` or `cosigned.tmp`.
+//! `lock`, `journal` (what was appended since the files were last made durable), and while something is written `write.tmp`, `checkpoint.tmp` or `cosigned.tmp`.
 //!
 //! [tlog-tiles]: https://c2sp.org/tlog-tiles
 //! [tlog-checkpoint]: https://c2sp.org/tlog-checkpoint

@@ -1,5 +1,6 @@
 //! The log's writer: append, receipts, reading back.
 
+mod journal;
 mod page;
 mod recover;
 mod witnessed;
@@ -10,6 +11,7 @@ use std::path::Path;
 
 use tlog_tiles::{check_record, record_hash};
 
+use self::journal::Journal;
 use self::page::Page;
 use crate::bundle;
 use crate::checkpoint::Checkpoint;
@@ -39,6 +41,7 @@ pub struct Log {
     frontier: Frontier,
     /// The entries of the bundle that is not full yet.
     bundle: Vec<u8>,
+    journal: Journal,
     /// An append failed half-way: what the disk holds is known only after reopening.
     interrupted: bool,
     /// Held for the lock on it.
@@ -57,14 +60,20 @@ impl std::fmt::Debug for Log {
     }
 }
 
-/// What an append is going to write, computed before the first byte is written.
-struct Next {
+/// A tree that has grown, and what is to be written of it.
+struct Grown {
     frontier: Frontier,
     bundle: Vec<u8>,
     /// Bundles first, then tiles from the leaves up: name and bytes.
     writes: Vec<(String, Vec<u8>)>,
     /// Slots that become full: their partial files are obsolete once the checkpoint is out.
     filled: Vec<Slot>,
+}
+
+/// What an append is going to write, computed before the first byte is written.
+struct Next {
+    grown: Grown,
+    checkpoint: Checkpoint,
 }
 
 impl Log {
@@ -91,6 +100,7 @@ impl Log {
         let publisher = Publisher::new(dir, disk);
         let frontier = Frontier::default();
         let checkpoint = Checkpoint::sign(&key, 0, frontier.root()?)?;
+        let journal = Journal::begin(&files, &publisher, &checkpoint)?;
         // A crash before this returns leaves no log: `create` may be called again.
         publisher.publish(CHECKPOINT, CHECKPOINT_TMP, checkpoint.note().as_bytes())?;
         let bundle = Vec::new();
@@ -102,6 +112,7 @@ impl Log {
             cosigned: None,
             frontier,
             bundle,
+            journal,
             interrupted: false,
             _lock: lock,
         })
@@ -135,6 +146,12 @@ impl Log {
         let publisher = Publisher::new(dir, disk);
         let (checkpoint, edge) = recover::recover(&files, &publisher, key.verifier())?;
         let recover::Edge { frontier, bundle } = edge;
+        let journal = Journal::begin(&files, &publisher, &checkpoint)?;
+        // Narrower files of the edge were not waited for, and a loss of power may have cut them short.
+        for slot in Slot::kinds().map(|kind| kind.edge(checkpoint.size())) {
+            let kept = [slot.width_in(checkpoint.size())];
+            recover::clear_partials(&files, &publisher, slot, &kept)?;
+        }
         let mut log = Self {
             files,
             publisher,
@@ -143,6 +160,7 @@ impl Log {
             cosigned: None,
             frontier,
             bundle,
+            journal,
             interrupted: false,
             _lock: lock,
         };
@@ -204,9 +222,8 @@ impl Log {
         }
         if !entries.is_empty() {
             let canonical: Vec<_> = entries.iter().map(|entry| entry.as_bytes()).collect();
-            let next = self.plan(&canonical)?;
             self.interrupted = true;
-            self.commit(next)?;
+            self.commit(&canonical)?;
             self.interrupted = false;
         }
         Ok(old_size..self.size())
@@ -296,67 +313,99 @@ impl Log {
         }
     }
 
-    fn plan(&self, canonical: &[&[u8]]) -> Result<Next, AuditError> {
-        let mut frontier = self.frontier.clone();
-        let mut bundle = self.bundle.clone();
-        let (mut bundles, mut tiles, mut filled) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in canonical {
-            let slot = Kind::Entries.edge(frontier.size());
-            bundle::push(&mut bundle, entry).ok_or(AuditError::Bug {
-                what: "a checked entry was too long",
-            })?;
-            frontier.push(record_hash(entry), |slot, bytes| {
-                tiles.push((slot.full_path(), bytes));
-                filled.push(slot);
-            });
-            if slot.width_in(frontier.size()) == TILE_WIDTH {
-                bundles.push((slot.full_path(), std::mem::take(&mut bundle)));
-                filled.push(slot);
+    fn commit(&mut self, canonical: &[&[u8]]) -> Result<(), AuditError> {
+        let grown = grown(&self.frontier, &self.bundle, canonical)?;
+        // Signed before what it covers is durable, and shown to nobody until it is: a record that is not whole takes its
+        // checkpoint with it.
+        let checkpoint =
+            Checkpoint::sign(&self.key, grown.frontier.size(), grown.frontier.root()?)?;
+        let next = Next { grown, checkpoint };
+        for _ in 0..2 {
+            let record = self
+                .journal
+                .record(self.size(), &next.checkpoint, canonical);
+            if let Some(record) =
+                record.filter(|of| self.journal.has_room(of.len(), next.checkpoint.size()))
+            {
+                return self.commit_to_journal(next, &record);
             }
-        }
-        let slot = Kind::Entries.edge(frontier.size());
-        match slot.width_in(frontier.size()) {
-            0 => {}
-            width => bundles.push((slot.path(width), bundle.clone())),
-        }
-        for (slot, width, bytes) in frontier.partials() {
-            if slot.width_in(self.size()) != width {
-                tiles.push((slot.path(width), bytes.to_vec()));
+            if self.journal.base() == self.size() {
+                break;
             }
+            self.settle()?;
         }
-        let writes = bundles.into_iter().chain(tiles).collect();
-        Ok(Next {
-            frontier,
-            bundle,
-            writes,
-            filled,
-        })
+        self.commit_to_files(next)
     }
 
-    fn commit(&mut self, next: Next) -> Result<(), AuditError> {
-        for (name, bytes) in &next.writes {
+    /// Durable with one write; the files follow.
+    fn commit_to_journal(&mut self, next: Next, record: &[u8]) -> Result<(), AuditError> {
+        // A crash before this returns: the append did not happen, or its record is whole and opening the log completes it.
+        self.journal.add(&self.publisher, record)?;
+        for (name, bytes) in &next.grown.writes {
+            // A crash here leaves some of the files: opening the log writes all of them.
+            self.publisher.put(name, WRITE_TMP, bytes)?;
+        }
+        let note = next.checkpoint.note().as_bytes();
+        self.publisher.put(CHECKPOINT, CHECKPOINT_TMP, note)?;
+        // A crash here: the entries are in the log, though nobody holds a receipt yet; `receipt` makes one any time.
+        let base = self.journal.base();
+        for slot in self.take_over(next) {
+            // The files of the durable checkpoint stay: opening the log begins with them.
+            let kept = [slot.width_in(base)];
+            heard(recover::clear_partials(
+                &self.files,
+                &self.publisher,
+                slot,
+                &kept,
+            ));
+        }
+        Ok(())
+    }
+
+    /// What is too large for the journal: every file is durable before the next.
+    fn commit_to_files(&mut self, next: Next) -> Result<(), AuditError> {
+        for (name, bytes) in &next.grown.writes {
             // A crash here leaves files beyond the checkpoint: nobody was promised anything about them, and opening
             // the log removes them.
             self.publisher.publish(name, WRITE_TMP, bytes)?;
         }
-        // Signed only now: whatever this signature covers is durable, so the checkpoint can always be honoured.
-        let checkpoint = Checkpoint::sign(&self.key, next.frontier.size(), next.frontier.root()?)?;
         // A crash before the new checkpoint's bytes are durable: the append did not happen. After that, and before it
         // is in place: opening the log puts it there, for what was once signed whole may have been seen.
-        self.publisher
-            .publish(CHECKPOINT, CHECKPOINT_TMP, checkpoint.note().as_bytes())?;
-        // A crash here: the entries are in the log, though nobody holds a receipt yet; `receipt` makes one any time.
-        self.checkpoint = checkpoint;
-        self.frontier = next.frontier;
-        self.bundle = next.bundle;
-        for slot in next.filled {
-            // A crash here, or a failure, leaves obsolete partial files: harmless, removed at the next opening.
-            if let Err(error) = recover::remove_partials(&self.files, &self.publisher, slot, 0) {
-                tracing::warn!(
-                    code = error.code(),
-                    "obsolete partial files stay until the log is opened again"
-                );
-            }
+        let note = next.checkpoint.note().as_bytes();
+        self.publisher.publish(CHECKPOINT, CHECKPOINT_TMP, note)?;
+        self.journal = Journal::begin(&self.files, &self.publisher, &next.checkpoint)?;
+        for slot in self.take_over(next) {
+            heard(recover::remove_partials(
+                &self.files,
+                &self.publisher,
+                slot,
+                0,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The log is as large as that now; answers which slots became full.
+    fn take_over(&mut self, next: Next) -> Vec<Slot> {
+        self.checkpoint = next.checkpoint;
+        self.frontier = next.grown.frontier;
+        self.bundle = next.grown.bundle;
+        next.grown.filled
+    }
+
+    /// Makes everything durable that the journal was there for, and begins it anew.
+    fn settle(&mut self) -> Result<(), AuditError> {
+        let (from, to) = (self.journal.base(), self.size());
+        journal::make_durable(&self.publisher, from, to)?;
+        self.journal = Journal::begin(&self.files, &self.publisher, &self.checkpoint)?;
+        let is_full = |slot: &Slot| slot.width_in(to) == TILE_WIDTH;
+        for slot in journal::between(from, to).into_iter().filter(is_full) {
+            heard(recover::remove_partials(
+                &self.files,
+                &self.publisher,
+                slot,
+                0,
+            ));
         }
         Ok(())
     }
@@ -389,6 +438,68 @@ impl Log {
             page = Some(current);
         }
         Ok(receipts)
+    }
+}
+
+impl Drop for Log {
+    /// Leaves nothing to the journal, so that opening the log finds everything that was altered meanwhile.
+    fn drop(&mut self) {
+        if self.interrupted || self.journal.base() == self.size() {
+            return;
+        }
+        if let Err(error) = self.settle() {
+            tracing::warn!(
+                code = error.code(),
+                "the log's files are written again when it is opened"
+            );
+        }
+    }
+}
+
+/// A tree with some entries more.
+fn grown(before: &Frontier, bundle: &[u8], canonical: &[&[u8]]) -> Result<Grown, AuditError> {
+    let (mut frontier, mut bundle) = (before.clone(), bundle.to_vec());
+    let (mut bundles, mut tiles, mut filled) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in canonical {
+        let slot = Kind::Entries.edge(frontier.size());
+        bundle::push(&mut bundle, entry).ok_or(AuditError::Bug {
+            what: "a checked entry was too long",
+        })?;
+        frontier.push(record_hash(entry), |slot, bytes| {
+            tiles.push((slot.full_path(), bytes));
+            filled.push(slot);
+        });
+        if slot.width_in(frontier.size()) == TILE_WIDTH {
+            bundles.push((slot.full_path(), std::mem::take(&mut bundle)));
+            filled.push(slot);
+        }
+    }
+    let slot = Kind::Entries.edge(frontier.size());
+    match slot.width_in(frontier.size()) {
+        0 => {}
+        width => bundles.push((slot.path(width), bundle.clone())),
+    }
+    for (slot, width, bytes) in frontier.partials() {
+        if slot.width_in(before.size()) != width {
+            tiles.push((slot.path(width), bytes.to_vec()));
+        }
+    }
+    let writes = bundles.into_iter().chain(tiles).collect();
+    Ok(Grown {
+        frontier,
+        bundle,
+        writes,
+        filled,
+    })
+}
+
+/// A crash while obsolete partial files are removed, or a failure, leaves some: harmless, removed at the next opening.
+fn heard(removed: Result<(), AuditError>) {
+    if let Err(error) = removed {
+        tracing::warn!(
+            code = error.code(),
+            "obsolete partial files stay until the log is opened again"
+        );
     }
 }
 

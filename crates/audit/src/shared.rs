@@ -80,27 +80,31 @@ impl SharedLog {
         self.wait_for(line, &outcome)
     }
 
-    /// Appends two entries, the first right before the second, at the cost of one; durable when this returns. Gives the
-    /// second's receipt. Blocks as [`SharedLog::append`].
+    /// Appends entries, one right after the other, at the cost of one; durable when this returns. Gives the last one's receipt.
+    /// Blocks as [`SharedLog::append`].
     ///
     /// # Errors
-    /// As [`SharedLog::append`]. The first may be in the log where the second is not.
-    pub fn append_both(&self, first: &Entry, second: &Entry) -> Result<Receipt, AuditError> {
-        let entries = [PreparedEntry::new(first)?, PreparedEntry::new(second)?];
-        let outcomes = [Arc::<Outcome>::default(), Arc::<Outcome>::default()];
+    /// As [`SharedLog::append`]. The first may be in the log where the others are not.
+    pub fn append_together(&self, entries: &[Entry]) -> Result<Receipt, AuditError> {
+        let prepared = entries
+            .iter()
+            .map(PreparedEntry::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut outcomes = Vec::new();
         let mut line = lock(&self.line);
-        for (entry, outcome) in entries.into_iter().zip(&outcomes) {
-            line.waiting.push_back(Waiting {
-                entry,
-                outcome: Arc::clone(outcome),
-            });
+        for entry in prepared {
+            let outcome = Arc::<Outcome>::default();
+            outcomes.push(Arc::clone(&outcome));
+            line.waiting.push_back(Waiting { entry, outcome });
         }
-        let [first, second] = &outcomes;
-        // In their order: whoever has the second's outcome has the first's.
-        let receipt = self.wait_for(line, second)?;
-        match first.take() {
-            Some(Err(error)) => Err(error),
-            _ => Ok(receipt),
+        let last = outcomes.pop().ok_or(AuditError::Bug {
+            what: "an append of nothing",
+        })?;
+        // In their order: whoever has the last one's outcome has all.
+        let receipt = self.wait_for(line, &last)?;
+        match outcomes.iter().find_map(|outcome| outcome.take()?.err()) {
+            Some(error) => Err(error),
+            None => Ok(receipt),
         }
     }
 
@@ -122,6 +126,10 @@ impl SharedLog {
                 continue;
             }
             line.is_appending = true;
+            // Those who were woken with this one come along, where appending is faster than waking.
+            drop(line);
+            std::thread::yield_now();
+            line = lock(&self.line);
             let count = line.waiting.len().min(BATCH_ENTRIES_MAX);
             let turn = Turn {
                 shared: self,

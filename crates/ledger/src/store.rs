@@ -5,18 +5,18 @@
 //! head       up to where `releases` is acknowledged; replaced whole
 //! head.new   a head that is being written
 //! ```
-//! A release is added in two durable steps: its frame is appended and synced, then the head takes its new place. What a
-//! crash leaves:
+//! A release is added in one durable step: its frame is written where zeros are reserved for it, and synced. The head follows
+//! now and then, and when the ledger is closed. What a crash leaves:
 //!
 //! | crash | on the disk | at the next opening |
 //! |---|---|---|
 //! | while the frame is written | a torn frame beyond the head | cut: it was never acknowledged |
-//! | before the head is in place | a whole frame beyond the head | cut: likewise |
-//! | before the head's name is durable | the old head or the new one | either: the new one covers what is durable |
-//! | afterwards | the new head | the release is there |
+//! | afterwards | a whole frame beyond the head | the release is there, whether or not it was acknowledged |
+//! | while the head is replaced | the old head or the new one | either: frames beyond it are read all the same |
 //!
-//! So a frame is cut exactly where it was never acknowledged, and a release that was acknowledged and does not open is
-//! damage, not a torn tail. A release that is in the ledger and was never made is harmless: it makes later answers
+//! A frame is bound to all before it, so what lies beyond the head is read as far as it is whole. A frame is durable before the
+//! next is written: where something follows one that does not open, it is no torn tail but damage, as is a release which the
+//! head covers and that does not open. A release that is in the ledger and was never made is harmless: it makes later answers
 //! stricter.
 //!
 //! A thief learns from the folder how many bytes each release has, roughly, and nothing else. Somebody who puts back
@@ -57,6 +57,10 @@ const HEAD: &str = "head";
 const HEAD_NEW: &str = "head.new";
 /// What a file of releases begins with: name and version of the format.
 const MAGIC: &[u8; 16] = b"weir ledger v1\n\0";
+/// How many releases the head on the disk may be behind.
+const HEAD_EVERY: u64 = if cfg!(test) { 3 } else { 256 };
+/// Zeros that are reserved for frames, in bytes.
+const RESERVED_BYTES: u64 = if cfg!(test) { 1 << 14 } else { 1 << 20 };
 const HEADER_LEN: u64 = (MAGIC.len() + ID_LEN) as u64;
 
 /// The folder of a ledger, open.
@@ -66,9 +70,16 @@ pub(crate) struct Store {
     disk: Box<dyn Disk>,
     /// Open for reading, and locked.
     file: File,
+    /// Up to where it goes.
     head: Head,
+    /// How many releases the head on the disk covers.
+    covered: u64,
+    /// Length of the file, with what is reserved.
+    length: u64,
     frames: Vec<FrameAt>,
     cache: Mutex<Cache>,
+    /// Whether this is an earlier state, which is read and never written.
+    is_earlier: bool,
 }
 
 /// How much of a frame is read.
@@ -87,6 +98,14 @@ struct FrameAt {
     sets_at: u64,
     /// The chain up to it.
     chain: Digest,
+}
+
+/// A frame that was read.
+struct FoundFrame {
+    entry: Entry,
+    spans: Vec<Span>,
+    at: FrameAt,
+    upto: Head,
 }
 
 /// Where a set is.
@@ -142,9 +161,12 @@ impl Store {
             key,
             disk,
             file,
+            covered: head.releases,
+            length: head.bytes,
             head,
             frames: Vec::new(),
             cache: Mutex::new(Cache::new(CACHE_BYTES)),
+            is_earlier: false,
         };
         store.read(load)?;
         Ok(store)
@@ -156,6 +178,7 @@ impl Store {
         load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
     ) -> Result<()> {
         self.head = read_head(&self.folder, &self.key)?;
+        self.covered = self.head.releases;
         self.read(load)
     }
 
@@ -187,12 +210,78 @@ impl Store {
                 "it is not the file that the head is of",
             ));
         }
+        self.head = self.read_beyond(length, load)?;
+        // A ledger that is closed has its newest head, and then nothing reserved: this one was put back.
+        if length == self.head.bytes && self.head.releases > self.covered {
+            return Err(LedgerError::SetBack);
+        }
+        // The head that was read may be one whose name is not durable yet.
+        self.replace_head()?;
+        self.cut(length)
+    }
+
+    /// Reads the releases that the head does not cover, and answers up to where they go.
+    fn read_beyond(
+        &mut self,
+        length: u64,
+        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
+    ) -> Result<Head> {
+        let mut upto = self.head;
+        while upto.bytes < length {
+            // Whole, sets and all: it may be torn anywhere.
+            match self.look_at(&upto, Depth::Sets) {
+                Ok(frame) => upto = self.take(frame, load)?,
+                Err(LedgerError::Damaged { .. }) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        if self.follows_torn(&upto, length)? {
+            return Err(LedgerError::damaged(
+                &self.path(),
+                "a release that others follow does not open",
+            ));
+        }
+        Ok(upto)
+    }
+
+    /// Whether there is anything behind a frame that does not open, so far as it says how long it is.
+    fn follows_torn(&self, upto: &Head, length: u64) -> Result<bool> {
+        if length < upto.bytes + START_LEN as u64 {
+            return Ok(false);
+        }
+        let mut start = vec![0; START_LEN];
+        self.read_at(upto.bytes, &mut start)?;
+        let key = frame::key(&self.key, &start[..frame::SALT_LEN])?;
+        let Some(lengths) = frame::read_lengths(&key, upto, &mut start) else {
+            return Ok(false);
+        };
+        let mut at = upto.bytes.saturating_add(lengths.frame);
+        while at < length {
+            let mut rest = vec![0; (length - at).min(RESERVED_BYTES) as usize];
+            self.read_at(at, &mut rest)?;
+            if rest.iter().any(|byte| *byte != 0) {
+                return Ok(true);
+            }
+            at += rest.len() as u64;
+        }
+        Ok(false)
+    }
+
+    /// Cuts what is reserved, or torn.
+    fn cut(&mut self, length: u64) -> Result<()> {
         if length > self.head.bytes {
+            let path = self.path();
             let cut = self.disk.cut(&path, self.head.bytes);
             cut.map_err(LedgerError::io("cut", &path))?;
         }
-        // The head that was read may be one whose name is not durable yet.
-        replace_head(&self.folder, &self.key, &*self.disk, &self.head)
+        self.length = self.head.bytes;
+        Ok(())
+    }
+
+    fn replace_head(&mut self) -> Result<()> {
+        replace_head(&self.folder, &self.key, &*self.disk, &self.head)?;
+        self.covered = self.head.releases;
+        Ok(())
     }
 
     /// The same file as it was at its first releases, to be read and never written.
@@ -213,8 +302,11 @@ impl Store {
             disk: Box::new(OsDisk),
             file: file.map_err(LedgerError::io("open", &path))?,
             head: Head::start(self.head.id),
+            covered: 0,
+            length: 0,
             frames: Vec::new(),
             cache: Mutex::new(Cache::new(CACHE_BYTES)),
+            is_earlier: true,
         };
         let mut upto = earlier.head;
         while upto.releases < releases {
@@ -231,6 +323,22 @@ impl Store {
         depth: Depth,
         load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
     ) -> Result<Head> {
+        let frame = self.look_at(upto, depth)?;
+        self.take(frame, load)
+    }
+
+    fn take(
+        &mut self,
+        found: FoundFrame,
+        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
+    ) -> Result<Head> {
+        let places = self.places(&found.spans);
+        self.frames.push(found.at);
+        load(found.entry, places)?;
+        Ok(found.upto)
+    }
+
+    fn look_at(&self, upto: &Head, depth: Depth) -> Result<FoundFrame> {
         let path = self.path();
         let damaged = || LedgerError::damaged(&path, "a release does not open");
         let mut bytes = vec![0; START_LEN];
@@ -253,14 +361,16 @@ impl Store {
             let rest = upto.bytes + sets_at..upto.bytes + lengths.frame;
             self.check_sets(&key, rest, &spans, lengths.padding_is_sealed)?;
         }
-        let places = self.places(&spans);
-        self.frames.push(FrameAt {
-            salt,
-            sets_at: upto.bytes + sets_at,
-            chain,
-        });
-        load(entry, places)?;
-        Ok(upto.after(lengths.frame, chain))
+        Ok(FoundFrame {
+            entry,
+            spans,
+            at: FrameAt {
+                salt,
+                sets_at: upto.bytes + sets_at,
+                chain,
+            },
+            upto: upto.after(lengths.frame, chain),
+        })
     }
 
     /// Opens every set of a frame, and what fills it up.
@@ -313,11 +423,10 @@ impl Store {
         if frame.bytes.len() as u64 > FRAME_BYTES_MAX {
             return Err(LedgerError::TooLarge);
         }
+        self.reserve(frame.bytes.len() as u64)?;
         let appended = self.disk.append(&path, self.head.bytes, &frame.bytes);
         appended.map_err(LedgerError::io("append to", &path))?;
-        // A crash here leaves a frame that was never acknowledged: it is cut.
         let head = self.head.after(frame.bytes.len() as u64, frame.chain);
-        replace_head(&self.folder, &self.key, &*self.disk, &head)?;
         // A crash from here on leaves a recorded release, whether or not anybody saw it.
         let places = self.places(&frame.spans);
         self.frames.push(FrameAt {
@@ -326,7 +435,25 @@ impl Store {
             chain: frame.chain,
         });
         self.head = head;
+        if self.head.releases - self.covered >= HEAD_EVERY {
+            self.replace_head()?;
+        }
         Ok(places)
+    }
+
+    /// Has zeros where the next frame goes: what is written over them is durable without a change of the file's length.
+    fn reserve(&mut self, bytes: u64) -> Result<()> {
+        let end = self.head.bytes + bytes;
+        // Never all of it: what is reserved says that the ledger was not closed.
+        if end < self.length {
+            return Ok(());
+        }
+        let path = self.path();
+        let zeros = vec![0; (end - self.length + RESERVED_BYTES) as usize];
+        let reserved = self.disk.append(&path, self.length, &zeros);
+        reserved.map_err(LedgerError::io("append to", &path))?;
+        self.length += zeros.len() as u64;
+        Ok(())
     }
 
     /// A set, from memory or from the disk.
@@ -378,6 +505,15 @@ impl Store {
             }
             LedgerError::io("read", &path)(error)
         })
+    }
+}
+
+impl Drop for Store {
+    /// Leaves a head that covers everything. Where that fails, what lies beyond it is read at the next opening.
+    fn drop(&mut self) {
+        if !self.is_earlier && self.length > self.head.bytes {
+            drop(self.replace_head().and_then(|()| self.cut(self.length)));
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use crate::database::Registry;
+use crate::database::{Registry, Statement};
 use crate::error::RegistryError;
 use crate::grants::states;
 
@@ -119,6 +119,20 @@ pub struct RunEnd {
     pub released: bool,
     /// How long it took, rounded up to coarse steps.
     pub seconds_at_most: i64,
+}
+
+/// How a run ended; one that was answered stays so.
+pub(crate) fn insert_end(end: &RunEnd) -> Statement<'_> {
+    sqlx::query(
+        "INSERT INTO run_ends (organisation, run, grant_id, released, seconds_at_most) VALUES (?, ?, ?, ?, ?) \
+         ON CONFLICT (organisation, run) DO UPDATE SET grant_id = excluded.grant_id, released = excluded.released, \
+         seconds_at_most = excluded.seconds_at_most WHERE NOT run_ends.released",
+    )
+    .bind(&end.organisation)
+    .bind(&end.run)
+    .bind(&end.grant_id)
+    .bind(end.released)
+    .bind(end.seconds_at_most)
 }
 
 impl Registry {
@@ -310,18 +324,7 @@ impl Registry {
     /// Where the database fails.
     pub async fn end_run(&self, end: &RunEnd) -> Result<(), RegistryError> {
         let mut writing = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO run_ends (organisation, run, grant_id, released, seconds_at_most) VALUES (?, ?, ?, ?, ?) \
-             ON CONFLICT (organisation, run) DO UPDATE SET grant_id = excluded.grant_id, released = excluded.released, \
-             seconds_at_most = excluded.seconds_at_most WHERE NOT run_ends.released",
-        )
-        .bind(&end.organisation)
-        .bind(&end.run)
-        .bind(&end.grant_id)
-        .bind(end.released)
-        .bind(end.seconds_at_most)
-        .execute(&mut *writing)
-        .await?;
+        insert_end(end).execute(&mut *writing).await?;
         self.commit(writing).await
     }
 

@@ -113,7 +113,7 @@ impl Registry {
         for allowance in allowances {
             let charged = charge_one(&mut transaction, allowance, of, asked.charge).await?;
             if let Some(quota) = allowance.over(&charged) {
-                transaction.rollback().await?;
+                transaction.rollback();
                 let grant = allowance.grant.clone();
                 return Ok(Reserved::Quota(UsedUp { grant, quota }));
             }
@@ -133,7 +133,7 @@ impl Registry {
             .await?;
             let rest = budget.allows - used(&mut transaction, budget.kind, &budget.of).await?;
             if rest < 0 {
-                transaction.rollback().await?;
+                transaction.rollback();
                 return Ok(Reserved::Budget(budget.clone()));
             }
             if budget.kind != BudgetKind::Epsilon {
@@ -163,9 +163,21 @@ impl Registry {
         answered: bool,
     ) -> Result<(), RegistryError> {
         let mut transaction = self.begin().await?;
-        let own = grants.first().copied().unwrap_or_default();
-        for grant in grants {
-            sqlx::query(
+        settle_one(&mut transaction, grants, of, (bits, answered)).await?;
+        self.commit(transaction).await
+    }
+}
+
+/// The same, in a transaction with more.
+pub(crate) async fn settle_one(
+    transaction: &mut Writing,
+    grants: &[&str],
+    of: ChargedRun<'_>,
+    (bits, answered): (i64, bool),
+) -> Result<(), RegistryError> {
+    let own = grants.first().copied().unwrap_or_default();
+    for grant in grants {
+        sqlx::query(
                 "UPDATE grant_uses SET bits_out = min(bits_out, ?1) WHERE grant_id = ?2 AND run = ?3 AND request_digest = ?4 \
                  AND NOT EXISTS (SELECT 1 FROM budget_uses WHERE grant_id = ?5 AND run = ?3 AND request_digest = ?4 \
                  AND begun > 1)",
@@ -175,10 +187,10 @@ impl Registry {
             .bind(of.run)
             .bind(of.request_digest)
             .bind(own)
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
-        }
-        sqlx::query(
+    }
+    sqlx::query(
             "UPDATE budget_uses SET answered = max(answered, ?1), amount = CASE WHEN begun = 1 AND budget <> 'epsilon_millionths' \
              THEN min(amount, ?2) ELSE amount END, begun = CASE WHEN begun = 1 THEN 0 ELSE begun END \
              WHERE grant_id = ?3 AND run = ?4 AND request_digest = ?5",
@@ -188,10 +200,9 @@ impl Registry {
         .bind(own)
         .bind(of.run)
         .bind(of.request_digest)
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
-        self.commit(transaction).await
-    }
+    Ok(())
 }
 
 async fn used(
@@ -199,13 +210,10 @@ async fn used(
     kind: BudgetKind,
     of: &str,
 ) -> Result<i64, RegistryError> {
-    Ok(sqlx::query_scalar(
-        "SELECT COALESCE(SUM(amount), 0) FROM budget_uses WHERE budget = ? AND of = ?",
-    )
-    .bind(kind.name())
-    .bind(of)
-    .fetch_one(connection)
-    .await?)
+    let used = sqlx::query_scalar("SELECT amount FROM budget_totals WHERE budget = ? AND of = ?")
+        .bind(kind.name())
+        .bind(of);
+    Ok(used.fetch_optional(connection).await?.unwrap_or(0))
 }
 
 async fn begin_one(

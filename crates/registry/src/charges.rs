@@ -94,9 +94,8 @@ pub struct UsedUp {
     pub quota: &'static str,
 }
 
-const USED: &str = "SELECT COUNT(*) AS runs, COALESCE(SUM(cells), 0) AS cells, COALESCE(SUM(bits_out), 0) AS bits_out, \
-                    COALESCE(SUM(epsilon_millionths), 0) AS epsilon_millionths, COALESCE(SUM(fuel), 0) AS fuel, \
-                    COALESCE(SUM(bytes), 0) AS bytes FROM grant_uses WHERE grant_id = ?";
+/// Kept by the database itself as charges change.
+const USED: &str = "SELECT runs, cells, bits_out, epsilon_millionths, fuel, bytes FROM grant_totals WHERE grant_id = ?";
 
 impl Registry {
     /// What was charged to a grant.
@@ -104,10 +103,8 @@ impl Registry {
     /// # Errors
     /// Where the database fails.
     pub async fn grant_use(&self, grant: &str) -> Result<GrantUse, RegistryError> {
-        Ok(sqlx::query_as(USED)
-            .bind(grant)
-            .fetch_one(self.pool())
-            .await?)
+        let used = sqlx::query_as(USED).bind(grant);
+        Ok(used.fetch_optional(self.pool()).await?.unwrap_or_default())
     }
 
     /// Charges a run to grants, all of them or none. What was charged for the same run and request already counts once; of
@@ -125,7 +122,7 @@ impl Registry {
         for allowance in allowances {
             let used = charge_one(&mut transaction, allowance, of, charge).await?;
             if let Some(quota) = allowance.over(&used) {
-                transaction.rollback().await?;
+                transaction.rollback();
                 let grant = allowance.grant.clone();
                 return Ok(Some(UsedUp { grant, quota }));
             }

@@ -1,22 +1,24 @@
 //! Reads and writes.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Executor, Sqlite, SqliteConnection, Transaction};
+use sqlx::{AssertSqlSafe, Executor, Sqlite};
 
 use crate::error::RegistryError;
 use crate::records::{DatasetRecord, Fact, IdentityEnd, IdentityRecord, ModelRecord, RunRecord};
 use crate::requests::insert_identity;
 use crate::seal::check::CheckedRegistry;
 use crate::seal::{self, LogMark, RegistryKey, SealedState, check, watch};
+pub(crate) use crate::writing::Writing;
+use crate::writing::{Group, Turn};
 
 /// How long a write waits for another one.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +52,7 @@ pub struct Registry {
     /// Up to where the log goes.
     log: Arc<Mutex<LogMark>>,
     /// Held by whoever writes: waiting for it in turn is shorter than asking the database again and again.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    turn: Turn,
     /// For tests of whoever writes.
     faults: Option<Arc<dyn WriteFaults>>,
 }
@@ -69,31 +71,8 @@ async fn prepare(
     Ok((key, found, statements.into()))
 }
 
-/// A transaction that writes. Dropping it undoes it.
-pub(crate) struct Writing {
-    transaction: Transaction<'static, Sqlite>,
-    _turn: tokio::sync::OwnedMutexGuard<()>,
-}
-
-impl Deref for Writing {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.transaction
-    }
-}
-
-impl DerefMut for Writing {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
-    }
-}
-
-impl Writing {
-    pub(crate) async fn rollback(self) -> Result<(), RegistryError> {
-        Ok(self.transaction.rollback().await?)
-    }
-}
+/// A statement with its values.
+pub(crate) type Statement<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 impl Registry {
     /// Opens the registry in `file`, makes it where it is not there, holds it against its seal, and brings its layout up to
@@ -118,6 +97,8 @@ impl Registry {
         let (key, found, statements) = prepare(options.clone(), key).boxed().await?;
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
+            // There is no network in between that could have closed one.
+            .test_before_acquire(false)
             .after_connect(move |connection, _| {
                 let statements = sqlx::raw_sql(AssertSqlSafe(Arc::clone(&statements)));
                 Box::pin(async move { connection.execute(statements).await.map(drop) })
@@ -197,33 +178,55 @@ impl Registry {
 
     /// Begins to write.
     pub(crate) async fn begin(&self) -> Result<Writing, RegistryError> {
-        let turn = Arc::clone(&self.turn).lock_owned().await;
-        Ok(Writing {
-            transaction: self.pool.begin().await?,
-            _turn: turn,
-        })
+        Writing::begin(&self.turn, &self.pool).await
     }
 
-    /// Has a transaction take effect, with the seal: one step, whole or not at all.
+    /// Has a write take effect, with the seal and with what others wrote meanwhile: one step, whole or not at all.
     pub(crate) async fn commit(&self, writing: Writing) -> Result<(), RegistryError> {
         self.commit_with(writing, false).await
     }
 
-    async fn commit_with(&self, mut writing: Writing, has_news: bool) -> Result<(), RegistryError> {
-        if let Some(faults) = &self.faults {
-            faults.before().map_err(sqlx::Error::Io)?;
+    async fn commit_with(&self, writing: Writing, has_news: bool) -> Result<(), RegistryError> {
+        let ending = writing.keep().await?;
+        // Those who waited before have their turn before.
+        let mut group = self.turn.lock().await;
+        if ending.is_empty() {
+            self.finish(&mut group, has_news).await;
         }
-        let log = *self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        seal::renew(&mut writing, &self.key, (log, has_news)).await?;
-        writing.transaction.commit().await?;
-        match &self.faults {
-            Some(faults) => Ok(faults.after().map_err(sqlx::Error::Io)?),
-            None => Ok(()),
+        drop(group);
+        match ending.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(RegistryError::Together(error)),
+            Err(_) => Err(sqlx::Error::WorkerCrashed.into()),
         }
+    }
+
+    /// Seals and commits what writers have left.
+    async fn finish(&self, group: &mut Group, has_news: bool) {
+        let Some((members, mut transaction)) = group.take().await else {
+            return;
+        };
+        let committed = async {
+            if let Some(faults) = &self.faults {
+                faults.before().map_err(sqlx::Error::Io)?;
+            }
+            let log = *self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            seal::renew(&mut transaction, &self.key, (log, has_news)).await?;
+            transaction.commit().await?;
+            match &self.faults {
+                Some(faults) => Ok(faults.after().map_err(sqlx::Error::Io)?),
+                None => Ok(()),
+            }
+        };
+        members.end(committed.await);
     }
 
     /// Writes everything to the file and closes it.
     pub async fn close(&self) {
+        // Of whoever did not wait for the end of its write.
+        let mut group = self.turn.lock().await;
+        self.finish(&mut group, false).await;
+        drop(group);
         self.pool.close().await;
     }
 
@@ -394,24 +397,7 @@ impl Registry {
     /// Where the database fails.
     pub async fn add_run(&self, run: &RunRecord) -> Result<(), RegistryError> {
         let mut writing = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO runs (run, organisation, person, request_digest, dataset, cells_released, cells_withheld, \
-             table_digest, log_index, finished_at, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (run) DO NOTHING",
-        )
-        .bind(&run.run)
-        .bind(&run.organisation)
-        .bind(&run.person)
-        .bind(&run.request_digest)
-        .bind(&run.dataset)
-        .bind(run.cells_released)
-        .bind(run.cells_withheld)
-        .bind(&run.table_digest)
-        .bind(run.log_index)
-        .bind(&run.finished_at)
-        .bind(&run.answer)
-        .execute(&mut *writing)
-        .await?;
+        insert_run(run).execute(&mut *writing).await?;
         self.commit(writing).await
     }
 
@@ -438,4 +424,24 @@ impl Registry {
             .fetch_optional(&self.pool)
             .await?)
     }
+}
+
+/// The first answer of a run stays.
+pub(crate) fn insert_run(run: &RunRecord) -> Statement<'_> {
+    sqlx::query(
+        "INSERT INTO runs (run, organisation, person, request_digest, dataset, cells_released, cells_withheld, \
+         table_digest, log_index, finished_at, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (run) DO NOTHING",
+    )
+    .bind(&run.run)
+    .bind(&run.organisation)
+    .bind(&run.person)
+    .bind(&run.request_digest)
+    .bind(&run.dataset)
+    .bind(run.cells_released)
+    .bind(run.cells_withheld)
+    .bind(&run.table_digest)
+    .bind(run.log_index)
+    .bind(&run.finished_at)
+    .bind(&run.answer)
 }

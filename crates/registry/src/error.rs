@@ -25,6 +25,9 @@ pub enum RegistryError {
         "the registry's database failed: {0}. Check the disk and the domain's folder, then try again"
     )]
     Database(#[from] sqlx::Error),
+    /// The transaction that a write shared with others.
+    #[error(transparent)]
+    Together(std::sync::Arc<Self>),
     /// Rows that the domain did not write.
     #[error(
         "the registry's table `{table}` is not what the domain wrote: its rows were altered, added, taken out or put back from \
@@ -58,8 +61,9 @@ impl RegistryError {
 
     /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
+            Self::Together(error) => error.code(),
             Self::DatasetExists(_) => "DATASET_EXISTS",
             Self::Database(_) => "REGISTRY_FAILED",
             Self::Altered { .. } => "REGISTRY_ALTERED",
@@ -71,8 +75,9 @@ impl RegistryError {
 
     /// Whose fault it is.
     #[must_use]
-    pub const fn family(&self) -> Family {
+    pub fn family(&self) -> Family {
         match self {
+            Self::Together(error) => error.family(),
             Self::DatasetExists(_) => Family::Caller,
             Self::Database(_)
             | Self::Altered { .. }

@@ -19,6 +19,7 @@
 
 mod airlock;
 mod alerts;
+mod answers;
 mod bases;
 mod budgets;
 mod charges;
@@ -38,9 +39,11 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod writing;
 
 pub use airlock::{AirlockRecord, AirlockReview, AirlockState, ModelReview, RunEnd};
 pub use alerts::AlertRecord;
+pub use answers::Answered;
 pub use bases::{BasisRecord, KeptKind, KeptText};
 pub use budgets::{Budget, BudgetKind, Reservation, Reserved};
 pub use charges::{Allowance, Charge, ChargedRun, GrantUse, UsedUp};

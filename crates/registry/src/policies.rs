@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use crate::database::{Registry, Writing};
+use crate::database::{Registry, Statement, Writing};
 use crate::error::RegistryError;
 
 /// A policy in force.
@@ -235,18 +235,7 @@ impl Registry {
     /// Where the database fails.
     pub async fn add_evidence(&self, evidence: &EvidenceRecord) -> Result<(), RegistryError> {
         let mut writing = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO evidence (run, policy, datasets, snapshots, kept_at, sealed) VALUES (?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (run) DO NOTHING",
-        )
-        .bind(&evidence.run)
-        .bind(&evidence.policy)
-        .bind(&evidence.datasets)
-        .bind(&evidence.snapshots)
-        .bind(&evidence.kept_at)
-        .bind(&evidence.sealed)
-        .execute(&mut *writing)
-        .await?;
+        insert_evidence(evidence).execute(&mut *writing).await?;
         self.commit(writing).await
     }
 
@@ -306,6 +295,20 @@ async fn write_change(
     .execute(&mut **transaction)
     .await?;
     Ok(())
+}
+
+/// The first evidence of a run stays.
+pub(crate) fn insert_evidence(evidence: &EvidenceRecord) -> Statement<'_> {
+    sqlx::query(
+        "INSERT INTO evidence (run, policy, datasets, snapshots, kept_at, sealed) VALUES (?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (run) DO NOTHING",
+    )
+    .bind(&evidence.run)
+    .bind(&evidence.policy)
+    .bind(&evidence.datasets)
+    .bind(&evidence.snapshots)
+    .bind(&evidence.kept_at)
+    .bind(&evidence.sealed)
 }
 
 #[cfg(test)]

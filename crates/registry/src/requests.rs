@@ -1,8 +1,8 @@
 //! Requests that are known by a key that their caller chose, with what they were answered.
 
-use sqlx::{FromRow, Sqlite};
+use sqlx::FromRow;
 
-use crate::database::{Registry, Writing};
+use crate::database::{Registry, Statement, Writing};
 use crate::error::RegistryError;
 use crate::records::IdentityRecord;
 
@@ -66,9 +66,7 @@ impl Registry {
 }
 
 /// Recording the same certificate again changes nothing.
-pub(crate) fn insert_identity(
-    identity: &IdentityRecord,
-) -> sqlx::query::Query<'_, Sqlite, sqlx::sqlite::SqliteArguments> {
+pub(crate) fn insert_identity(identity: &IdentityRecord) -> Statement<'_> {
     sqlx::query(
         "INSERT INTO identities (fingerprint, role, organisation, person, not_after, issued_at) \
          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING",

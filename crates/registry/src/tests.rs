@@ -4,6 +4,7 @@ use crate::seal::tests::key;
 use crate::*;
 
 mod charges;
+mod together;
 
 async fn registry() -> (tempfile::TempDir, Registry) {
     let folder = tempfile::tempdir().unwrap();

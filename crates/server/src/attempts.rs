@@ -209,18 +209,22 @@ impl Attempt {
 
     /// Keeps how it ended. What never began to read leaves nothing.
     pub(crate) async fn ended(&self, released: bool) -> Result<(), Fault> {
-        let Some(grant_id) = self.grant() else {
-            return Ok(());
-        };
+        match self.end(released) {
+            Some(end) => Ok(self.domain.registry.end_run(&end).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// How it ends, if it began to read.
+    pub(crate) fn end(&self, released: bool) -> Option<RunEnd> {
         let (organisation, run) = self.key.clone();
-        let end = RunEnd {
+        Some(RunEnd {
             organisation,
             run,
-            grant_id,
+            grant_id: self.grant()?,
             released,
             seconds_at_most: coarse_seconds(self.begun.elapsed(), self.domain.attempts.slot),
-        };
-        Ok(self.domain.registry.end_run(&end).await?)
+        })
     }
 }
 

@@ -4,15 +4,11 @@
 //! the registry under its own digest, beside the texts it names, and its digest stands in the log before the run computes.
 //! So whoever replays a release can check every byte on the way from the log's entry to the engine.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use weir_audit::{Digest, Event};
 use weir_policy::Policy;
 use weir_registry::{BasisRecord, KeptKind, KeptText, Registry};
 
-use crate::access::Caller;
-use crate::domain::Domain;
 use crate::fault::{Fault, count};
 use crate::release::Found;
 
@@ -102,15 +98,8 @@ impl Draft {
         })
     }
 
-    /// Puts the basis on record, then keeps it and what it names. A crash in between leaves an entry for a run that computed
-    /// nothing.
-    pub(crate) async fn keep(
-        self,
-        domain: &Arc<Domain>,
-        caller: &Caller,
-        run: &str,
-        policy: &Policy,
-    ) -> Result<(), Fault> {
+    /// What is computed from, now that the policy is known too.
+    pub(crate) fn complete(self, run: &str, policy: &Policy) -> Result<Complete, Fault> {
         let mut texts = self.texts;
         let basis = Basis {
             version: VERSION,
@@ -124,20 +113,42 @@ impl Draft {
                 policy.canonical().into_bytes(),
             ),
         };
-        let digest = keep(&mut texts, KeptKind::Basis, basis.to_text()?);
-        let event = Event::BasisKept {
+        Ok(Complete {
             run: run.to_owned(),
-            request_digest: basis.request,
-            basis: digest,
-        };
-        let receipt = domain.record.append_async(caller.actor(), event).await?;
+            request: basis.request,
+            basis: keep(&mut texts, KeptKind::Basis, basis.to_text()?),
+            texts,
+        })
+    }
+}
+
+/// A basis that is to be put on record, and then kept. A crash in between leaves an entry for a run that computed nothing.
+pub(crate) struct Complete {
+    run: String,
+    request: Digest,
+    basis: Digest,
+    texts: Vec<KeptText>,
+}
+
+impl Complete {
+    /// The entry of the log.
+    pub(crate) fn event(&self) -> Event {
+        Event::BasisKept {
+            run: self.run.clone(),
+            request_digest: self.request,
+            basis: self.basis,
+        }
+    }
+
+    /// Keeps it and what it names, once that entry is in the log.
+    pub(crate) async fn keep(self, registry: &Registry, log_index: u64) -> Result<(), Fault> {
         let record = BasisRecord {
-            log_index: count(receipt.index())?,
-            run: run.to_owned(),
-            request_digest: basis.request.to_string(),
-            basis: digest.to_string(),
+            log_index: count(log_index)?,
+            run: self.run,
+            request_digest: self.request.to_string(),
+            basis: self.basis.to_string(),
         };
-        Ok(domain.registry.add_basis(&record, &texts).await?)
+        Ok(registry.add_basis(&record, &self.texts).await?)
     }
 }
 

@@ -22,7 +22,7 @@ use weir_policy::{Comparison, Layer, Layers, Policy};
 use weir_registry::{ChangeState, PolicyChangeRecord, PolicyRecord, Registry};
 
 pub(crate) use change::{approve, put, server, withdraw};
-pub(crate) use replay::{evidence_key, keep_evidence, replay};
+pub(crate) use replay::{evidence, evidence_key, replay};
 
 use crate::domain::Domain;
 use crate::fault::{Fault, dataset_unknown};

@@ -74,18 +74,26 @@ impl Record {
         Ok(receipt)
     }
 
-    /// Appends two entries of one actor, one right before the other, at the cost of one. Blocks on the disk.
-    pub(crate) fn append_both(&self, actor: Actor, events: [Event; 2]) -> Result<(), Fault> {
+    /// Appends entries of one actor, one right after the other, at the cost of one; gives the last one's receipt. Blocks on the
+    /// disk.
+    pub(crate) fn append_together(
+        &self,
+        actor: &Actor,
+        events: Vec<Event>,
+    ) -> Result<Receipt, Fault> {
         let now = Timestamp::from(self.clock.now());
-        let [first, second] = events.map(|event| Entry::new(now, actor.clone(), event));
+        let events = events.into_iter();
+        let entries: Vec<_> = events
+            .map(|event| Entry::new(now, actor.clone(), event))
+            .collect();
         let begun = Instant::now();
-        let index = self.log.append_both(&first, &second)?.index();
+        let receipt = self.log.append_together(&entries)?;
         self.witnesses.has_grown();
-        for (index, entry) in [(index.saturating_sub(1), &first), (index, &second)] {
+        for (entry, before) in entries.iter().zip((0..entries.len() as u64).rev()) {
             self.metrics.appended(begun.elapsed());
-            self.tell(index, entry);
+            self.tell(receipt.index().saturating_sub(before), entry);
         }
-        Ok(())
+        Ok(receipt)
     }
 
     /// Waits until as many witnesses as the settings require have seen an entry, which nobody may rely on before; the

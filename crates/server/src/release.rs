@@ -9,11 +9,12 @@ use prost::Message;
 use weir_api::v1::RunResult;
 use weir_audit::{DatasetRef, Digest, Event, ModelRef};
 use weir_catalogue::{Column, Content, Manifest, Role};
+use weir_gate::Released;
 use weir_inside::{
     ColumnRights, Declared, Depth, ModelSource, Plan, Query, Reading, RelationSource, Sources,
     Table, UnitSource,
 };
-use weir_registry::{DatasetRecord, ModelRecord, ModelState, RunRecord};
+use weir_registry::{Answered, DatasetRecord, ModelRecord, ModelState, RunRecord};
 
 use crate::access::Caller;
 use crate::airlock::{self, Kept, Pins};
@@ -79,10 +80,7 @@ pub(crate) async fn run(
     };
     let work = release(domain, caller, &request, (&attempt, &mut door), stage);
     match attempt.unless_called_off(work).await {
-        Ok(answer) => {
-            attempt.ended(true).await?;
-            Ok(answer)
-        }
+        Ok(answer) => Ok(answer),
         Err(fault) => {
             if attempt.has_a_slot() {
                 drop(door);
@@ -149,8 +147,8 @@ async fn release(
     let asked = read.asked(&request.digest());
     let asks = Asks::of(domain, &plan, &policy, &charged, asked).await?;
     let cost = charged.cost(&sources, &columns, request.product());
-    let reserved = lease.begin(&cost, &asks).await?;
-    basis.keep(domain, caller, &request.run, &policy).await?;
+    let basis = basis.complete(&request.run, &policy)?;
+    let reserved = lease.begin(&cost, &asks, basis).await?;
     drop(door.take());
     let work = async {
         stage("waiting for a free slot");
@@ -245,31 +243,64 @@ async fn release(
         lease,
         ledger,
         bits,
+        is_settled: false,
     };
-    let released = tokio::task::spawn_blocking(move || recorded.release(&mut recorder))
-        .await
-        .map_err(|_| panicked())??;
-    let (released, recorded) = released;
+    let released = tokio::task::spawn_blocking(move || {
+        let released = recorded.release(&mut recorder);
+        released.map(|released| (released, recorder))
+    });
+    let ((released, recorded), recorder) = released.await.map_err(|_| panicked())??;
 
     // 7. Only the released table is left in reach; the rest of the query runs on it.
     stage("finishing outside");
-    let answer = weir_outside::answer(plan.above(), &released).await?;
-    let result = RunResult {
-        run_id: request.run.clone(),
+    let answer = finished(&plan, &released, &recorded, &request.run).await;
+    let result = match answer {
+        Ok(result) => result,
+        Err(fault) => {
+            // What it did not say is given back all the same: the release is on record.
+            if !recorder.is_settled {
+                recorder.lease.settle(bits, true).await?;
+            }
+            return Err(fault);
+        }
+    };
+
+    // 8. Kept, all at once: what it was judged on, sealed, for replays, the answer, for retries, and how it ended; what it did
+    //    not say is given back. If this fails the caller gets an error and asks again.
+    let of = (recorded.datasets.as_str(), snapshots.as_slice());
+    let evidence = policies::evidence(domain, &request.run, &policy, of, sealed)?;
+    let end = attempt.end(true).ok_or_else(panicked)?;
+    let charged = recorder.lease.charged();
+    let kept = Answered {
+        run: &answer_record(domain, caller, request, &recorded, &result)?,
+        evidence: &evidence,
+        end: &end,
+        settled: match recorder.is_settled {
+            true => None,
+            false => Some((&charged, count(bits)?)),
+        },
+    };
+    domain.registry.answer_run(&kept).await?;
+    passage.left(domain).await?;
+    Ok(result)
+}
+
+/// What is handed out of a released table: the table, and what the rest of the query makes of it.
+async fn finished(
+    plan: &Plan,
+    released: &Released,
+    recorded: &Recorded,
+    run: &str,
+) -> Result<RunResult, Fault> {
+    let answer = weir_outside::answer(plan.above(), released).await?;
+    Ok(RunResult {
+        run_id: run.to_owned(),
         released_arrow_ipc: released.arrow_ipc().to_vec(),
         result_arrow_ipc: weir_outside::arrow_ipc(&answer)?,
         cells_released: recorded.decision.cells_released,
         cells_withheld_at_most: released.cells_withheld_at_most(),
         receipt_json: recorded.receipt.to_json()?,
-    };
-
-    // 8. Kept: what it was judged on, sealed, for replays, and the answer, for retries. If this fails the caller gets an
-    //    error and asks again.
-    let of = (recorded.datasets.as_str(), snapshots.as_slice());
-    policies::keep_evidence(domain, &request.run, &policy, of, sealed).await?;
-    store_answer(domain, caller, request, &recorded, &result).await?;
-    passage.left(domain).await?;
-    Ok(result)
+    })
 }
 
 /// The part of the log entry that says what was read.
@@ -551,14 +582,15 @@ async fn stored_answer(
         })
 }
 
-async fn store_answer(
+/// An answer as it is kept for retries.
+fn answer_record(
     domain: &Domain,
     caller: &Caller,
     request: &Request,
     recorded: &Recorded,
     result: &RunResult,
-) -> Result<(), Fault> {
-    let record = RunRecord {
+) -> Result<RunRecord, Fault> {
+    Ok(RunRecord {
         run: request.run.clone(),
         organisation: caller.organisation.clone(),
         person: caller.person.clone(),
@@ -573,6 +605,5 @@ async fn store_answer(
             .now()
             .to_rfc3339_opts(SecondsFormat::Secs, true),
         answer: result.encode_to_vec(),
-    };
-    Ok(domain.registry.add_run(&record).await?)
+    })
 }

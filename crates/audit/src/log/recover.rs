@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 
 use tlog_tiles::record_hash;
 
-use super::BATCH_ENTRIES_MAX;
+use super::{BATCH_ENTRIES_MAX, journal};
 use crate::bundle;
 use crate::checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
 use crate::disk::Publisher;
@@ -34,6 +34,7 @@ pub(super) fn recover(
     publisher: &Publisher,
     key: &VerifierKey,
 ) -> Result<(Checkpoint, Edge), AuditError> {
+    journal::replay(files, publisher, key)?;
     let published = files.checkpoint(key)?;
     let pending =
         pending_checkpoint(files, key)?.filter(|pending| pending.size() > published.size());
@@ -82,7 +83,7 @@ fn pending_checkpoint(files: &Files, key: &VerifierKey) -> Result<Option<Checkpo
 }
 
 /// Reads the partial tiles and the partial bundle, and checks them against the signed root and each other.
-fn load_edge(files: &Files, checkpoint: &Checkpoint) -> Result<Edge, AuditError> {
+pub(super) fn load_edge(files: &Files, checkpoint: &Checkpoint) -> Result<Edge, AuditError> {
     let size = checkpoint.size();
     let mut edges = Vec::new();
     for level in (0..).take_while(|level| Kind::Hashes(*level).count_in(size) > 0) {
@@ -245,6 +246,20 @@ pub(super) fn remove_partials(
     if width_kept == 0 && files.exists(&slot.partial_dir())? {
         publisher.remove_dir(&slot.partial_dir())?;
         sync_parent_of(files, publisher, &slot.partial_dir())?;
+    }
+    Ok(())
+}
+
+/// Removes a slot's partial files but those of some widths. Not durable: what comes back is cleared away at the next opening.
+pub(super) fn clear_partials(
+    files: &Files,
+    publisher: &Publisher,
+    slot: Slot,
+    widths_kept: &[u32],
+) -> Result<(), AuditError> {
+    let widths = partial_widths(files, slot)?.into_iter();
+    for width in widths.filter(|width| !widths_kept.contains(width)) {
+        publisher.remove(&slot.path(width))?;
     }
     Ok(())
 }

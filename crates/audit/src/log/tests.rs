@@ -14,16 +14,19 @@ use super::*;
 use crate::entry::{Actor, Timestamp};
 use crate::event::Event;
 use crate::key::VerifierKey;
+use crate::layout::JOURNAL;
 use crate::verify::{LogReport, verify_log};
 
 /// The ways a step can end that differ from each other: what the step did, and what became of volatile names.
-const ENDS: [(Step, Power); 6] = [
+const ENDS: [(Step, Power); 8] = [
     (Step::Lost, Power::Stays),
     (Step::Lost, Power::Fails),
+    (Step::Lost, Power::FailsKeepingNames),
     (Step::Torn, Power::FailsKeepingTemporaries),
     (Step::Landed, Power::Stays),
     (Step::Landed, Power::Fails),
     (Step::Landed, Power::FailsKeepingTemporaries),
+    (Step::Landed, Power::FailsKeepingNames),
 ];
 
 /// A place for logs, and the key of all of them.
@@ -419,9 +422,10 @@ fn a_copy_taken_while_the_log_grew_opens() {
     let dir = place.template(255);
     let old = fs::read(dir.join(CHECKPOINT)).unwrap();
     place.open(&dir).append_all(&entries("new", 0..2)).unwrap();
-    // The copy has the checkpoint of before, and tiles of after: the partial ones of 255 are gone.
+    // The copy has the checkpoint of before, and tiles of after: the partial ones of 255 are gone, and so is the journal.
     fs::write(dir.join(CHECKPOINT), old).unwrap();
     assert!(!dir.join("tile/entries/000.p").exists());
+    fs::remove_file(dir.join(JOURNAL)).unwrap();
     let report = place.verify(&dir);
     assert_eq!(report.entries, 255);
     assert!(
@@ -441,15 +445,63 @@ fn a_copy_taken_while_the_log_grew_opens() {
     );
 }
 
+/// As the last, but with the journal: what it has was acknowledged, and is completed.
+#[test]
+fn a_copy_with_the_journal_has_what_was_acknowledged() {
+    let place = Place::new();
+    let dir = place.template(255);
+    let old = fs::read(dir.join(CHECKPOINT)).unwrap();
+    let mut log = place.open(&dir);
+    log.append_all(&entries("new", 0..2)).unwrap();
+    let dir = place.copy(&dir);
+    drop(log);
+    fs::write(dir.join(CHECKPOINT), old).unwrap();
+    check_recovered(
+        &place,
+        &Crash {
+            dir: &dir,
+            old_size: 255,
+            batch: 2,
+            acknowledged: true,
+            what: "copy".to_owned(),
+        },
+    );
+}
+
+/// A journal of another log, or of before, is not replayed.
+#[test]
+fn a_journal_that_was_put_back_changes_nothing() {
+    let place = Place::new();
+    let dir = place.template(5);
+    let mut log = place.open(&dir);
+    log.append_all(&entries("new", 0..2)).unwrap();
+    let old = fs::read(dir.join(JOURNAL)).unwrap();
+    log.append_all(&entries("new", 2..4)).unwrap();
+    drop(log);
+    fs::write(dir.join(JOURNAL), &old).unwrap();
+    assert_eq!(place.open(&dir).size(), 9);
+    let other = place.template(8);
+    fs::write(other.join(JOURNAL), &old).unwrap();
+    assert!(Log::open(&other, place.key()).is_err() || place.open(&other).size() == 8);
+    // A flipped bit takes a record, and all that follow, with it: the files are there.
+    let mut bytes = old;
+    let at = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[at] ^= 1;
+    fs::write(dir.join(JOURNAL), &bytes).unwrap();
+    assert_eq!(place.open(&dir).size(), 9);
+    place.verify(&dir);
+}
+
 #[test]
 fn a_log_never_outgrows_its_arithmetic() {
     let place = Place::new();
     let mut log = place.open(&place.template(1));
     let note =
         Checkpoint::sign(&place.key(), TREE_SIZE_MAX - 1, log.checkpoint.root_hash()).unwrap();
-    log.checkpoint = note;
+    let before = std::mem::replace(&mut log.checkpoint, note);
     let error = log.append_all(&entries("new", 0..2)).unwrap_err();
     assert_eq!(error.code(), "AUDIT_LOG_FULL");
+    log.checkpoint = before;
 }
 
 /// Whoever holds the key can put anything under a signature; the auditor still finds what is not an entry.
@@ -460,7 +512,7 @@ fn a_signature_does_not_make_an_entry() {
     let mut log = place.open(&dir);
     let spaced = entries("new", 0..1)[0].to_canonical().unwrap();
     let spaced = [spaced.as_slice(), b" "].concat();
-    log.commit(log.plan(&[&spaced]).unwrap()).unwrap();
+    log.commit(&[&spaced]).unwrap();
     assert_eq!(
         log.entry(2).unwrap_err().code(),
         "AUDIT_ENTRY_NOT_CANONICAL"

@@ -18,7 +18,7 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// Whatever the disk says.
     fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
-    /// Writes at the end of a file, which is at `offset`, and makes that durable.
+    /// Writes into a file at `offset`, or at its end, and makes that durable.
     ///
     /// # Errors
     /// Whatever the disk says.
@@ -64,7 +64,8 @@ impl Disk for OsDisk {
     fn append(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let file = writable(path)?;
         file.write_all_at(bytes, offset)?;
-        file.sync_all()
+        // With a length that has changed, where it has.
+        file.sync_data()
     }
 
     fn cut(&self, path: &Path, bytes: u64) -> io::Result<()> {

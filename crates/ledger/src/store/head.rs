@@ -1,7 +1,7 @@
 //! The head: up to where the file of releases is acknowledged.
 //!
-//! It is replaced whole for each release, after the release is durable. What it covers was acknowledged, and is damage
-//! where it does not open; what lies beyond it never was, and is cut.
+//! It is replaced whole, now and then and when the ledger is closed. What it covers was acknowledged, and is damage where it
+//! does not open; what lies beyond it is read as far as it is whole.
 
 use std::path::Path;
 

@@ -293,3 +293,78 @@ async fn runs_side_by_side_never_reserve_more_than_there_is() {
         sum
     );
 }
+
+/// What is kept as charges change is what they add up to.
+#[tokio::test]
+async fn totals_are_the_sums() {
+    let (_folder, registry) = registry().await;
+    let allowances = granted(&registry, 1_000, 1_000_000).await;
+    let grants = ["part", "whole"];
+    let mut dice: u64 = 7;
+    let mut below = move |bound: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        ((dice >> 33) % bound).cast_signed()
+    };
+    for _ in 0..200 {
+        let (run, digest) = (below(20).to_string(), below(2).to_string());
+        let of = ChargedRun {
+            run: &run,
+            request_digest: &digest,
+            at: "2026-11-22T00:00:00Z",
+        };
+        let charge = Charge {
+            cells: below(9),
+            bits_out: below(90),
+            epsilon_millionths: below(5),
+            fuel: below(7),
+            bytes: below(9_000),
+        };
+        let budget = |kind, name: &str| Budget {
+            kind,
+            of: name.to_owned(),
+            allows: 20_000,
+        };
+        let budgets = [
+            budget(BudgetKind::Bits, "flights"),
+            budget(BudgetKind::Epsilon, "aircraft"),
+        ];
+        match below(3) {
+            0 => {
+                let charged = registry.charge_grants(&allowances, of, &charge);
+                charged.await.unwrap();
+            }
+            1 => {
+                let asked = Reservation {
+                    charge: &charge,
+                    bits_most: charge.bits_out + below(500),
+                    question: &digest,
+                };
+                let reserved = registry.reserve(&allowances, &budgets, of, asked);
+                reserved.await.unwrap();
+            }
+            _ => {
+                let settled = registry.settle(&grants, of, below(100), below(2) == 1);
+                settled.await.unwrap();
+            }
+        }
+        for grant in grants {
+            let sums = "SELECT COUNT(*) AS runs, COALESCE(SUM(cells), 0) AS cells, COALESCE(SUM(bits_out), 0) AS bits_out, \
+                        COALESCE(SUM(epsilon_millionths), 0) AS epsilon_millionths, COALESCE(SUM(fuel), 0) AS fuel, \
+                        COALESCE(SUM(bytes), 0) AS bytes FROM grant_uses WHERE grant_id = ?";
+            let sums = sqlx::query_as(sums).bind(grant);
+            let sums: GrantUse = sums.fetch_one(registry.pool()).await.unwrap();
+            assert_eq!(registry.grant_use(grant).await.unwrap(), sums);
+        }
+        for budget in &budgets {
+            let sum: i64 =
+                sqlx::query_scalar("SELECT COALESCE(SUM(amount), 0) FROM budget_uses WHERE of = ?")
+                    .bind(&budget.of)
+                    .fetch_one(registry.pool())
+                    .await
+                    .unwrap();
+            let used = registry.budget_use(budget.kind, &budget.of);
+            assert_eq!(used.await.unwrap(), sum);
+        }
+    }
+    registry.check().await.unwrap();
+}

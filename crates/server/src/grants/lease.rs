@@ -17,6 +17,7 @@ use super::terms::Columns;
 use super::{Terms, chain, find, grant_unknown, moment, parse_moment, settle};
 use crate::access::{self, Caller};
 use crate::attempts::under_way_already;
+use crate::basis;
 use crate::budgets::{self, Asks};
 use crate::domain::Domain;
 use crate::fault::{Fault, count, panicked};
@@ -89,13 +90,18 @@ impl Lease {
         layers(&self.chain)
     }
 
-    /// Charges the run, and puts on record what it is charged and that it is about to read under this grant. Gives the bits
-    /// that it may say.
-    pub(crate) async fn begin(&self, cost: &Cost, asks: &Asks) -> Result<u64, Fault> {
+    /// Charges the run, and puts on record what it is charged, that it is about to read under this grant and what it is going to
+    /// compute from, which is kept then. Gives the bits that it may say.
+    pub(crate) async fn begin(
+        &self,
+        cost: &Cost,
+        asks: &Asks,
+        basis: basis::Complete,
+    ) -> Result<u64, Fault> {
         let (own, _) = self.chain.first().ok_or_else(|| grant_unknown(""))?;
         within_day(&self.domain, &self.caller, cost.fuel()).await?;
         let bits = self.reserve(&cost.charge()?, asks).await?;
-        let events = [
+        let events = vec![
             Event::RunCharged {
                 run: self.run.clone(),
                 request_digest: self.request_digest,
@@ -111,11 +117,13 @@ impl Lease {
                 grant: own.id.clone(),
                 grant_digest: own.digest.parse()?,
             },
+            basis.event(),
         ];
         let (record, actor) = (self.domain.record.clone(), self.caller.actor());
-        tokio::task::spawn_blocking(move || record.append_both(actor, events))
+        let receipt = tokio::task::spawn_blocking(move || record.append_together(&actor, events))
             .await
             .map_err(|_| panicked())??;
+        basis.keep(&self.domain.registry, receipt.index()).await?;
         Ok(bits)
     }
 
@@ -192,13 +200,15 @@ impl Lease {
         }
     }
 
+    /// The grants that the run is charged to: its own first.
+    pub(crate) fn charged(&self) -> Vec<&str> {
+        let chain = self.chain.iter();
+        chain.map(|(grant, _)| grant.id.as_str()).collect()
+    }
+
     /// Gives back the bits that a run did not say: one that was answered, or whose table waits.
     pub(crate) async fn settle(&self, bits: u64, answered: bool) -> Result<(), Fault> {
-        let grants: Vec<&str> = self
-            .chain
-            .iter()
-            .map(|(grant, _)| grant.id.as_str())
-            .collect();
+        let grants = self.charged();
         let of = ChargedRun {
             run: &self.run,
             request_digest: &self.request_digest.to_string(),

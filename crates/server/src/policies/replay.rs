@@ -34,28 +34,27 @@ pub(crate) fn evidence_key(domain: &Domain, snapshots: &[String]) -> Result<Evid
     Ok(EvidenceKey::new(*key))
 }
 
-/// Keeps what a release was judged on. Evidence that is larger than is kept is recorded as such.
-pub(crate) async fn keep_evidence(
+/// What is kept of what a release was judged on. Evidence that is larger than is kept is recorded as such.
+pub(crate) fn evidence(
     domain: &Domain,
     run: &str,
     policy: &Policy,
     (datasets, snapshots): (&str, &[String]),
     sealed: Result<Vec<u8>, GateError>,
-) -> Result<(), Fault> {
+) -> Result<EvidenceRecord, Fault> {
     let sealed = match sealed {
         Ok(sealed) => Some(sealed),
         Err(GateError::EvidenceNotKept { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let evidence = EvidenceRecord {
+    Ok(EvidenceRecord {
         run: run.to_owned(),
         policy: policy.canonical(),
         datasets: datasets.to_owned(),
         snapshots: snapshots.join(", "),
         kept_at: moment(domain.clock.now()),
         sealed,
-    };
-    Ok(domain.registry.add_evidence(&evidence).await?)
+    })
 }
 
 /// What a table would be, or was, under a policy.

@@ -24,6 +24,8 @@ pub(super) struct ReleaseRecorder {
     pub(super) ledger: LedgerState,
     /// The bits that the table carries.
     pub(super) bits: u64,
+    /// Whether those that it does not carry were given back.
+    pub(super) is_settled: bool,
 }
 
 /// A decision that is in the log.
@@ -59,7 +61,12 @@ impl Recorder for ReleaseRecorder {
         let receipt = self.lease.record_blocking(&spent, || {
             self.domain.record.append(self.caller.actor(), event)
         })?;
-        self.lease.settle_blocking(self.bits)?;
+        // Else with the answer.
+        let waits = self.domain.record.witnesses().required() > 0;
+        if waits {
+            self.lease.settle_blocking(self.bits)?;
+        }
+        self.is_settled = waits;
         Ok(Recorded {
             receipt: self.domain.record.wait_for_witnesses(receipt)?,
             datasets: self.read.names(),

@@ -151,6 +151,21 @@ impl LogDisk for Faulty {
         self.write(bytes, |bytes| fs::write(path, bytes))
     }
 
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        Faulty::write(self, bytes, |bytes| fs::write(path, bytes))
+    }
+
+    fn sync_file(&self, _: &Path) -> io::Result<()> {
+        self.whole(false, || Ok(()))
+    }
+
+    fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        Faulty::write(self, bytes, |bytes| {
+            let file = fs::OpenOptions::new().write(true).open(path)?;
+            file.write_all_at(bytes, offset)
+        })
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.whole(false, || LogOsDisk.rename(from, to))
     }

@@ -1,7 +1,9 @@
 //! A disk that fails at a chosen step, and can then lose what was not yet made durable.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -27,6 +29,8 @@ pub(super) enum Power {
     Fails,
     /// The same, but newly created files happened to be kept.
     FailsKeepingTemporaries,
+    /// The same, but every name happened to be kept, and of what was not made durable the first half.
+    FailsKeepingNames,
 }
 
 #[derive(Clone)]
@@ -39,6 +43,8 @@ struct State {
     failed: bool,
     /// What is not durable yet, oldest first: directory of the changed name, how it was before.
     volatile: Vec<(PathBuf, Before)>,
+    /// Files whose bytes are not durable yet, by the name that they have now.
+    unsynced: HashSet<PathBuf>,
 }
 
 enum Before {
@@ -54,6 +60,13 @@ enum Before {
     Dir(PathBuf),
 }
 
+impl Before {
+    fn path(&self) -> PathBuf {
+        let (Self::File { path, .. } | Self::NoDir(path) | Self::Dir(path)) = self;
+        path.clone()
+    }
+}
+
 impl FaultyDisk {
     pub(super) fn never() -> Self {
         Self::failing(usize::MAX, Step::Lost)
@@ -66,13 +79,18 @@ impl FaultyDisk {
             how,
             failed: false,
             volatile: Vec::new(),
+            unsynced: HashSet::new(),
         })))
     }
 
     /// The disk as the next process finds it: what was not durable still is not.
     pub(super) fn revived(&self, fail_at: usize, how: Step) -> Self {
         let next = Self::failing(fail_at, how);
-        next.0.lock().unwrap().volatile = std::mem::take(&mut self.0.lock().unwrap().volatile);
+        let mut last = self.0.lock().unwrap();
+        let mut state = next.0.lock().unwrap();
+        state.volatile = std::mem::take(&mut last.volatile);
+        state.unsynced = std::mem::take(&mut last.unsynced);
+        drop(state);
         next
     }
 
@@ -82,9 +100,19 @@ impl FaultyDisk {
 
     /// The end of the process, perhaps of the power.
     pub(super) fn crash(&self, power: Power) {
-        let volatile = std::mem::take(&mut self.0.lock().unwrap().volatile);
+        let mut state = self.0.lock().unwrap();
+        let mut volatile = std::mem::take(&mut state.volatile);
+        let unsynced = std::mem::take(&mut state.unsynced);
         if power == Power::Stays {
             return;
+        }
+        if power == Power::FailsKeepingNames {
+            volatile.clear();
+        }
+        let undone: HashSet<PathBuf> = volatile.iter().map(|(_, of)| of.path()).collect();
+        for path in unsynced.difference(&undone).filter(|path| path.exists()) {
+            let bytes = fs::read(path).unwrap();
+            fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
         }
         for (_, before) in volatile.into_iter().rev() {
             match before {
@@ -134,8 +162,14 @@ impl FaultyDisk {
 }
 
 fn parent(before: &Before) -> PathBuf {
-    let (Before::File { path, .. } | Before::NoDir(path) | Before::Dir(path)) = before;
-    path.parent().unwrap().to_owned()
+    before.path().parent().unwrap().to_owned()
+}
+
+fn half(torn: bool, bytes: &[u8]) -> &[u8] {
+    match torn {
+        true => &bytes[..bytes.len() / 2],
+        false => bytes,
+    }
 }
 
 fn file(path: &Path) -> Before {
@@ -166,28 +200,52 @@ impl Disk for FaultyDisk {
     }
 
     fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let act = |torn: bool| {
-            fs::write(
-                path,
-                if torn {
-                    &bytes[..bytes.len() / 2]
-                } else {
-                    bytes
-                },
-            )
-        };
+        let act = |torn: bool| fs::write(path, half(torn, bytes));
         // Writing over a file changes no name.
         let before = (!path.exists()).then(|| Before::File {
             path: path.to_owned(),
             content: None,
             created_by_write: true,
         });
-        self.step(before.into_iter().collect(), act)
+        self.step(before.into_iter().collect(), act)?;
+        self.0.lock().unwrap().unsynced.remove(path);
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let before = Before::File {
+            path: path.to_owned(),
+            content: fs::read(path).ok(),
+            created_by_write: !path.exists(),
+        };
+        self.0.lock().unwrap().unsynced.insert(path.to_owned());
+        self.step(vec![before], |torn| fs::write(path, half(torn, bytes)))
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        self.step(Vec::new(), |_| fs::metadata(path).map(drop))?;
+        self.0.lock().unwrap().unsynced.remove(path);
+        Ok(())
+    }
+
+    fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.step(Vec::new(), |torn| {
+            let file = fs::OpenOptions::new().write(true).open(path)?;
+            file.write_all_at(half(torn, bytes), offset)
+        })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let act = |torn: bool| if torn { Ok(()) } else { fs::rename(from, to) };
-        self.step(vec![file(to), file(from)], act)
+        let done = self.step(vec![file(to), file(from)], act);
+        if !from.exists() {
+            let mut state = self.0.lock().unwrap();
+            match state.unsynced.remove(from) {
+                true => state.unsynced.insert(to.to_owned()),
+                false => state.unsynced.remove(to),
+            };
+        }
+        done
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

@@ -1,0 +1,88 @@
+//! Writes that share a transaction.
+
+use super::*;
+
+/// Writers that come at once are made durable together; one that leaves in between takes nothing of the others with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writers_that_come_at_once_share_a_transaction() {
+    let (folder, registry) = registry().await;
+    let before = registry.sealed_state().await.unwrap().writes;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..64 {
+        let registry = registry.clone();
+        tasks.spawn(async move {
+            match number % 4 {
+                // Undone: by itself, and by somebody who does not wait.
+                0 => registry.begin().await.unwrap().rollback(),
+                1 => {
+                    let mut writing = registry.begin().await.unwrap();
+                    let wrong = sqlx::query("INSERT INTO facts (name, value) VALUES (NULL, NULL)");
+                    wrong.execute(&mut *writing).await.unwrap_err();
+                }
+                _ => {
+                    let mut end = run_end(number);
+                    end.seconds_at_most = number;
+                    registry.end_run(&end).await.unwrap();
+                    // Done when it says so.
+                    let kept = registry.run_end("Tower Labs", &end.run).await.unwrap();
+                    assert_eq!(kept.unwrap().seconds_at_most, number);
+                }
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let writes = registry.sealed_state().await.unwrap().writes - before;
+    assert!((1..=32).contains(&writes), "{writes}");
+    registry.check().await.unwrap();
+    registry.close().await;
+    let file = folder.path().join("registry.sqlite");
+    let again = Registry::open(&file, key()).await.unwrap();
+    for number in (0..64).filter(|number| number % 4 > 1) {
+        assert!(
+            again
+                .run_end("Tower Labs", &run_end(number).run)
+                .await
+                .unwrap()
+                .is_some()
+        );
+    }
+}
+
+/// Whoever does not wait for the end of its write leaves it to whoever comes next, or to closing.
+#[tokio::test]
+async fn a_write_that_nobody_waits_for_is_there_after_closing() {
+    let (folder, registry) = registry().await;
+    for number in 0..3 {
+        let mut writing = registry.begin().await.unwrap();
+        crate::airlock::insert_end(&run_end(number))
+            .execute(&mut *writing)
+            .await
+            .unwrap();
+        drop(writing.keep().await.unwrap());
+    }
+    registry.close().await;
+    let file = folder.path().join("registry.sqlite");
+    let again = Registry::open(&file, key()).await.unwrap();
+    again.check().await.unwrap();
+    for number in 0..3 {
+        assert!(
+            again
+                .run_end("Tower Labs", &run_end(number).run)
+                .await
+                .unwrap()
+                .is_some()
+        );
+    }
+}
+
+fn run_end(number: i64) -> crate::RunEnd {
+    crate::RunEnd {
+        organisation: "Tower Labs".to_owned(),
+        run: number.to_string(),
+        grant_id: "g".to_owned(),
+        released: true,
+        seconds_at_most: 1,
+    }
+}
