@@ -1,5 +1,6 @@
 //! One run, from SQL to answer. The order of the steps is the argument; read it as one.
 
+mod read;
 mod recorder;
 
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use chrono::SecondsFormat;
 use prost::Message;
 use weir_api::v1::RunResult;
-use weir_audit::{DatasetRef, Digest, Event, ModelRef};
+use weir_audit::{Digest, Event};
 use weir_catalogue::{Column, Content, Manifest, Role};
 use weir_gate::Released;
 use weir_inside::{
@@ -31,6 +32,7 @@ use crate::policies;
 use crate::products::Pin;
 use crate::snapshots;
 use crate::usage;
+use read::Read;
 use recorder::{Recorded, ReleaseRecorder};
 
 /// What a caller asks.
@@ -301,77 +303,6 @@ async fn finished(
         cells_withheld_at_most: released.cells_withheld_at_most(),
         receipt_json: recorded.receipt.to_json()?,
     })
-}
-
-/// The part of the log entry that says what was read.
-#[derive(Default)]
-struct Read {
-    datasets: Vec<DatasetRef>,
-    models: Vec<ModelRef>,
-}
-
-impl Read {
-    fn add(&mut self, found: &Found) -> Result<(), Fault> {
-        self.datasets.push(DatasetRef {
-            name: found.dataset.name.clone(),
-            snapshot: found.snapshot.clone(),
-        });
-        if let Some(model) = &found.model {
-            self.models.push(ModelRef {
-                name: model.name.clone(),
-                digest: model.digest.parse()?,
-            });
-        }
-        Ok(())
-    }
-
-    /// Each once, in the order of names.
-    fn in_order(mut self) -> Self {
-        self.datasets
-            .sort_by(|one, other| one.name.cmp(&other.name));
-        self.datasets.dedup();
-        self.models.sort_by(|one, other| one.name.cmp(&other.name));
-        self.models.dedup();
-        self
-    }
-
-    fn datasets(&self) -> Vec<String> {
-        let datasets = self.datasets.iter();
-        datasets.map(|read| read.name.clone()).collect()
-    }
-
-    /// What a grant has to cover.
-    fn need(&self) -> Need {
-        let models = self.models.iter();
-        Need {
-            datasets: self.datasets(),
-            models: models
-                .map(|model| (model.name.clone(), model.digest.to_string()))
-                .collect(),
-        }
-    }
-
-    /// What stands for the question that a request is over what it reads.
-    fn asked(&self, request: &Digest) -> String {
-        let datasets = self.datasets.iter().map(|read| read.snapshot.clone());
-        let models = self.models.iter().map(|model| model.digest.to_string());
-        let all: Vec<String> = datasets.chain(models).collect();
-        format!("{request}\n{}", all.join("\n"))
-    }
-
-    fn snapshots(&self) -> Vec<String> {
-        let datasets = self.datasets.iter();
-        datasets.map(|read| read.snapshot.clone()).collect()
-    }
-
-    fn names(&self) -> String {
-        let names: Vec<&str> = self
-            .datasets
-            .iter()
-            .map(|read| read.name.as_str())
-            .collect();
-        names.join(", ")
-    }
 }
 
 /// The records behind one relation of a query.

@@ -19,6 +19,7 @@
 mod build;
 mod design;
 mod fit;
+mod knows;
 mod linear;
 mod logistic;
 mod quantile;
@@ -30,8 +31,9 @@ use datafusion::common::Result;
 use datafusion::logical_expr::Expr;
 use weir_gate::{Fit, Quantiles, Statistic};
 
-pub(crate) use build::{Knows, statistics};
+pub(crate) use build::statistics;
 pub(crate) use fit::{Kind, LINEAR, LOGISTIC, ROWS, coefficient, standard_error};
+pub(crate) use knows::Knows;
 pub(crate) use quantile::{NAME as QUANTILE, quantile_udaf};
 
 /// Most expressions that one query counts, and as many that it sums.
