@@ -289,8 +289,7 @@ impl Judging<'_> {
         let is_chosen = |cell: usize| question.cells[cell].is_chosen;
         // Within a query it is only what is less than a group that somebody chose.
         let is_plain = selection.is_plain && !cell.is_some_and(is_chosen);
-        let applies =
-            |set: u32| !population.is_part(set) && !(is_plain && population.is_plain(set));
+        let applies = |set: u32| !(population.is_part(set) || is_plain && population.is_plain(set));
         let counting = Counting {
             taken_back: &|_| false,
             is_part: &|set| population.is_part(set),
