@@ -13,7 +13,6 @@ mod turns;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +106,8 @@ impl FairUse {
     /// Waits for the one place where models are vetted, and until those who had less of late are served.
     pub(crate) async fn vetting(&self, organisation: &str) -> Option<Slot> {
         let slot = self.vettings.take(organisation).await;
-        self.turns(organisation).next(Duration::ZERO).await;
+        let _at_work = self.turns(organisation);
+        self.turns.waits(organisation).await;
         slot
     }
 
@@ -124,7 +124,7 @@ impl FairUse {
     ) -> (Option<Slot>, Arc<dyn weir_inside::Turns>) {
         let slot = self.estimates.take(organisation).await;
         let turns = self.turns(organisation);
-        turns.next(Duration::ZERO).await;
+        self.turns.waits(organisation).await;
         (slot, turns)
     }
 

@@ -5,6 +5,7 @@
 //! What was served is forgotten by halves: a busy night is not held against anybody the next day.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,10 @@ const HALF_LIFE: Duration = Duration::from_secs(30);
 /// How much more than another an organisation may have been served without giving way: below it, changing over costs more
 /// than it is worth.
 const AHEAD_MAX: Duration = Duration::from_millis(20);
+
+/// How long a run works before it gives way to anybody: shorter ones are done before others would be any better off, and one
+/// that waits has a slot meanwhile, which those it waits for may need.
+const SHORT: Duration = AHEAD_MAX;
 
 /// Where less than this part of what an organisation was served makes another one go first at the door.
 const FAR_AHEAD: f64 = 0.5;
@@ -58,6 +63,8 @@ struct AtWork {
     turns: Arc<Turns>,
     organisation: String,
     begun: Instant,
+    /// What it computed, in microseconds.
+    worked_us: AtomicU64,
 }
 
 impl Turns {
@@ -69,6 +76,7 @@ impl Turns {
             turns: Arc::clone(self),
             organisation: organisation.to_owned(),
             begun,
+            worked_us: AtomicU64::new(0),
         })
     }
 
@@ -107,6 +115,12 @@ impl Turns {
             .await;
     }
 
+    /// Waits while another organisation is at work that was served less.
+    pub(super) async fn waits(&self, organisation: &str) {
+        self.waits_while(|| self.gives_way(organisation, Instant::now()))
+            .await;
+    }
+
     async fn waits_while(&self, is_to_wait: impl Fn() -> bool) {
         while is_to_wait() {
             let ended = self.ended.notified();
@@ -138,8 +152,12 @@ impl Turns {
 impl weir_inside::Turns for AtWork {
     fn next(&self, worked: Duration) -> BoxFuture<'_, ()> {
         self.turns.serve(&self.organisation, worked, Instant::now());
-        let is_to_wait = || self.turns.gives_way(&self.organisation, Instant::now());
-        Box::pin(self.turns.waits_while(is_to_wait))
+        let now_us = u64::try_from(worked.as_micros()).unwrap_or(u64::MAX);
+        let worked_us = self.worked_us.fetch_add(now_us, Ordering::Relaxed);
+        if Duration::from_micros(worked_us.saturating_add(now_us)) < SHORT {
+            return Box::pin(std::future::ready(()));
+        }
+        Box::pin(self.turns.waits(&self.organisation))
     }
 }
 
@@ -176,6 +194,32 @@ mod tests {
         assert!(turns.gives_way("small", start), "and then the other way");
         turns.leave("hog");
         assert!(!turns.gives_way("small", start));
+    }
+
+    #[test]
+    fn what_is_short_is_done_before_anybody_goes_first() {
+        use weir_inside::Turns as _;
+        let turns = Arc::new(Turns::default());
+        turns.enter_at("hog", Instant::now());
+        turns.serve("hog", 10 * SECOND, Instant::now());
+        turns.enter_at("small", Instant::now());
+        let work = AtWork {
+            turns: Arc::clone(&turns),
+            organisation: "hog".to_owned(),
+            begun: Instant::now(),
+            worked_us: AtomicU64::new(0),
+        };
+        let goes_on = |worked| {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let mut next = work.next(worked);
+            next.as_mut().poll(&mut context).is_ready()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        let _entered = runtime.as_ref().map(tokio::runtime::Runtime::enter);
+        assert!(goes_on(SHORT / 3) && goes_on(SHORT / 3));
+        assert!(!goes_on(SHORT / 2), "what is longer gives way");
     }
 
     #[test]

@@ -142,13 +142,18 @@ impl Lease {
 
     /// Waits until it no longer holds.
     async fn lost(&mut self) -> Fault {
+        // It was looked at as it was taken: the first time only a change makes another look worth while.
+        let mut is_to_look = self.changed.has_changed().unwrap_or(true);
         loop {
-            self.changed.borrow_and_update();
-            match self.look().await {
-                // What it rests on may end at another time by now.
-                Ok(chain) => self.chain = chain,
-                Err(fault) => return fault,
+            if is_to_look {
+                self.changed.borrow_and_update();
+                match self.look().await {
+                    // What it rests on may end at another time by now.
+                    Ok(chain) => self.chain = chain,
+                    Err(fault) => return fault,
+                }
             }
+            is_to_look = true;
             tokio::select! {
                 changed = self.changed.changed() => if changed.is_err() {
                     return crate::fault::stopping();
