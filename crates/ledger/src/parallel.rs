@@ -7,9 +7,16 @@ pub const PARALLEL_UNITS_MIN: u64 = 1_000_000;
 
 /// What each thing comes to, in order, on as many threads as there are processors.
 pub fn each<T: Sync, R: Send>(things: &[T], of: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    in_parts(things, |part| part.iter().map(&of).collect())
+}
+
+/// The same where the things of a part are worked on together: what each of them comes to.
+pub(crate) fn in_parts<T: Sync, R: Send>(
+    things: &[T],
+    of_part: impl Fn(&[T]) -> Vec<R> + Sync,
+) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let part_length = things.len().div_ceil(threads).max(1);
-    let of_part = |part: &[T]| part.iter().map(&of).collect::<Vec<R>>();
     let mut parts = things.chunks(part_length);
     let Some(own) = parts.next() else {
         return Vec::new();

@@ -23,6 +23,7 @@
 use roaring::RoaringBitmap;
 
 use crate::limits::COMBINED_MAX;
+use crate::parallel;
 use crate::sketch::{Mixer, for_each};
 use crate::trits::Trits;
 
@@ -181,22 +182,10 @@ impl Span {
             }
             rests
         };
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        if sets.len() < threads || sets.len() * (self.forms[0].rows() + VECTOR_ROWS) < PARALLEL_MIN
-        {
+        if sets.len() * (self.forms[0].rows() + VECTOR_ROWS) < PARALLEL_MIN {
             return of_part(sets);
         }
-        std::thread::scope(|scope| {
-            let parts = sets.chunks(sets.len().div_ceil(threads));
-            let running: Vec<_> = parts
-                .map(|part| (part, scope.spawn(move || of_part(part))))
-                .collect();
-            let done = running.into_iter().flat_map(|(part, thread)| {
-                // A thread that could not be joined has told nothing: its part is done here.
-                thread.join().unwrap_or_else(|_| of_part(part))
-            });
-            done.collect()
-        })
+        parallel::in_parts(sets, of_part)
     }
 
     /// What a set would add of which this is left, k being the fewest units that may be left.

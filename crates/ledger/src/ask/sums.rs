@@ -1,8 +1,8 @@
 //! The sums over several sets: what the combinations of all that is shown leave of a release.
 
-use roaring::{MultiOps, RoaringBitmap};
+use roaring::RoaringBitmap;
 
-use super::{Judging, Near};
+use super::{Judging, Near, united};
 use crate::index::Work;
 use crate::limits::COMBINED_TABLE_MAX;
 use crate::near::{Found, NewSet, Stop};
@@ -34,8 +34,10 @@ impl Judging<'_> {
         {
             return false;
         }
-        let sets = || partition.iter().map(|cell| &*self.cells[*cell].units);
-        sets().map(RoaringBitmap::len).sum::<u64>() == sets().union().len()
+        let sets = partition.iter().map(|cell| &*self.cells[*cell].units);
+        let sets: Vec<&RoaringBitmap> = sets.collect();
+        let units: u64 = sets.iter().map(|units| units.len()).sum();
+        units == united(&sets).len()
     }
 
     /// What is found near a cell, and whether its sums are looked at together with others.
