@@ -37,17 +37,7 @@ async fn writers_that_come_at_once_share_a_transaction() {
     assert!((1..=32).contains(&writes), "{writes}");
     registry.check().await.unwrap();
     registry.close().await;
-    let file = folder.path().join("registry.sqlite");
-    let again = Registry::open(&file, key()).await.unwrap();
-    for number in (0..64).filter(|number| number % 4 > 1) {
-        assert!(
-            again
-                .run_end("Tower Labs", &run_end(number).run)
-                .await
-                .unwrap()
-                .is_some()
-        );
-    }
+    are_kept(&folder, (0..64).filter(|number| number % 4 > 1)).await;
 }
 
 /// Whoever does not wait for the end of its write leaves it to whoever comes next, or to closing.
@@ -63,17 +53,17 @@ async fn a_write_that_nobody_waits_for_is_there_after_closing() {
         drop(writing.keep().await.unwrap());
     }
     registry.close().await;
+    are_kept(&folder, 0..3).await;
+}
+
+/// The registry opens again, and these runs have ended.
+async fn are_kept(folder: &tempfile::TempDir, numbers: impl Iterator<Item = i64>) {
     let file = folder.path().join("registry.sqlite");
     let again = Registry::open(&file, key()).await.unwrap();
     again.check().await.unwrap();
-    for number in 0..3 {
-        assert!(
-            again
-                .run_end("Tower Labs", &run_end(number).run)
-                .await
-                .unwrap()
-                .is_some()
-        );
+    for number in numbers {
+        let kept = again.run_end("Tower Labs", &run_end(number).run).await;
+        assert!(kept.unwrap().is_some(), "{number}");
     }
 }
 

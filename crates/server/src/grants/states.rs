@@ -1,8 +1,5 @@
 //! What may follow what: the one table of an application's and a grant's life. `docs/grants.md` shows it, made from here.
 
-#[cfg(test)]
-use std::fmt::Write;
-
 use weir_registry::{ApplicationState, GrantState, Role};
 
 use crate::fault::Fault;
@@ -245,40 +242,31 @@ impl Named for GrantAct {
 /// The two tables in Markdown, as the documentation has them.
 #[cfg(test)]
 pub(crate) fn markdown() -> String {
-    let mut text = String::from(
-        "An application begins as `submitted`.\n\n| act | by | from | to | what it means |\n|---|---|---|---|---|\n",
-    );
-    for row in APPLICATION {
-        let from: Vec<_> = row.from.iter().map(|state| state.as_str()).collect();
-        line(&mut text, row, &from, row.to.as_str());
-    }
-    text += "\nA grant begins as `active`.\n\n| act | by | from | to | what it means |\n|---|---|---|---|---|\n";
-    for row in GRANT {
-        let from: Vec<_> = row.from.iter().map(|state| state.as_str()).collect();
-        line(&mut text, row, &from, row.to.as_str());
-    }
-    text
+    format!(
+        "An application begins as `submitted`.\n\n{}\nA grant begins as `active`.\n\n{}",
+        table(APPLICATION, ApplicationState::as_str),
+        table(GRANT, GrantState::as_str)
+    )
 }
 
+/// A table of states as the documentation shows it.
 #[cfg(test)]
-pub(crate) fn line<S, A: Copy + Named>(
-    text: &mut String,
-    row: &Row<S, A>,
-    from: &[&str],
-    to: &str,
-) {
-    let by: Vec<_> = row.by.iter().map(|role| role.as_str()).collect();
-    let by = match by.is_empty() {
-        true => "the server".to_owned(),
-        false => by.join(", "),
-    };
-    let (act, from) = (row.act.name(), from.join("`, `"));
-    // Writing to a string does not fail.
-    let _ = writeln!(
-        text,
-        "| `{act}` | {by} | `{from}` | `{to}` | {} |",
-        row.means
-    );
+pub(crate) fn table<S: Copy, A: Copy + Named>(
+    rows: &[Row<S, A>],
+    name: impl Fn(S) -> &'static str,
+) -> String {
+    let mut text = "| act | by | from | to | what it means |\n|---|---|---|---|---|\n".to_owned();
+    for row in rows {
+        let by: Vec<_> = row.by.iter().map(|role| role.as_str()).collect();
+        let by = match by.is_empty() {
+            true => "the server".to_owned(),
+            false => by.join(", "),
+        };
+        let from: Vec<_> = row.from.iter().map(|state| name(*state)).collect();
+        let (act, from, to) = (row.act.name(), from.join("`, `"), name(row.to));
+        text += &format!("| `{act}` | {by} | `{from}` | `{to}` | {} |\n", row.means);
+    }
+    text
 }
 
 /// Each of these pages of the documentation has a table.

@@ -55,17 +55,12 @@ impl Named for ModelAct {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grants::states::{is_shown, line};
+    use crate::grants::states::{is_shown, table};
 
     #[test]
     fn the_documentation_shows_the_table() {
-        let mut table =
-            "| act | by | from | to | what it means |\n|---|---|---|---|---|\n".to_owned();
-        for row in MODEL {
-            let from: Vec<_> = row.from.iter().map(|state| state.as_str()).collect();
-            line(&mut table, row, &from, row.to.as_str());
-        }
-        is_shown(&table, ["models.md", "models.zh-CN.md"]);
+        let pages = ["models.md", "models.zh-CN.md"];
+        is_shown(&table(MODEL, ModelState::as_str), pages);
     }
 
     #[test]

@@ -63,17 +63,12 @@ impl Named for ProductAct {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grants::states::{is_shown, line};
+    use crate::grants::states::{is_shown, table};
 
     #[test]
     fn the_documentation_shows_the_table() {
-        let mut table =
-            "| act | by | from | to | what it means |\n|---|---|---|---|---|\n".to_owned();
-        for row in PRODUCT {
-            let from: Vec<_> = row.from.iter().map(|state| state.as_str()).collect();
-            line(&mut table, row, &from, row.to.as_str());
-        }
-        is_shown(&table, ["products.md", "products.zh-CN.md"]);
+        let pages = ["products.md", "products.zh-CN.md"];
+        is_shown(&table(PRODUCT, ProductState::as_str), pages);
     }
 
     #[test]
