@@ -6,7 +6,7 @@
 //! largest units are kept, because one unit may be nearly all of a sum of many.
 //!
 //! The vault keeps rows sorted by unit, so all of it is a running update of "the unit we are in" (`accumulator.rs`),
-//! and no set of units is ever built. The order is asked for as a requirement of the aggregate, so the engine sorts where
+//! and the set of a cell's units is written down in order (`presence.rs`). The order is asked for as a requirement of the aggregate, so the engine sorts where
 //! it is lost, and every row is checked against the one before it in its group. Should they come in another order all the
 //! same, the run is computed again with the exact table: a count is right, or there is none.
 //!
