@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use roaring::{MultiOps, RoaringBitmap};
-
 use crate::Result;
 use crate::closure::{Hits, New, Partition, is_tracker};
 use crate::history::Population;
@@ -16,6 +14,7 @@ use crate::partition::Labels;
 use crate::question::{Question, Verdict};
 use crate::sketch::Mixer;
 use crate::span::{Rest, Span};
+use crate::union::united;
 use sums::WithSums;
 
 mod sums;
@@ -45,20 +44,6 @@ pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer)
     }
     parallel::each(&question.cells, of_cell)
 }
-
-/// The union of sets.
-fn united(sets: &[&RoaringBitmap]) -> RoaringBitmap {
-    let units: u64 = sets.iter().map(|units| units.len()).sum();
-    if units < PARALLEL_UNITS_MIN {
-        return sets.iter().copied().union();
-    }
-    let parts: Vec<_> = sets.chunks(UNITED_TOGETHER).collect();
-    let unions = parallel::each(&parts, |part| part.iter().copied().union());
-    unions.into_iter().union()
-}
-
-/// Of so many sets a thread makes one.
-const UNITED_TOGETHER: usize = 64;
 
 /// The verdict on each statistic of each cell, and the union of each partition's released cells.
 pub(crate) struct Judgement {

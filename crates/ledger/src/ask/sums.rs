@@ -2,11 +2,12 @@
 
 use roaring::RoaringBitmap;
 
-use super::{Judging, Near, united};
+use super::{Judging, Near};
 use crate::index::Work;
 use crate::limits::COMBINED_TABLE_MAX;
 use crate::near::{Found, NewSet, Stop};
 use crate::span::{Adds, Rest, Span};
+use crate::union::united;
 
 /// Units that are put among the columns for the work of one visit.
 const VISITS_PER_WORK: u64 = 16;
