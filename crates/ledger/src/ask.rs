@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 use crate::Result;
 use crate::closure::{Hits, New, Partition, is_tracker};
 use crate::history::Population;
@@ -102,6 +104,7 @@ pub(crate) fn judge(
         added: Vec::new(),
         unions: 0,
         are_combined: false,
+        united: None,
     };
     let mut unions = Vec::new();
     for partition in order
@@ -139,6 +142,8 @@ struct Judging<'a> {
     unions: usize,
     /// Whether the cells of the partition that is judged are looked at so.
     are_combined: bool,
+    /// The union of all its cells, where it was needed already.
+    united: Option<RoaringBitmap>,
 }
 
 /// The sets of this release that are released so far: cells and unions.
@@ -508,7 +513,7 @@ impl Judging<'_> {
     }
 
     /// All units whose numbers the partition shows: its own cells', and those of the cells that answer for others.
-    fn union(&self, partition: &[usize]) -> Result<Option<NewSet>> {
+    fn union(&mut self, partition: &[usize]) -> Result<Option<NewSet>> {
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for cell in partition {
             if self.verdicts[*cell].iter().any(Verdict::is_own) {
@@ -521,8 +526,11 @@ impl Judging<'_> {
         if own.is_empty() && others.is_empty() {
             return Ok(None);
         }
-        let sets = own.iter().map(|set| &set.units).chain(&others);
-        let units = united(&sets.map(|units| &**units).collect::<Vec<_>>());
+        let is_all = own.len() == partition.len() && others.is_empty();
+        let units = self.united.take().filter(|_| is_all).unwrap_or_else(|| {
+            let sets = own.iter().map(|set| &set.units).chain(&others);
+            united(&sets.map(|units| &**units).collect::<Vec<_>>())
+        });
         let (whole, mixer) = (self.against.whole, self.against.mixer);
         Ok(Some(if others.is_empty() {
             NewSet::union(units, &own, whole, mixer)

@@ -10,8 +10,8 @@ use crate::sketch::for_each_within;
 /// Of so many sets a thread makes one.
 const UNITED_TOGETHER: usize = 64;
 
-/// So many numbers are united at once where sets are sparse: their bits stay in a processor's second cache.
-const NUMBERS_TOGETHER: u32 = 1 << 21;
+/// So many numbers are united at once where sets are sparse: their bits are 64 KiB.
+const NUMBERS_TOGETHER: u32 = 1 << 19;
 
 /// A container of 65,536 numbers has fewer than this, or is kept as bits.
 const LIST_MAX: u64 = 4_096;
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_union_has_what_any_set_has() {
-        let last = 3 * NUMBERS_TOGETHER;
+        let last = 12 * NUMBERS_TOGETHER;
         for (sets, step) in [(2, 3), (40, 61), (300, 997)] {
             let of = |set: u32| (set..last).step_by(step).collect::<RoaringBitmap>();
             let all: Vec<RoaringBitmap> = (0..sets).map(of).collect();
