@@ -77,9 +77,6 @@ const LIST_MAX: usize = 4_096;
 /// What a set in the portable form begins with where no container is a list of ranges.
 const COOKIE: u32 = 12_346;
 
-/// Below this length containers grow fourfold.
-const GROWS_FAST: usize = 4_096;
-
 /// How many numbers of 16 bits a container of bits is.
 const BITS_LENGTH: usize = 4_096;
 
@@ -137,10 +134,18 @@ impl Log {
             *place += 1;
             start += u32::from(piece.less_one) + 1;
         }
-        for (at, start) in by_group {
-            let (piece, start) = (self.pieces[at as usize], start as usize);
-            let lowers = &self.lowers[start..=start + usize::from(piece.less_one)];
-            sets[piece.group as usize].extend(piece.upper, lowers);
+        let piece = |at: u32| self.pieces[at as usize];
+        let units = |of: &Piece| usize::from(of.less_one) + 1;
+        for of_group in
+            by_group.chunk_by(|(one, _), (next, _)| piece(*one).group == piece(*next).group)
+        {
+            let set = &mut sets[piece(of_group[0].0).group as usize];
+            set.containers
+                .reserve(of_group.iter().map(|(at, _)| units(&piece(*at))).sum());
+            for (at, start) in of_group {
+                let (piece, start) = (piece(*at), *start as usize);
+                set.extend(piece.upper, &self.lowers[start..start + units(&piece)]);
+            }
         }
         self.lowers.clear();
         self.pieces.clear();
@@ -157,12 +162,6 @@ impl Set {
         if upper != self.upper {
             self.close();
             self.upper = upper;
-        }
-        let room = self.containers.capacity() - self.containers.len();
-        if room < lowers.len() && self.containers.len() < GROWS_FAST {
-            // Of thousands of groups each grows: it is moved half as often.
-            self.containers
-                .reserve(lowers.len() + 3 * self.containers.len());
         }
         self.containers.extend_from_slice(lowers);
     }
