@@ -479,19 +479,15 @@ impl Judging<'_> {
             return Ok((cells, None, Hits::default()));
         };
         let (against, released) = (self.against, &self.released);
-        let mut all = Hits::default();
         let earlier = against
             .population
             .partitions()
             .iter()
             .map(|known| (known, against.sets));
         let here = released.partitions.iter();
-        for (known, sets) in earlier.chain(here.map(|known| (known, &released.sets as &dyn Sets))) {
-            let hits = new.compare(known, sets, against.k, work)?;
-            all.cells.extend(hits.cells);
-            all.union |= hits.union;
-            all.known.extend(hits.known);
-        }
+        let here = here.map(|known| (known, &released.sets as &dyn Sets));
+        let known: Vec<(&Partition, &dyn Sets)> = earlier.chain(here).collect();
+        let all = new.compare_all(&known, against.k, work)?;
         Ok((cells, Some(new), all))
     }
 

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use roaring::{MultiOps, RoaringBitmap};
 
-use crate::index::{Index, Work};
+use crate::index::{Exhausted, Index, Work};
 use crate::near::{NewSet, Sets, Stop};
+use crate::parallel;
 use crate::partition::{COARSE, Distances, FINE, Labels, distances};
 use crate::sketch::{Mixer, Sketch, is_small};
 
@@ -40,6 +41,14 @@ struct Level {
     labels: Labels,
     members: Vec<Vec<u32>>,
 }
+
+/// Of how many known partitions samples are looked at at a time, so that work that is too much ends.
+const SAMPLED_AT_ONCE: usize = 64;
+/// From so many units in samples on, several threads look at them.
+const SAMPLED_PARALLEL_MIN: u64 = 100_000;
+
+/// What samples do not settle of two partitions: the distances of the new one's sets and of the known one's.
+type Unsettled = std::result::Result<Option<(Distances, Distances)>, Exhausted>;
 
 /// What a new partition and a known one give away together.
 #[derive(Default)]
@@ -162,18 +171,58 @@ impl New {
         })
     }
 
-    /// Compares with a known partition, exactly where samples do not settle it.
-    pub(crate) fn compare(
+    /// Compares with known partitions, each with where its sets are: what any of them gives away.
+    pub(crate) fn compare_all(
+        &self,
+        known: &[(&Partition, &dyn Sets)],
+        k: u64,
+        work: &mut Work,
+    ) -> Result<Hits, Stop> {
+        let mut all = Hits::default();
+        for some in known.chunks(SAMPLED_AT_ONCE) {
+            let partitions: Vec<&Partition> = some.iter().map(|(known, _)| *known).collect();
+            let sampled = self.sampled(&partitions, k, work);
+            for ((known, sets), (unsettled, visits)) in some.iter().zip(sampled) {
+                work.visits(visits)?;
+                let hits = match unsettled? {
+                    Some(unsettled) => self.compare(known, unsettled, *sets, k, work)?,
+                    None => continue,
+                };
+                all.cells.extend(hits.cells);
+                all.union |= hits.union;
+                all.known.extend(hits.known);
+            }
+        }
+        Ok(all)
+    }
+
+    /// What the samples leave open of each partition, and the visits it took: those of one are not taken from the others'.
+    fn sampled(&self, known: &[&Partition], k: u64, work: &Work) -> Vec<(Unsettled, u64)> {
+        let of_one = |known: &&Partition| {
+            let mut left = Work {
+                visits: work.visits,
+                comparisons: 0,
+            };
+            let unsettled = self.unsettled(known, k, &mut left);
+            (unsettled, work.visits - left.visits)
+        };
+        let units = self.coarse.labels.count() * known.len() as u64;
+        if units < SAMPLED_PARALLEL_MIN {
+            return known.iter().map(of_one).collect();
+        }
+        parallel::each(known, of_one)
+    }
+
+    /// Compares with a known partition exactly, where samples do not settle it.
+    fn compare(
         &self,
         known: &Partition,
+        (of_new, of_known): (Distances, Distances),
         sets: &dyn Sets,
         k: u64,
         work: &mut Work,
     ) -> Result<Hits, Stop> {
         let mut hits = Hits::default();
-        let Some((of_new, of_known)) = self.unsettled(known, k, work)? else {
-            return Ok(hits);
-        };
         let few = |distance: u64| (1..k).contains(&distance);
         let mut here = |at: usize| Ok(Arc::clone(&self.sets[at]));
         let mut there = |at: usize| Ok(sets.units(known.cells[at])?);
@@ -208,12 +257,7 @@ impl New {
     }
 
     /// The distances as far as the samples tell, unless they settle everything.
-    fn unsettled(
-        &self,
-        known: &Partition,
-        k: u64,
-        work: &mut Work,
-    ) -> Result<Option<(Distances, Distances)>, Stop> {
+    fn unsettled(&self, known: &Partition, k: u64, work: &mut Work) -> Unsettled {
         work.visits(self.coarse.labels.count() + known.sizes.len() as u64)?;
         let (mut of_new, mut of_known) =
             distances(&known.coarse, &self.coarse.labels, &self.coarse.members);

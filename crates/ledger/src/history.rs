@@ -33,6 +33,7 @@ pub(crate) struct Population {
     selections: HashMap<u32, Vec<(Selection, Digest)>>,
     /// Sets whose sums are looked at together, in the order in which they became known, and how far that went.
     combined: Vec<u32>,
+    is_combined: HashSet<u32>,
     spans: [(usize, Span); 2],
     /// Which of the two was brought up last.
     width: usize,
@@ -65,6 +66,7 @@ impl Population {
             unions: HashSet::new(),
             selections: HashMap::new(),
             combined: Vec::new(),
+            is_combined: HashSet::new(),
             spans: WIDTHS.map(|width| (0, Span::new(width))),
             width: 0,
             shown: HashMap::new(),
@@ -73,7 +75,9 @@ impl Population {
 
     /// Notes that sums over a set are to be looked at together with sums over others.
     pub(crate) fn combine(&mut self, set: u32) {
-        self.combined.push(set);
+        if self.is_combined.insert(set) {
+            self.combined.push(set);
+        }
     }
 
     /// Brings the combinations up to what is known, so many sets being asked about. Only here they cost time: sets are read again, and so the ledger opens
@@ -107,6 +111,7 @@ impl Population {
         let is_all = self.combined.get(before..).is_some_and(|of| of == added);
         if *done == before && is_all && span.width() == with.width() {
             (*done, *span) = (self.combined.len(), with);
+            span.settle();
         }
     }
 

@@ -175,12 +175,33 @@ impl Labels {
         let mut members: Vec<Vec<u32>> = sizes
             .map(|(size, wanted)| Vec::with_capacity(if *wanted { *size as usize } else { 0 }))
             .collect();
-        self.for_each(|at, label| {
-            if cells[usize::from(label)] {
-                members[usize::from(label)].push(at);
-            }
-        });
+        for (at, label) in self.labelled(cells) {
+            members[usize::from(label)].push(at);
+        }
         members
+    }
+
+    /// The labels of some cells. Mostly they are few of many, and nobody can say which unit is next: so every label is
+    /// written, and the next one over it where it is not wanted.
+    fn labelled(&self, cells: &[bool]) -> Vec<(u32, u16)> {
+        let sizes = self.sizes.iter().zip(cells);
+        let sizes = sizes.map(|(size, wanted)| if *wanted { *size as usize } else { 0 });
+        let length = sizes.sum::<usize>();
+        let mut labelled = vec![(0, 0); length + 1];
+        let mut next = 0;
+        let mut wanted = cells.to_vec();
+        wanted.resize(self.sizes.len() + 1, false);
+        let none = self.sizes.len();
+        let mut put = |at: u32, label: u16| {
+            labelled[next] = (at, label);
+            next += usize::from(wanted[usize::from(label).min(none)]);
+        };
+        match &self.of {
+            Of::Dense(all) => (0..).zip(all).for_each(|(at, label)| put(at, *label)),
+            Of::Sparse(all) => all.iter().for_each(|(at, label)| put(*at, *label)),
+        }
+        labelled.truncate(length);
+        labelled
     }
 
     /// How far a set, given by its units' ids over stride, is from the nearest union of the cells.

@@ -182,20 +182,28 @@ impl Span {
 
     /// What is left of each of these sets.
     pub(crate) fn rests(&self, mixer: Mixer, sets: &[&RoaringBitmap]) -> Vec<Rest> {
-        let of_part = |part: &[&RoaringBitmap]| -> Vec<Rest> {
-            let rests = part
-                .iter()
-                .map(|set| Rest::of(mixer.vector(set, self.width)));
-            let mut rests: Vec<Rest> = rests.collect();
+        let of_set = |set: &&RoaringBitmap| Rest::of(mixer.vector(set, self.width));
+        if sets.len() * (self.forms[0].rows() + VECTOR_ROWS) < PARALLEL_MIN {
+            let mut rests: Vec<Rest> = sets.iter().map(of_set).collect();
             for (at, form) in self.forms.iter().enumerate() {
                 form.reduce_all(rests.iter_mut().map(|rest| &mut rest.forms[at]));
             }
-            rests
-        };
-        if sets.len() * (self.forms[0].rows() + VECTOR_ROWS) < PARALLEL_MIN {
-            return of_part(sets);
+            return rests;
         }
-        parallel::in_parts(sets, of_part)
+        let mut rests = parallel::each(sets, of_set);
+        let of_forms = rests.iter_mut().map(
+            |Rest {
+                 forms: [one, other],
+                 ..
+             }| (one, other),
+        );
+        let (of_one, of_other): (Vec<_>, Vec<_>) = of_forms.unzip();
+        let [one, other] = &self.forms;
+        std::thread::scope(|scope| {
+            scope.spawn(|| other.reduce_all(of_other.into_iter()));
+            one.reduce_all(of_one.into_iter());
+        });
+        rests
     }
 
     /// What a set would add of which this is left, k being the fewest units that may be left.
@@ -240,6 +248,7 @@ impl Span {
             form.reduce_all(rests.iter_mut().map(|rest| &mut rest.forms[at]));
         }
         let adds = self.take(rests, |_, _| (None, None));
+        self.settle();
         self.is_unclear |= adds.concat().contains(&Adds::Unclear);
     }
 
@@ -263,9 +272,7 @@ impl Span {
                 let (k, before) = how(place, at);
                 form.take(rest, sum, k, before)
             });
-            let adds = adds.collect();
-            form.settle();
-            adds
+            adds.collect()
         };
         let [one, other] = &mut self.forms;
         if work < PARALLEL_MIN {
@@ -281,6 +288,15 @@ impl Span {
                 of_other.unwrap_or_else(|_| vec![Adds::Unclear; count]),
             ]
         })
+    }
+
+    /// Brings all rows up to date, which costs least where nobody else has them.
+    pub(crate) fn settle(&mut self) {
+        let [one, other] = &mut self.forms;
+        std::thread::scope(|scope| {
+            scope.spawn(|| other.settle());
+            one.settle();
+        });
     }
 
     fn rows(&self) -> u64 {

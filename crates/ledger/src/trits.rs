@@ -1,7 +1,16 @@
 //! Vectors modulo 3, sixty-four places to a word: each place is two bits, `lo` where it is 1 and `hi` where it is 2.
 //!
 //! Seven operations on words add sixty-four places (Kawahara, Aoki, Takagi, *Faster implementation of η_T pairing over
-//! GF(3^m)*, 2008). A vector is as long as its last place that is not zero wants it; what lies beyond is zero.
+//! GF(3^m)*, 2008). A vector is as long as its last place that is not zero wants it; what lies beyond is zero. Words are
+//! added in the widest registers that the processor has.
+
+use std::sync::LazyLock;
+
+use fearless_simd::{Level, dispatch};
+
+pub(crate) use many::{NUMBERS, TOGETHER, add_many, digits};
+
+mod many;
 
 /// A place: 0, 1 or 2.
 pub(crate) type Trit = u8;
@@ -170,7 +179,19 @@ fn nearly_cancels(
     most > 0
 }
 
+/// Which registers there are.
+fn level() -> Level {
+    static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
+    *LEVEL
+}
+
 fn add(lo: &mut [u64], hi: &mut [u64], of_lo: &[u64], of_hi: &[u64]) {
+    dispatch!(level(), _ => add_words(lo, hi, of_lo, of_hi));
+}
+
+/// Inlined where it is dispatched to, or it would be compiled for the smallest registers alone.
+#[inline(always)]
+fn add_words(lo: &mut [u64], hi: &mut [u64], of_lo: &[u64], of_hi: &[u64]) {
     for (((lo, hi), of_lo), of_hi) in lo.iter_mut().zip(hi).zip(of_lo).zip(of_hi) {
         let both = (*lo | of_hi) ^ (*hi | of_lo);
         let next = (*hi | of_hi) ^ both;

@@ -1,23 +1,20 @@
 //! Sets in reduced echelon form.
 //!
-//! What costs time is adding one row to another, so that is done seldom: of a few rows that are to be added to many others
-//! each combination is made once (the method of four Russians); and what new rows change in the older ones is noted, and
-//! done for several at a time. The first columns of every row are always up to date and lie beside each other: they
+//! What costs time is adding one row to another, so that is done for many at a time (`trits/many.rs`): no row has anything
+//! in another's pivot, so that it is known before how often each of them is added; and what new rows change in the older
+//! ones is noted, and done for several. The first columns of every row are always up to date and lie beside each other: they
 //! nearly always settle whether a row undoes most of a rest.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Adds;
-use crate::trits::{HEAD_PLACES, Head, Trit, Trits, negative};
+use crate::trits::{HEAD_PLACES, Head, NUMBERS, TOGETHER, Trit, Trits, add_many, digits, negative};
 
-/// How many rows are added to others at a time: of these there are 3⁴ combinations, each made once.
-const ROWS_AT_ONCE: usize = 4;
-/// How many times so many new rows the older ones may owe: then each is read and written once for all of them.
-const OWED_MAX: usize = 3;
-const COMBINATIONS: u8 = 3_u8.pow(ROWS_AT_ONCE as u32);
-/// For fewer sets they are not made.
-const COMBINATIONS_MIN: usize = 32;
+/// How many times [`TOGETHER`] new rows the older ones may owe: then each is read and written once for all of them.
+const OWED_MAX: usize = 16;
+/// For fewer sets, rows are added one by one.
+const TOGETHER_MIN: usize = 32;
 
 /// A rest in one form.
 #[derive(Clone)]
@@ -53,7 +50,7 @@ pub(super) struct Form {
     room: usize,
 }
 
-/// Factors of rows, [`ROWS_AT_ONCE`] at a time as digits to the base 3.
+/// Factors of rows, [`TOGETHER`] at a time as digits to the base 3.
 type Owed = [u8; OWED_MAX];
 
 #[derive(Clone)]
@@ -121,23 +118,22 @@ impl Form {
     /// Reduces sets from which nothing was taken yet.
     pub(super) fn reduce_all<'a>(&self, rests: impl Iterator<Item = &'a mut Reduced>) {
         let mut rests: Vec<&mut Reduced> = rests.collect();
-        if rests.len() < COMBINATIONS_MIN {
+        if rests.len() < TOGETHER_MIN {
             rests.into_iter().for_each(|rest| _ = self.reduce(rest));
             return;
         }
-        for rows in self.rows.chunks(ROWS_AT_ONCE) {
-            let mut combinations = Combinations::of(rows);
-            for rest in &mut rests {
-                // No row has anything in another's pivot, so all factors are known before.
+        // What the older rows owe has nothing in their pivots: it is made good by the last rows, which they owe it to.
+        let (settled, last) = self.rows.split_at(self.rows.len() - self.pending);
+        for rows in [settled, last] {
+            let numbers_of = |rest: &&mut Reduced| -> Vec<u8> {
                 let factor = |row: &Arc<Row>| negative(rest.of.columns.at(row.pivot));
-                let number = rows
-                    .iter()
-                    .rev()
-                    .fold(0, |number, row| number * 3 + usize::from(factor(row)));
-                if number != 0 {
-                    rest.of.add(1, combinations.numbered(number));
-                }
-            }
+                let number =
+                    |rows: &[Arc<Row>]| rows.iter().rev().fold(0, |all, row| all * 3 + factor(row));
+                rows.chunks(TOGETHER).map(number).collect()
+            };
+            let numbers: Vec<Vec<u8>> = rests.iter().map(numbers_of).collect();
+            let of_rests = rests.iter_mut().map(|rest| &mut rest.of);
+            add_combinations(of_rests.zip(numbers.iter().map(Vec::as_slice)), rows);
         }
         rests
             .iter_mut()
@@ -218,7 +214,7 @@ impl Form {
         }
         let mut columns = row.of.columns.clone();
         let pending = &self.rows[self.rows.len() - self.pending..];
-        for (some, owed) in pending.chunks(ROWS_AT_ONCE).zip(owed) {
+        for (some, owed) in pending.chunks(TOGETHER).zip(owed) {
             let factors = digits(owed);
             some.iter()
                 .zip(factors)
@@ -270,7 +266,7 @@ impl Form {
         self.rows.push(Arc::new(new));
         self.owed.push([0; OWED_MAX]);
         self.pending += 1;
-        if self.pending == ROWS_AT_ONCE * OWED_MAX {
+        if self.pending == TOGETHER * OWED_MAX {
             self.settle();
         }
     }
@@ -284,15 +280,17 @@ impl Form {
         let of_pending: Vec<Trit> = pending.map(|row| row.of.columns.at(pivot)).collect();
         let of_owed = |some: &[Trit]| -> Vec<Trit> {
             let of_one = |owed: u8| some.iter().zip(digits(owed)).map(|(of, digit)| of * digit);
-            (0..COMBINATIONS)
+            (0..NUMBERS as u8)
                 .map(|owed| of_one(owed).sum::<Trit>() % 3)
                 .collect()
         };
-        let of_owed: Vec<Vec<Trit>> = of_pending.chunks(ROWS_AT_ONCE).map(of_owed).collect();
-        let power = 3_u8.pow((self.pending % ROWS_AT_ONCE) as u32);
-        let part = self.pending / ROWS_AT_ONCE;
-        for at in 0..settled {
-            let value = self.rows[at].of.columns.at(pivot);
+        let of_owed: Vec<Vec<Trit>> = of_pending.chunks(TOGETHER).map(of_owed).collect();
+        let power = 3_u8.pow((self.pending % TOGETHER) as u32);
+        let part = self.pending / TOGETHER;
+        // Rows are far apart in memory, so their values are fetched with nothing in between.
+        let settled_rows = self.rows[..settled].iter();
+        let values: Vec<Trit> = settled_rows.map(|row| row.of.columns.at(pivot)).collect();
+        for (at, value) in values.into_iter().enumerate() {
             let owed = of_owed.iter().zip(self.owed[at]);
             let owed: Trit = owed.map(|(of, owed)| of[usize::from(owed)]).sum();
             self.owed[at][part] += power * negative(value);
@@ -310,54 +308,27 @@ impl Form {
     pub(super) fn settle(&mut self) {
         let settled = self.rows.len() - std::mem::take(&mut self.pending);
         let (rows, pending) = self.rows.split_at_mut(settled);
-        let combinations = pending.chunks(ROWS_AT_ONCE).map(Combinations::of);
-        let mut combinations: Vec<Combinations<'_>> = combinations.collect();
-        for (row, owed) in rows.iter_mut().zip(&mut self.owed) {
-            let owed = std::mem::take(owed);
-            if owed != [0; OWED_MAX] {
-                let row = Arc::make_mut(row);
-                for (some, owed) in combinations
-                    .iter_mut()
-                    .zip(owed)
-                    .filter(|(_, owed)| *owed != 0)
-                {
-                    row.of.add(1, some.numbered(usize::from(owed)));
-                }
-            }
-        }
+        let owed: Vec<Owed> = self.owed.iter_mut().map(std::mem::take).collect();
+        let owing = rows.iter_mut().zip(&owed);
+        let owing = owing.filter(|(_, owed)| **owed != [0; OWED_MAX]);
+        let parts = pending.len().div_ceil(TOGETHER);
+        let owing = owing.map(|(row, owed)| (&mut Arc::make_mut(row).of, &owed[..parts]));
+        add_combinations(owing, pending);
     }
 }
 
-/// The factors that a number of [`Owed`] stands for.
-fn digits(owed: u8) -> impl Iterator<Item = Trit> {
-    (0..ROWS_AT_ONCE as u32).map(move |place| owed / 3_u8.pow(place) % 3)
-}
-
-/// Combinations of a few rows, by the factors as digits to the base 3: each is made when it is wanted first.
-struct Combinations<'a> {
-    rows: &'a [Arc<Row>],
-    made: Vec<Option<Combination>>,
-}
-
-impl Combinations<'_> {
-    fn of(rows: &[Arc<Row>]) -> Combinations<'_> {
-        Combinations {
-            rows,
-            made: vec![None; 3_usize.pow(rows.len() as u32)],
-        }
-    }
-
-    fn numbered(&mut self, number: usize) -> &Combination {
-        if self.made[number].is_none() {
-            let last = number.ilog(3);
-            let power = 3_usize.pow(last);
-            let mut sum = match number % power {
-                0 => Combination::default(),
-                fewer => self.numbered(fewer).clone(),
-            };
-            sum.add((number / power) as Trit, &self.rows[last as usize].of);
-            self.made[number] = Some(sum);
-        }
-        self.made[number].get_or_insert_default()
-    }
+/// Adds combinations of rows, by numbers as of [`add_many`].
+fn add_combinations<'a>(
+    others: impl Iterator<Item = (&'a mut Combination, &'a [u8])>,
+    rows: &[Arc<Row>],
+) {
+    let both = others.map(|(other, numbers)| {
+        let Combination { columns, made_of } = other;
+        ((columns, numbers), (made_of, numbers))
+    });
+    let (mut columns, mut made_of): (Vec<_>, Vec<_>) = both.unzip();
+    let of_rows: Vec<&Trits> = rows.iter().map(|row| &row.of.columns).collect();
+    add_many(&mut columns, &of_rows);
+    let of_rows: Vec<&Trits> = rows.iter().map(|row| &row.of.made_of).collect();
+    add_many(&mut made_of, &of_rows);
 }
