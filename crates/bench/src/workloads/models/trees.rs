@@ -44,7 +44,7 @@ fn forest() -> Forest {
             let share = below(1_000) as f64 / 1_000.0;
             let number = match node < ASKING {
                 true => from + (until - from) * share,
-                false => share - 0.5,
+                false => share,
             };
             Node { column, number }
         })
