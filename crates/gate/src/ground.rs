@@ -137,7 +137,7 @@ impl Ground {
     /// Judges every cell of the finest sets, and those of derived sets that show a number of their own.
     ///
     /// # Errors
-    /// [`GateError::TooManyMargins`].
+    /// [`GateError::TooManyMargins`], and keys that cannot be sorted.
     pub(crate) fn judge(&self, policy: &Policy) -> Result<Ruling, GateError> {
         let parents = self.shape.parents();
         let own_numbers = self.shape.has_own_numbers();
@@ -161,7 +161,9 @@ impl Ground {
             };
             by_margins(&neighbours, policy, &mut broken)?;
         }
-        Ok(Ruling { broken, parents })
+        let mut ruling = Ruling { broken, parents };
+        self.hide_from_crossing(&mut ruling, policy)?;
+        Ok(ruling)
     }
 
     /// The density of levels: the distinct values that an open key would show. Null is a value too.

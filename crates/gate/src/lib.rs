@@ -53,6 +53,7 @@ mod canonical;
 mod coarse;
 mod codes;
 mod column;
+mod crossing;
 mod encode;
 mod error;
 #[cfg(test)]

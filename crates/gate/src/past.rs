@@ -283,6 +283,7 @@ impl Compared {
                     (from..from + per_cell).for_each(|at| asked.withhold(at));
                 }
             }
+            ground.hide_from_crossing(ruling, policy)?;
             for asked in std::mem::take(&mut self.asked) {
                 self.asked.push(past.history.again(asked)?);
             }

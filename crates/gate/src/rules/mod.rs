@@ -38,6 +38,8 @@ pub(crate) struct Broken {
     pub(crate) complement: bool,
     pub(crate) class_disclosure: bool,
     pub(crate) history: bool,
+    /// It hides what another grouping of the same rows withholds.
+    pub(crate) crossing: bool,
 }
 
 impl Broken {
@@ -94,7 +96,16 @@ impl Broken {
         self != Broken::default()
     }
 
-    /// The names of the broken rules, as the record has them.
+    /// Whether it is withheld for its own sake, and not to hide another one.
+    pub(crate) fn by_itself(self) -> bool {
+        Broken {
+            crossing: false,
+            ..self
+        }
+        .any()
+    }
+
+    /// The names of the broken rules, as the record has them. What hides another cell is one of what surrounds it.
     pub(crate) fn names(self) -> Vec<&'static str> {
         let all = [
             (self.units, "units"),
@@ -106,7 +117,7 @@ impl Broken {
             (self.fit, "fit"),
             (self.quantile, "quantile"),
             (self.off_domain, "off_domain"),
-            (self.complement, "complement"),
+            (self.complement || self.crossing, "complement"),
             (self.class_disclosure, "class_disclosure"),
             (self.history, "history"),
         ];
@@ -127,7 +138,7 @@ impl WithheldBy {
         self.fit += u64::from(broken.fit);
         self.quantile += u64::from(broken.quantile);
         self.off_domain += u64::from(broken.off_domain);
-        self.complement += u64::from(broken.complement);
+        self.complement += u64::from(broken.complement || broken.crossing);
         self.class_disclosure += u64::from(broken.class_disclosure);
         self.history += u64::from(broken.history);
     }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `world` | rows, what a query asks of them, limits; random ones of each |
 //! | `rules` | each check on one cell |
+//! | `crossing` | what hides cells that another grouping withholds |
 //! | `rounding` | rounding on texts |
 //! | `naive` | the released table |
 //! | `handed_over` | cells and evidence for the gate itself |
@@ -19,6 +20,7 @@ use crate::table::release;
 pub(crate) use world::{Query, Row, limits, world};
 
 mod agree;
+mod crossing;
 mod handed_over;
 mod naive;
 mod rounding;

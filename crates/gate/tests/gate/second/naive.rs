@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::crossing::hiding;
 use super::rounding;
 use super::rules::{CellOf, cells_of, is_withheld, rows_of};
 use super::world::{Domain, Limits, Query, Row, Stat};
@@ -23,9 +24,10 @@ pub(super) fn outcome(query: &Query, rows: &[Row], limits: &Limits) -> Outcome {
     let finest: Vec<usize> = (0..query.sets.len())
         .filter(|set| is_finest(query, *set))
         .collect();
+    let hiding = hiding(query, rows, &finest, limits);
     for set in &finest {
         for cell in cells_of(query, rows, *set) {
-            if !is_withheld(query, rows, &cell, limits) {
+            if !is_withheld(query, rows, &cell, limits) && !hiding.contains(&cell) {
                 let of_cell = rows_of(query, rows, &cell);
                 let numbers = query.stats.iter().map(|stat| own(*stat, &of_cell, limits));
                 table.insert(cell, numbers.collect());
