@@ -206,13 +206,13 @@ fn what_one_grouping_withholds_does_not_come_out_of_another() {
             }
         }
     }
-    let found = the_attack(&table).expect("both groupings add up");
+    let found = the_attack(&table).unwrap();
     assert!(found.abs_diff(1_000_000) < 10_000, "{found}");
 
-    let unreleased = super::handed_over(&query, &rows).expect("a sound table");
+    let unreleased = super::handed_over(&query, &rows).unwrap();
     let judged =
         judge_without_history(unreleased, &limits.policy()).and_then(Verdict::without_review);
-    let released = release(judged.expect("a table")).0;
+    let released = release(judged.unwrap()).0;
     let table = as_table(&read(&query, released.batch()));
     assert_eq!(the_attack(&table), None);
     // One of the sexes hides the region, and nothing else is withheld.
