@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, BinaryArray, FixedSizeBinaryArray, UInt64Array};
+use arrow::array::{Array, AsArray, FixedSizeBinaryArray, ListArray, UInt64Array};
 use weir_ledger::RoaringBitmap;
 use weir_policy::Policy;
 
@@ -12,9 +12,10 @@ use crate::error::GateError;
 pub struct Members {
     /// The population that the units belong to.
     pub population: String,
-    /// Sets of units, one column for each place that a [`Basis`] names; at 0 are all units of the cell. Each is roaring
-    /// bitmaps in their portable form, one for each part that was read; empty where it has too few units to be released.
-    pub sets: Vec<BinaryArray>,
+    /// Sets of units, one column for each place that a [`Basis`] names; at 0 are all units of the cell. Each is a list of
+    /// roaring bitmaps in their portable form (`BinaryView`), one for each part that was read; empty where it has too few
+    /// units to be released.
+    pub sets: Vec<ListArray>,
     /// Prints, as [`weir_ledger::Statistic::print`] says, of little-endian 32-bit numbers; at 0 of the rows of each unit.
     pub prints: Vec<FixedSizeBinaryArray>,
     /// The rows of the unit that has most, in the cell and in each counted argument, in their order.
@@ -100,14 +101,22 @@ impl Members {
     /// The units at one place of one cell.
     pub(crate) fn units(&self, place: usize, cell: usize) -> Result<Arc<RoaringBitmap>, GateError> {
         let column = self.sets.get(place).ok_or(GateError::Shape)?;
-        let mut bytes = column.value(cell);
+        let parts = column.value(cell);
+        let parts = parts.as_binary_view_opt().ok_or(GateError::Shape)?;
         let mut units = RoaringBitmap::new();
-        while !bytes.is_empty() {
+        for bytes in parts.iter().flatten() {
             // Written by this process a moment ago, in ascending order.
-            let part = RoaringBitmap::deserialize_unchecked_from(&mut bytes);
+            let part = RoaringBitmap::deserialize_unchecked_from(bytes);
             units |= part.map_err(|_| GateError::EvidenceContradiction)?;
         }
         Ok(Arc::new(units))
+    }
+
+    /// How many bytes all sets are.
+    pub(crate) fn bytes_of_sets(&self) -> u64 {
+        let parts = self.sets.iter();
+        let parts = parts.filter_map(|column| column.values().as_binary_view_opt());
+        parts.flat_map(|parts| parts.lengths()).map(u64::from).sum()
     }
 
     /// The print of a statistic in one cell: of several, a sum in which each has a factor of its own.

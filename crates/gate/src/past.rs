@@ -180,12 +180,7 @@ impl Compared {
     /// The sets of one kind of unit: for each cell that of its units and those of chosen arguments, then its parts.
     fn cells(&self, ground: &Ground, members: &Members) -> Result<Vec<Cell>, GateError> {
         let of_cell = |place: &(u32, usize)| self.sets_of(ground, members, *place);
-        let bytes: usize = members
-            .sets
-            .iter()
-            .map(|sets| sets.value_data().len())
-            .sum();
-        let cells: Vec<_> = if (bytes as u64) < PARALLEL_UNITS_MIN {
+        let cells: Vec<_> = if members.bytes_of_sets() < PARALLEL_UNITS_MIN {
             self.places.iter().map(of_cell).collect()
         } else {
             parallel::each(&self.places, of_cell)

@@ -6,10 +6,10 @@ use std::time::Duration;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -157,7 +157,12 @@ fn session(partitions: usize, (limits, turns): Bounds) -> Result<SessionContext,
     options
         .execution
         .skip_partial_aggregation_probe_rows_threshold = usize::MAX;
-    Ok(SessionContext::new_with_config_rt(config, runtime))
+    // It knows no function by name: a plan brings those that it calls.
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .build();
+    Ok(SessionContext::new_with_state(state))
 }
 
 /// Keeps the kind of an engine's error and drops its words, which may quote values.

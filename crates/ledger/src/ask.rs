@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use roaring::{MultiOps, RoaringBitmap};
+use roaring::RoaringBitmap;
 
 use crate::Result;
 use crate::closure::{Hits, New, Partition, is_tracker};
@@ -16,6 +16,7 @@ use crate::partition::Labels;
 use crate::question::{Question, Verdict};
 use crate::sketch::Mixer;
 use crate::span::{Rest, Span};
+use crate::union::united;
 use sums::WithSums;
 
 mod sums;
@@ -45,20 +46,6 @@ pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer)
     }
     parallel::each(&question.cells, of_cell)
 }
-
-/// The union of sets.
-fn united(sets: &[&RoaringBitmap]) -> RoaringBitmap {
-    let units: u64 = sets.iter().map(|units| units.len()).sum();
-    if units < PARALLEL_UNITS_MIN {
-        return sets.iter().copied().union();
-    }
-    let parts: Vec<_> = sets.chunks(UNITED_TOGETHER).collect();
-    let unions = parallel::each(&parts, |part| part.iter().copied().union());
-    unions.into_iter().union()
-}
-
-/// Of so many sets a thread makes one.
-const UNITED_TOGETHER: usize = 64;
 
 /// The verdict on each statistic of each cell, and the union of each partition's released cells.
 pub(crate) struct Judgement {
@@ -117,6 +104,7 @@ pub(crate) fn judge(
         added: Vec::new(),
         unions: 0,
         are_combined: false,
+        united: None,
     };
     let mut unions = Vec::new();
     for partition in order
@@ -154,6 +142,8 @@ struct Judging<'a> {
     unions: usize,
     /// Whether the cells of the partition that is judged are looked at so.
     are_combined: bool,
+    /// The union of all its cells, where it was needed already.
+    united: Option<RoaringBitmap>,
 }
 
 /// The sets of this release that are released so far: cells and unions.
@@ -519,7 +509,7 @@ impl Judging<'_> {
     }
 
     /// All units whose numbers the partition shows: its own cells', and those of the cells that answer for others.
-    fn union(&self, partition: &[usize]) -> Result<Option<NewSet>> {
+    fn union(&mut self, partition: &[usize]) -> Result<Option<NewSet>> {
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for cell in partition {
             if self.verdicts[*cell].iter().any(Verdict::is_own) {
@@ -532,8 +522,11 @@ impl Judging<'_> {
         if own.is_empty() && others.is_empty() {
             return Ok(None);
         }
-        let sets = own.iter().map(|set| &set.units).chain(&others);
-        let units = united(&sets.map(|units| &**units).collect::<Vec<_>>());
+        let is_all = own.len() == partition.len() && others.is_empty();
+        let units = self.united.take().filter(|_| is_all).unwrap_or_else(|| {
+            let sets = own.iter().map(|set| &set.units).chain(&others);
+            united(&sets.map(|units| &**units).collect::<Vec<_>>())
+        });
         let (whole, mixer) = (self.against.whole, self.against.mixer);
         Ok(Some(if others.is_empty() {
             NewSet::union(units, &own, whole, mixer)

@@ -54,6 +54,7 @@ mod sketch;
 mod span;
 mod store;
 mod trits;
+mod union;
 
 pub use error::{Family, LedgerError};
 pub use ledger::{Asked, Earlier, History, Ledger, State};

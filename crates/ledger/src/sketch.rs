@@ -21,7 +21,7 @@ pub(crate) const BUCKETS: usize = 32;
 pub(crate) const SMALL: u64 = 256;
 
 /// Of a large set a thread goes through so many numbers at once.
-const SKETCHED_TOGETHER: usize = 1 << 18;
+const NUMBERS_TOGETHER: u32 = 1 << 18;
 
 /// The keyed hash of units.
 #[derive(Clone, Copy)]
@@ -93,20 +93,11 @@ impl Mixer {
     }
 
     fn buckets(self, units: &RoaringBitmap) -> Sketch {
-        let within = |range: &RangeInclusive<u32>| {
+        let parts = by_ranges(units, |range| {
             let mut sketch = Sketch::empty();
-            for_each_within(units, range.clone(), |unit| sketch.add(self.hash(unit)));
+            for_each_within(units, range, |unit| sketch.add(self.hash(unit)));
             sketch
-        };
-        if units.len() < PARALLEL_UNITS_MIN {
-            return within(&(0..=u32::MAX));
-        }
-        let last = units.max().unwrap_or(0);
-        let starts = (0..=last).step_by(SKETCHED_TOGETHER);
-        let ranges: Vec<_> = starts
-            .map(|start| start..=last.min(start.saturating_add(SKETCHED_TOGETHER as u32 - 1)))
-            .collect();
-        let parts = parallel::each(&ranges, within);
+        });
         parts
             .iter()
             .fold(Sketch::empty(), |sum, part| sum.and(part))
@@ -178,9 +169,29 @@ pub(crate) fn for_each(units: &RoaringBitmap, call: impl FnMut(u32)) {
     for_each_within(units, 0..=u32::MAX, call);
 }
 
+/// What the ranges come to that a set's numbers are in: one, or where it is large, several that threads share.
+pub(crate) fn by_ranges<R: Send>(
+    units: &RoaringBitmap,
+    within: impl Fn(RangeInclusive<u32>) -> R + Sync,
+) -> Vec<R> {
+    if units.len() < PARALLEL_UNITS_MIN {
+        return vec![within(0..=u32::MAX)];
+    }
+    let last = units.max().unwrap_or(0);
+    let starts = (0..=last).step_by(NUMBERS_TOGETHER as usize);
+    let ranges: Vec<RangeInclusive<u32>> = starts
+        .map(|start| start..=start | (NUMBERS_TOGETHER - 1))
+        .collect();
+    parallel::each(&ranges, |range| within(range.clone()))
+}
+
 /// Calls with each unit of a set within a range, lowest first.
 #[inline]
-fn for_each_within(units: &RoaringBitmap, range: RangeInclusive<u32>, mut call: impl FnMut(u32)) {
+pub(crate) fn for_each_within(
+    units: &RoaringBitmap,
+    range: RangeInclusive<u32>,
+    mut call: impl FnMut(u32),
+) {
     let many_of = |range: RangeInclusive<u32>, call: &mut dyn FnMut(&[u32])| {
         let (mut rest, mut many) = (units.range(range), [0; 256]);
         loop {
@@ -192,19 +203,21 @@ fn for_each_within(units: &RoaringBitmap, range: RangeInclusive<u32>, mut call: 
         }
     };
     let mut call_many = |many: &[u32]| many.iter().for_each(|unit| call(*unit));
-    // Of roaring 0.12 it leaves out containers that are full.
-    if !has_full_container(units) {
-        many_of(range, &mut call_many);
-        return;
-    }
     let (Some(first), Some(last)) = (units.min(), units.max()) else {
         return;
     };
     let (first, last) = (first.max(*range.start()), last.min(*range.end()));
-    for upper in first >> 16..=last >> 16 {
-        let container = upper << 16..=upper << 16 | 0xffff;
+    let containers = || (first >> 16..=last >> 16).map(|upper| upper << 16..=upper << 16 | 0xffff);
+    let is_full =
+        |container: &RangeInclusive<u32>| units.range_cardinality(container.clone()) == FULL;
+    // Of roaring 0.12 it leaves out containers that are full.
+    if units.len() < FULL || !containers().any(|container| is_full(&container)) {
+        many_of(range, &mut call_many);
+        return;
+    }
+    for container in containers() {
         let within = first.max(*container.start())..=last.min(*container.end());
-        if units.range_cardinality(container) == FULL {
+        if is_full(&container) {
             within.for_each(|unit| call_many(&[unit]));
         } else {
             many_of(within, &mut call_many);
@@ -214,18 +227,6 @@ fn for_each_within(units: &RoaringBitmap, range: RangeInclusive<u32>, mut call: 
 
 /// How many units a container has if it is full.
 const FULL: u64 = 1 << 16;
-
-/// Whether a set has all 65,536 numbers of a container.
-fn has_full_container(units: &RoaringBitmap) -> bool {
-    let (Some(first), Some(last)) = (units.min(), units.max()) else {
-        return false;
-    };
-    let is_full = |upper: u32| {
-        let container = upper << 16..=upper << 16 | 0xffff;
-        units.range_cardinality(container) == FULL
-    };
-    units.len() >= FULL && (first >> 16..=last >> 16).any(is_full)
-}
 
 /// Whether a set of this size is found by its lowest units.
 pub(crate) fn is_small(cardinality: u64) -> bool {

@@ -24,7 +24,7 @@ use roaring::RoaringBitmap;
 
 use crate::limits::COMBINED_MAX;
 use crate::parallel;
-use crate::sketch::{Mixer, for_each};
+use crate::sketch::{Mixer, by_ranges, for_each_within};
 use crate::trits::Trits;
 
 use form::{Combination, Form, Reduced};
@@ -85,17 +85,27 @@ pub(crate) enum Adds {
 impl Mixer {
     /// A set among the columns. Units with numbers near to each other are in columns of their own.
     pub(crate) fn vector(self, units: &RoaringBitmap, width: u32) -> Vector {
-        let mut sums = vec![0_i32; width as usize];
-        let mut all = 0_u64;
-        let mut block = Block::of(self, 0, width);
-        for_each(units, |unit| {
-            if !block.has(unit) {
-                block = Block::of(self, unit, width);
-            }
-            let hash = self.hash(unit);
-            all = all.wrapping_add(hash);
-            sums[block.column(unit)] += if hash >> 63 == 0 { 1 } else { -1 };
+        let parts = by_ranges(units, |range| {
+            let (mut sums, mut all) = (vec![0_i32; width as usize], 0_u64);
+            let mut block = Block::of(self, 0, width);
+            for_each_within(units, range, |unit| {
+                if !block.has(unit) {
+                    block = Block::of(self, unit, width);
+                }
+                let hash = self.hash(unit);
+                all = all.wrapping_add(hash);
+                sums[block.column(unit)] += if hash >> 63 == 0 { 1 } else { -1 };
+            });
+            (sums, all)
         });
+        let mut parts = parts.into_iter();
+        let (mut sums, mut all) = parts.next().unwrap_or_default();
+        for (of_part, sum) in parts {
+            all = all.wrapping_add(sum);
+            for (column, of_part) in sums.iter_mut().zip(of_part) {
+                *column += of_part;
+            }
+        }
         Vector {
             columns: Trits::of(&sums),
             sum: all,

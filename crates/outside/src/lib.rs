@@ -19,6 +19,7 @@ pub use format::arrow_ipc;
 
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use std::sync::Arc;
@@ -34,7 +35,9 @@ pub async fn answer(above: &LogicalPlan, released: &Released) -> Result<RecordBa
     let config = SessionConfig::new()
         .with_target_partitions(1)
         .with_information_schema(false);
-    let frame = SessionContext::new_with_config(config)
+    // It knows no function by name: the plan brings those that it calls.
+    let state = SessionStateBuilder::new().with_config(config).build();
+    let frame = SessionContext::new_with_state(state)
         .execute_logical_plan(plan)
         .await?;
     let schema = Arc::clone(frame.schema().inner());

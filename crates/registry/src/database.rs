@@ -23,8 +23,8 @@ use crate::writing::{Group, Turn};
 /// How long a write waits for another one.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connections kept open; SQLite writes one at a time, readers run beside.
-const CONNECTIONS_MAX: u32 = 8;
+/// Connections kept open for those who only read.
+const READERS_MAX: u32 = 4;
 
 /// Hears of every write, and may have it fail: for tests of the order in which whoever writes does so.
 #[doc(hidden)]
@@ -46,6 +46,9 @@ pub trait WriteFaults: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Registry {
     pub(crate) pool: SqlitePool,
+    /// The one connection that writes, and notes what it changes. As nobody else does, the pages that it has in memory stay
+    /// those of the file from one transaction to the next.
+    pub(crate) writer: SqlitePool,
     key: Arc<RegistryKey>,
     /// What its seal said as it was opened.
     found: Option<SealedState>,
@@ -95,18 +98,25 @@ impl Registry {
             .pragma("temp_store", "MEMORY")
             .busy_timeout(BUSY_TIMEOUT);
         let (key, found, statements) = prepare(options.clone(), key).boxed().await?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            // There is no network in between that could have closed one.
-            .test_before_acquire(false)
+        // There is no network in between that could have closed one.
+        let connections = |most| {
+            SqlitePoolOptions::new()
+                .max_connections(most)
+                .test_before_acquire(false)
+        };
+        let writer = connections(1)
             .after_connect(move |connection, _| {
                 let statements = sqlx::raw_sql(AssertSqlSafe(Arc::clone(&statements)));
                 Box::pin(async move { connection.execute(statements).await.map(drop) })
             })
-            .connect_with(options)
+            .connect_with(options.clone())
             .await?;
+        // What a reader wrote would be in no seal.
+        let options = options.pragma("query_only", "ON");
+        let pool = connections(READERS_MAX).connect_with(options).await?;
         Ok(Self {
             pool,
+            writer,
             key: Arc::new(key),
             found,
             log: Arc::new(Mutex::new(found.map(|found| found.log).unwrap_or_default())),
@@ -178,7 +188,7 @@ impl Registry {
 
     /// Begins to write.
     pub(crate) async fn begin(&self) -> Result<Writing, RegistryError> {
-        Writing::begin(&self.turn, &self.pool).await
+        Writing::begin(&self.turn, &self.writer).await
     }
 
     /// Has a write take effect, with the seal and with what others wrote meanwhile: one step, whole or not at all.
@@ -228,6 +238,7 @@ impl Registry {
         self.finish(&mut group, false).await;
         drop(group);
         self.pool.close().await;
+        self.writer.close().await;
     }
 
     /// A fact about the domain.

@@ -447,7 +447,7 @@ async fn a_registry_of_a_newer_layout_is_refused() {
     let (folder, registry) = registry().await;
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                  VALUES (9999, 'of the future', 1, x'00', 0)";
-    sqlx::query(newer).execute(registry.pool()).await.unwrap();
+    sqlx::query(newer).execute(&registry.writer).await.unwrap();
     registry.close().await;
     let refused = Registry::open(&folder.path().join("registry.sqlite"), key()).await;
     assert_eq!(refused.err().unwrap().code(), "REGISTRY_LAYOUT");

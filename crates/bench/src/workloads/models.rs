@@ -2,6 +2,7 @@
 //! in `arrow-udf-runtime`.
 
 mod functions;
+mod trees;
 
 use std::cell::RefCell;
 
@@ -20,28 +21,30 @@ use crate::peers::{self, Python, arrow_udf};
 use crate::plain;
 use crate::report::{Chart, Drawn, Section, Table, grouped};
 use crate::samples::{Contender, Samples, interleaved};
+use functions::Function;
 
-/// What Weir is asked with all checks.
+/// What Weir is asked with all checks, of the smallest function.
 pub(crate) const CHECKED: &str =
     "SELECT l_returnflag AS k0, COUNT(*) AS n0, AVG(value) AS n1 FROM score(lineitem) GROUP BY 1";
 
 /// The same of an engine that knows the function by this name.
-fn plain_sql(function: &str) -> String {
+fn plain_sql(name: &str, function: &Function) -> String {
     format!(
-        "SELECT l_returnflag AS k0, COUNT(*) AS n0, AVG({function}(l_quantity, l_extendedprice, l_discount)) AS n1 \
-         FROM lineitem GROUP BY 1"
+        "SELECT l_returnflag AS k0, COUNT(*) AS n0, AVG({name}({})) AS n1 FROM lineitem GROUP BY 1",
+        function.columns.join(", ")
     )
 }
 
-/// The model as Weir runs it.
+/// The smallest function as Weir runs it.
 pub(crate) fn source() -> Result<ModelSource> {
-    functions::source()
+    functions::score().source()
 }
 
 pub(super) fn run(bench: &Bench<'_>) -> Result<Section> {
     let mut section = Section::new("models", "Scoring with row isolation");
     section.say(
-        "One function of three numbers: two multiplications more than it has additions, a comparison, a division. *Woven* is the model as Weir runs it, WebAssembly that is as new for every row; \
+        "*Score* is as little as one would score with, three numbers in: three multiplications, a comparison, a division. *Trees* is a small gradient-boosted model, fifty trees of depth 4 over four numbers, \
+         exported to Python as nested conditions. *Woven* is the model as Weir runs it, WebAssembly that is as new for every row; \
          *native* is the same function in Rust, in the same plan of DataFusion over the same sealed files: a count and a mean of the scores by a key. *Checked* is the whole run of Weir, \
          with every check and the ledger.",
     );
@@ -72,25 +75,38 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Section> {
     Ok(section)
 }
 
+fn all() -> [fn() -> Function; 2] {
+    [functions::score, trees::trees]
+}
+
 fn context(sealed: &Sealed, threads: usize) -> Result<SessionContext> {
     let context = plain::session(sealed, threads)?;
-    context.register_udf(functions::native());
-    context.register_udf(functions::woven(sealed)?);
+    for function in all() {
+        context.register_udf(function().woven(sealed)?);
+        context.register_udf(function().into_native());
+    }
     Ok(context)
 }
 
 /// Cells of the checked run without rounding, and of the engine with either function: all have to be the same.
-fn equal(bench: &Bench<'_>, sealed: &Sealed, context: &SessionContext) -> Result<Cells> {
-    let asked = |sql: &str| -> Result<Cells> {
-        let (_, batches) = bench.runtime.block_on(plain::asked(context, sql))?;
+fn equal(
+    bench: &Bench<'_>,
+    sealed: &Sealed,
+    context: &SessionContext,
+    function: &Function,
+) -> Result<Cells> {
+    let asked = |name: &str| -> Result<Cells> {
+        let sql = plain_sql(name, function);
+        let (_, batches) = bench.runtime.block_on(plain::asked(context, &sql))?;
         Cells::of_batches(&batches, 1)
     };
-    let native = asked(&plain_sql(functions::NATIVE))?;
-    let woven = asked(&plain_sql(functions::WOVEN))?;
+    let native = asked(&function.native_name())?;
+    let woven = asked(&function.woven_name())?;
     woven.check_same(&native, "scores, woven and native")?;
-    let asker = Asker::to_compare(sealed, Some(source()?))?;
+    let asker = Asker::to_compare(sealed, Some(function.source()?))?;
     let mut ledger = Ledger::in_memory([7; 16]);
-    let ours = bench.runtime.block_on(asker.ask(CHECKED, &mut ledger))?;
+    let sql = checked_sql(function);
+    let ours = bench.runtime.block_on(asker.ask(&sql, &mut ledger))?;
     let ours = Cells::of_batches(&[ours.table], 1)?;
     ours.check_within(&native, "scores, checked and native")?;
     if ours.len() == 0 {
@@ -105,14 +121,19 @@ fn beside_native(bench: &Bench<'_>, sealed: &Sealed, section: &mut Section) -> R
         sealed.meta.rows
     ));
     let context = context(sealed, bench.threads)?;
-    equal(bench, sealed, &context)?;
-    let asker = Asker::new(sealed, Some(source()?))?;
-    let engine = |function: &str| -> Contender<'_> {
-        let (sql, context) = (plain_sql(function), &context);
+    let score = functions::score();
+    equal(bench, sealed, &context, &score)?;
+    let asker = Asker::new(sealed, Some(score.source()?))?;
+    let engine = |name: String| -> Contender<'_> {
+        let (sql, context) = (plain_sql(&name, &score), &context);
         Box::new(move || Ok(bench.runtime.block_on(plain::asked(context, &sql))?.0))
     };
-    let checked: Contender<'_> = Box::new(|| checked(bench, &asker));
-    let mut contenders = [engine(functions::WOVEN), engine(functions::NATIVE), checked];
+    let checked: Contender<'_> = Box::new(|| checked(bench, &asker, CHECKED));
+    let mut contenders = [
+        engine(score.woven_name()),
+        engine(score.native_name()),
+        checked,
+    ];
     let samples = interleaved(bench.options.turns(), &mut contenders)?;
     drop(contenders);
     let [woven, native, checked] = [&samples[0], &samples[1], &samples[2]];
@@ -152,15 +173,17 @@ fn beside_native(bench: &Bench<'_>, sealed: &Sealed, section: &mut Section) -> R
     Ok(())
 }
 
-fn checked(bench: &Bench<'_>, asker: &Asker) -> Result<f64> {
-    let mut ledger = new_ledger(&bench.options.data.join("models-ledger"))?;
-    Ok(bench
-        .runtime
-        .block_on(asker.ask(CHECKED, &mut ledger))?
-        .whole_s)
+/// The same question of another function.
+fn checked_sql(function: &Function) -> String {
+    CHECKED.replace("score(", &format!("{}(", function.name))
 }
 
-/// A Python function within DuckDB, called for each row; and one that is called for columns, which numpy works out.
+fn checked(bench: &Bench<'_>, asker: &Asker, sql: &str) -> Result<f64> {
+    let mut ledger = new_ledger(&bench.options.data.join("models-ledger"))?;
+    Ok(bench.runtime.block_on(asker.ask(sql, &mut ledger))?.whole_s)
+}
+
+/// Python functions within DuckDB, called for each row; and one that is called for columns, which numpy works out.
 fn beside_python(
     bench: &Bench<'_>,
     sealed: &Sealed,
@@ -169,75 +192,98 @@ fn beside_python(
 ) -> Result<()> {
     bench.say("scoring beside Python in DuckDB");
     super::queries::see_clear(bench, &mut duckdb, sealed)?;
-    duckdb.ask(&json!({"op": "functions"}))?;
+    let sources = all().map(|function| {
+        let function = function();
+        json!({"name": function.name, "source": function.python, "columns": function.columns.len()})
+    });
+    duckdb.ask(&json!({"op": "functions", "functions": sources}))?;
     let context = context(sealed, bench.threads)?;
-    let native = equal(bench, sealed, &context)?;
-    for function in ["score", "score_columns"] {
-        let theirs = duckdb.cells(&plain_sql(function), 1)?;
-        theirs.check_same(&native, "scores, in Python and in Rust")?;
-    }
-    let asker = Asker::new(sealed, Some(source()?))?;
     let peer = RefCell::new(duckdb);
-    let python = |function: &str| -> Contender<'_> {
-        let (sql, peer) = (plain_sql(function), &peer);
-        Box::new(move || peer.borrow_mut().timed(&sql))
-    };
-    let weir: Contender<'_> = Box::new(|| checked(bench, &asker));
-    let sql = plain_sql(functions::WOVEN);
-    let woven: Contender<'_> =
-        Box::new(|| Ok(bench.runtime.block_on(plain::asked(&context, &sql))?.0));
-    let mut contenders = [woven, weir, python("score"), python("score_columns")];
-    let samples = interleaved(bench.options.turns(), &mut contenders)?;
-    drop(contenders);
-    let [woven, checked, rows, columns] = [&samples[0], &samples[1], &samples[2], &samples[3]];
-    section.figures.push(Figure::held(
-        "scoring: against a Python function in DuckDB",
-        &rows.over(woven),
-        "×",
-        Goal::AtLeast(20.0),
-    ));
-    section.figures.push(Figure::told(
-        "scoring: checked run against a Python function in DuckDB",
-        &rows.over(checked),
-        "×",
-        false,
-    ));
-    section.figures.push(Figure::told(
-        "scoring: against numpy over columns in DuckDB",
-        &columns.over(woven),
-        "×",
-        false,
-    ));
     let mut table = Table::new(&[
+        "function",
         "rows",
         "woven, s",
         "checked, s",
+        "native, s",
         "Python by row, s",
         "numpy by column, s",
         "Python ÷ woven",
         "Python ÷ checked",
-        "numpy ÷ woven",
     ]);
-    table.row(vec![
-        grouped(sealed.meta.rows),
-        woven.spread(3),
-        checked.spread(3),
-        rows.spread(2),
-        columns.spread(3),
-        rows.over(woven).spread(1),
-        rows.over(checked).spread(1),
-        columns.over(woven).spread(1),
-    ]);
-    section.tables.push(table);
-    let names = [
-        "woven, small table",
-        "checked, small table",
-        "Python by row",
-        "numpy by column",
-    ];
-    for (name, samples) in names.iter().zip(&samples) {
-        section.keep(*name, samples);
+    for function in all() {
+        let function = function();
+        let native = equal(bench, sealed, &context, &function)?;
+        let by_column = (function.name == "score").then_some("score_columns");
+        for name in [Some(function.name), by_column].into_iter().flatten() {
+            let theirs = peer.borrow_mut().cells(&plain_sql(name, &function), 1)?;
+            theirs.check_same(&native, "scores, in Python and in Rust")?;
+        }
+        let asker = Asker::new(sealed, Some(function.source()?))?;
+        let sql = checked_sql(&function);
+        let python = |name: &str| -> Contender<'_> {
+            let (sql, peer) = (plain_sql(name, &function), &peer);
+            Box::new(move || peer.borrow_mut().timed(&sql))
+        };
+        let engine = |name: String| -> Contender<'_> {
+            let (sql, context) = (plain_sql(&name, &function), &context);
+            Box::new(move || Ok(bench.runtime.block_on(plain::asked(context, &sql))?.0))
+        };
+        let checked: Contender<'_> = Box::new(|| checked(bench, &asker, &sql));
+        let mut contenders = vec![
+            engine(function.woven_name()),
+            checked,
+            engine(function.native_name()),
+            python(function.name),
+        ];
+        contenders.extend(by_column.map(python));
+        let samples = interleaved(bench.options.turns(), &mut contenders)?;
+        drop(contenders);
+        let [woven, checked, native, rows] = [0, 1, 2, 3].map(|at: usize| &samples[at]);
+        let columns = samples.get(4);
+        let figure = |what: &str| format!("{what} in DuckDB, {}", function.name);
+        section.figures.push(Figure::held(
+            &figure("scoring: against a Python function"),
+            &rows.over(woven),
+            "×",
+            Goal::AtLeast(20.0),
+        ));
+        section.figures.push(Figure::told(
+            &figure("scoring: checked run against a Python function"),
+            &rows.over(checked),
+            "×",
+            false,
+        ));
+        if let Some(columns) = columns {
+            section.figures.push(Figure::told(
+                &figure("scoring: against numpy over columns"),
+                &columns.over(woven),
+                "×",
+                false,
+            ));
+        }
+        table.row(vec![
+            function.name.to_owned(),
+            grouped(sealed.meta.rows),
+            woven.spread(3),
+            checked.spread(3),
+            native.spread(3),
+            rows.spread(2),
+            columns.map_or_else(|| "–".to_owned(), |columns| columns.spread(3)),
+            rows.over(woven).spread(1),
+            rows.over(checked).spread(1),
+        ]);
+        let names = [
+            "woven",
+            "checked",
+            "native",
+            "Python by row",
+            "numpy by column",
+        ];
+        for (name, samples) in names.iter().zip(&samples) {
+            section.keep(format!("{}, small table: {name}", function.name), samples);
+        }
     }
+    section.tables.push(table);
     Ok(())
 }
 

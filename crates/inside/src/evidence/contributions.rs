@@ -3,7 +3,7 @@
 use datafusion::logical_expr::EmitTo;
 use weir_gate::TOP_UNITS;
 
-use super::members::Prints;
+use super::prints::Prints;
 use super::runs::Arranged;
 
 /// Contributions of the units of one group.

@@ -12,8 +12,9 @@ use weir_gate::TOP_UNITS;
 use super::contributions::{Contributions, Sum};
 use super::kept::Values;
 use super::layout::Layout;
-use super::members::{Prints, Sets};
 use super::presence::{Count, Presence};
+use super::prints::Prints;
+use super::sets::Sets;
 
 /// The evidence of a run of groups.
 ///
@@ -157,7 +158,7 @@ impl Groups {
         for (own, _) in arguments.iter().filter(|(_, keeps)| keeps.set) {
             columns.push(match own {
                 Some(own) => sets(own, layout)?,
-                None => new_null_array(&Sets::DATA_TYPE, cells.counts.len()),
+                None => new_null_array(&Sets::data_type(), cells.counts.len()),
             });
         }
         columns.push(prints(cells)?);

@@ -8,8 +8,9 @@ use datafusion::common::{Result, internal_err};
 use weir_gate::TOP_UNITS;
 
 use super::kept::{FirstUnits, Values};
-use super::members::{Prints, Sets};
 use super::presence::Keeps;
+use super::prints::Prints;
+use super::sets::Sets;
 
 /// What is computed of each group: the cell itself, then each counted argument, each summed one, and each one whose
 /// distinct values are counted.
@@ -159,7 +160,7 @@ impl Layout {
         // Null where an argument has a value in every row: then they are the cell's.
         fields.extend(
             (0..self.sets_kept())
-                .map(|index| Field::new(format!("set_{index}"), Sets::DATA_TYPE, index > 0)),
+                .map(|index| Field::new(format!("set_{index}"), Sets::data_type(), index > 0)),
         );
         let print = Prints::data_type(self.buckets);
         fields.extend(

@@ -14,8 +14,8 @@ use super::accumulator::OutOfOrder;
 use super::contributions::Sum;
 use super::groups::Groups;
 use super::layout::Layout;
-use super::members::{bytes_of, set_of};
 use super::presence::Presence;
+use super::prints::bytes_of;
 
 impl Groups {
     /// Adds groups that another part has counted.
@@ -195,7 +195,7 @@ impl<'a> Rows<'a> {
             own.extend(group, units.as_primitive::<UInt32Type>().values());
         }
         if let (Some(own), Some(sets)) = (&mut own.set, self.set) {
-            own.merge(group, set_of(sets, row));
+            own.merge(group, sets, row);
         }
         if let (Some(own), Some(prints)) = (&mut own.print, self.print) {
             own.merge(group, bytes_of(prints, row));

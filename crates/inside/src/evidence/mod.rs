@@ -20,10 +20,11 @@ mod function;
 mod groups;
 mod kept;
 mod layout;
-mod members;
 mod merge;
 mod presence;
+mod prints;
 mod runs;
+mod sets;
 mod tag;
 mod unordered;
 mod whole;
@@ -167,7 +168,7 @@ impl EvidencePlan {
             }
         };
         let set = |at: usize| {
-            let set = or_the_cells("set", at)?.as_binary_opt::<i32>();
+            let set = or_the_cells("set", at)?.as_list_opt::<i32>();
             set.cloned().ok_or(ComputeError::Bug)
         };
         let print = |at: usize| {

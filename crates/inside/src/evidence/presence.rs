@@ -3,8 +3,9 @@
 use datafusion::logical_expr::EmitTo;
 
 use super::kept::FirstUnits;
-use super::members::{Prints, Sets};
+use super::prints::Prints;
 use super::runs::{Arranged, Segments};
+use super::sets::Sets;
 
 /// Arranged and units that had a value, and the unit we are in.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

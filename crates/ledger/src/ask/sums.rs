@@ -2,11 +2,12 @@
 
 use roaring::RoaringBitmap;
 
-use super::{Judging, Near, united};
+use super::{Judging, Near};
 use crate::index::Work;
 use crate::limits::COMBINED_TABLE_MAX;
 use crate::near::{Found, NewSet, Stop};
 use crate::span::{Adds, Rest, Span};
+use crate::union::united;
 
 /// Units that are put among the columns for the work of one visit.
 const VISITS_PER_WORK: u64 = 16;
@@ -25,7 +26,8 @@ impl Judging<'_> {
     /// Whether the cells of a partition are looked at together with others one by one: those that were chosen, and those of
     /// small tables. Where a unit is in several cells, none of them has all that the unit contributes, and a sum over sets
     /// says nothing of a sum of their numbers; then it is the union that is looked at.
-    pub(super) fn may_be_combined(&self, partition: &[usize]) -> bool {
+    pub(super) fn may_be_combined(&mut self, partition: &[usize]) -> bool {
+        self.united = None;
         let is_plain = |cell: &usize| {
             self.question.selection.is_plain && !self.question.cells[*cell].is_chosen
         };
@@ -37,7 +39,10 @@ impl Judging<'_> {
         let sets = partition.iter().map(|cell| &*self.cells[*cell].units);
         let sets: Vec<&RoaringBitmap> = sets.collect();
         let units: u64 = sets.iter().map(|units| units.len()).sum();
-        units == united(&sets).len()
+        let united = united(&sets);
+        let are_apart = units == united.len();
+        self.united = Some(united);
+        are_apart
     }
 
     /// What is found near a cell, and whether its sums are looked at together with others.

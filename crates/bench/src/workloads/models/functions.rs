@@ -1,9 +1,9 @@
-//! The function that is scored with: as a model, and in native Rust.
+//! The functions that are scored with: as models, in native Rust and in Python.
 
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{AsArray, Float64Array};
+use arrow::array::{ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::{
@@ -15,13 +15,24 @@ use weir_model::{Binding, Evaluator, Limits, Model, Runtime};
 use crate::data::Sealed;
 use crate::error::{Result, failed};
 
-pub(super) const NATIVE: &str = "score_native";
-pub(super) const WOVEN: &str = "score_woven";
+/// A function of numbers.
+pub(super) struct Function {
+    /// Its name, as a model and in Python; in the engine what runs it follows.
+    pub(super) name: &'static str,
+    /// The columns it is called with.
+    pub(super) columns: &'static [&'static str],
+    /// A module with `row`.
+    pub(super) wat: String,
+    /// The text of a function of that name.
+    pub(super) python: String,
+    /// In Rust. A row without a number has no score.
+    pub(super) native: Native,
+}
 
-const WIT: &str = "package bench:score; world model { \
-                   export row: func(l-quantity: f64, l-extendedprice: f64, l-discount: f64) -> f64; }";
+/// What a function makes of columns.
+pub(super) type Native = Box<dyn Fn(&[&Float64Array]) -> Float64Array + Send + Sync>;
 
-const WAT: &str = r#"(module (func (export "row") (param $quantity f64) (param $price f64) (param $discount f64) (result f64)
+const SCORE_WAT: &str = r#"(module (func (export "row") (param $quantity f64) (param $price f64) (param $discount f64) (result f64)
     (local $risk f64)
     (local.set $risk (f64.add
         (f64.add (f64.mul (local.get $quantity) (f64.const 0.03)) (f64.mul (local.get $price) (f64.const 0.00002)))
@@ -30,66 +41,112 @@ const WAT: &str = r#"(module (func (export "row") (param $quantity f64) (param $
         (then (f64.const 1))
         (else (f64.div (local.get $risk) (f64.add (f64.const 1) (local.get $risk)))))))"#;
 
-fn score(quantity: f64, price: f64, discount: f64) -> f64 {
+const SCORE_PYTHON: &str = "def score(quantity, price, discount):
+    risk = quantity * 0.03 + price * 0.00002 + discount * 5.0
+    return 1.0 if risk > 2.0 else risk / (1.0 + risk)
+";
+
+fn risk(quantity: f64, price: f64, discount: f64) -> f64 {
     let risk = quantity * 0.03 + price * 0.000_02 + discount * 5.0;
     if risk > 2.0 { 1.0 } else { risk / (1.0 + risk) }
 }
 
-fn model() -> Result<Model> {
-    let what = "compiling the model";
-    let limits = Limits::default();
-    let module = wat::parse_str(WAT).map_err(failed(what))?;
-    let module = weir_model::embed(&module, WIT).map_err(failed(what))?;
-    let received = weir_model::receive(&module, &limits).map_err(failed(what))?;
-    let runtime = Runtime::new(&limits).map_err(failed(what))?;
-    runtime.compile(&received.admitted).map_err(failed(what))
+/// The least one would score with.
+pub(super) fn score() -> Function {
+    Function {
+        name: "score",
+        columns: &["l_quantity", "l_extendedprice", "l_discount"],
+        wat: SCORE_WAT.to_owned(),
+        python: SCORE_PYTHON.to_owned(),
+        native: Box::new(|columns| {
+            let rows = columns[0].iter().zip(columns[1]).zip(columns[2]);
+            let scores =
+                rows.map(|((quantity, price), discount)| Some(risk(quantity?, price?, discount?)));
+            scores.collect()
+        }),
+    }
 }
 
-/// For a run of Weir.
-pub(super) fn source() -> Result<ModelSource> {
-    Ok(ModelSource {
-        name: "score".to_owned(),
-        model: model()?,
-    })
+impl Function {
+    /// What runs the model in the engine.
+    pub(super) fn woven_name(&self) -> String {
+        format!("{}_woven", self.name)
+    }
+
+    /// What runs the native one.
+    pub(super) fn native_name(&self) -> String {
+        format!("{}_native", self.name)
+    }
+
+    fn model(&self) -> Result<Model> {
+        let what = "compiling the model";
+        let limits = Limits::default();
+        let columns = self.columns.iter();
+        let params = columns.map(|column| format!("{}: f64", column.replace('_', "-")));
+        let wit = format!(
+            "package bench:{}; world model {{ export row: func({}) -> f64; }}",
+            self.name,
+            params.collect::<Vec<_>>().join(", ")
+        );
+        let module = wat::parse_str(&self.wat).map_err(failed(what))?;
+        let module = weir_model::embed(&module, &wit).map_err(failed(what))?;
+        let received = weir_model::receive(&module, &limits).map_err(failed(what))?;
+        let runtime = Runtime::new(&limits).map_err(failed(what))?;
+        runtime.compile(&received.admitted).map_err(failed(what))
+    }
+
+    /// For a run of Weir.
+    pub(super) fn source(&self) -> Result<ModelSource> {
+        Ok(ModelSource {
+            name: self.name.to_owned(),
+            model: self.model()?,
+        })
+    }
+
+    /// The model as a function of the engine's, called as Weir's own plans call it.
+    pub(super) fn woven(&self, sealed: &Sealed) -> Result<ScalarUDF> {
+        let binding = self
+            .model()?
+            .bind(&sealed.table.schema())
+            .map_err(failed("binding the model"))?;
+        Ok(ScalarUDF::new_from_impl(InEngine {
+            name: self.woven_name(),
+            signature: self.signature(),
+            function: Runs::Woven(binding, Mutex::new(Vec::new())),
+        }))
+    }
+
+    /// The function in Rust.
+    pub(super) fn into_native(self) -> ScalarUDF {
+        ScalarUDF::new_from_impl(InEngine {
+            name: self.native_name(),
+            signature: self.signature(),
+            function: Runs::Native(self.native),
+        })
+    }
+
+    fn signature(&self) -> Signature {
+        let numbers = vec![DataType::Float64; self.columns.len()];
+        Signature::exact(numbers, Volatility::Immutable)
+    }
 }
 
-/// The model as a function of the engine's, called as Weir's own plans call it.
-pub(super) fn woven(sealed: &Sealed) -> Result<ScalarUDF> {
-    let binding = model()?
-        .bind(&sealed.table.schema())
-        .map_err(failed("binding the model"))?;
-    Ok(ScalarUDF::new_from_impl(Woven {
-        signature: numbers(),
-        binding,
-        idle: Mutex::new(Vec::new()),
-    }))
-}
-
-/// The function in Rust.
-pub(super) fn native() -> ScalarUDF {
-    ScalarUDF::new_from_impl(Native {
-        signature: numbers(),
-    })
-}
-
-fn numbers() -> Signature {
-    Signature::exact(vec![DataType::Float64; 3], Volatility::Immutable)
-}
-
-struct Woven {
+/// A function of the engine's.
+struct InEngine {
+    name: String,
     signature: Signature,
-    binding: Binding,
-    idle: Mutex<Vec<Evaluator>>,
+    function: Runs,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Native {
-    signature: Signature,
+enum Runs {
+    Native(Native),
+    /// With the evaluators that nobody uses.
+    Woven(Binding, Mutex<Vec<Evaluator>>),
 }
 
-impl ScalarUDFImpl for Native {
+impl ScalarUDFImpl for InEngine {
     fn name(&self) -> &str {
-        NATIVE
+        &self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -102,60 +159,45 @@ impl ScalarUDFImpl for Native {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
         let columns = ColumnarValue::values_to_arrays(&args.args)?;
-        let [quantities, prices, discounts] =
-            [0, 1, 2].map(|at: usize| columns[at].as_primitive::<Float64Type>());
-        let rows = quantities.iter().zip(prices).zip(discounts);
-        // As one writes it: a row without a number has no score.
-        let scores: Float64Array = rows
-            .map(|((quantity, price), discount)| Some(score(quantity?, price?, discount?)))
-            .collect();
-        Ok(ColumnarValue::Array(Arc::new(scores)))
+        let scores: ArrayRef = match &self.function {
+            Runs::Native(native) => {
+                let numbers = columns.iter().map(|of| of.as_primitive::<Float64Type>());
+                Arc::new(native(&numbers.collect::<Vec<_>>()))
+            }
+            Runs::Woven(binding, idle) => {
+                let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+                let waiting = idle().pop();
+                let mut evaluator = waiting.unwrap_or_else(|| binding.evaluator());
+                let scores = evaluator
+                    .evaluate(&columns, args.number_rows)
+                    .map_err(|error| DataFusionError::External(Box::new(error)))?;
+                idle().push(evaluator);
+                Arc::clone(scores.column(0))
+            }
+        };
+        Ok(ColumnarValue::Array(scores))
     }
 }
 
-impl ScalarUDFImpl for Woven {
-    fn name(&self) -> &str {
-        WOVEN
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> EngineResult<DataType> {
-        Ok(DataType::Float64)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
-        let columns = ColumnarValue::values_to_arrays(&args.args)?;
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = idle().pop();
-        let mut evaluator = waiting.unwrap_or_else(|| self.binding.evaluator());
-        let scores = evaluator
-            .evaluate(&columns, args.number_rows)
-            .map_err(|error| DataFusionError::External(Box::new(error)))?;
-        idle().push(evaluator);
-        Ok(ColumnarValue::Array(Arc::clone(scores.column(0))))
-    }
-}
-
-impl std::fmt::Debug for Woven {
+impl std::fmt::Debug for InEngine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Woven").finish_non_exhaustive()
+        f.debug_struct("InEngine")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
-// There is one.
-impl PartialEq for Woven {
-    fn eq(&self, _: &Self) -> bool {
-        true
+// There is one of each name.
+impl PartialEq for InEngine {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
     }
 }
 
-impl Eq for Woven {}
+impl Eq for InEngine {}
 
-impl Hash for Woven {
+impl Hash for InEngine {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        WOVEN.hash(state);
+        self.name.hash(state);
     }
 }

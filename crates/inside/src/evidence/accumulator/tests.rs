@@ -13,7 +13,8 @@ use datafusion::logical_expr::Accumulator;
 use roaring::RoaringBitmap;
 use weir_gate::TOP_UNITS;
 
-use super::super::members::{Prints, bytes_of, set_of};
+use super::super::prints::{Prints, bytes_of};
+use super::super::sets::tests::set_of;
 use super::super::unordered::Unordered;
 use super::super::whole::Whole;
 use super::*;
@@ -284,13 +285,8 @@ fn members(evidence: &StructArray) -> Members {
         }
     };
     let set = |at: usize, group: usize| {
-        let set = set_of(column("set", at), group);
-        let mut bytes = set.as_slice();
-        let mut units = BTreeSet::new();
-        while !bytes.is_empty() {
-            units.extend(RoaringBitmap::deserialize_from(&mut bytes).unwrap());
-        }
-        units
+        let units = set_of(column("set", at), group);
+        units.into_iter().collect::<BTreeSet<u32>>()
     };
     let print = |at: usize, group: usize| bytes_of(column("print", at), group).to_vec();
     (0..evidence.len())
