@@ -10,7 +10,6 @@ use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt32Array, 
 use datafusion::arrow::datatypes::{DataType, Float64Type, UInt32Type, UInt64Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Accumulator;
-use roaring::RoaringBitmap;
 use weir_gate::TOP_UNITS;
 
 use super::super::prints::{Prints, bytes_of};
