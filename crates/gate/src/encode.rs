@@ -5,6 +5,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::MetadataVersion;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use ring::digest::{SHA256, digest};
+use weir_ledger::Digest;
 
 use crate::error::GateError;
 
@@ -27,4 +28,11 @@ fn write(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
 /// `sha256:` and 64 hexadecimal digits.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(digest(&SHA256, bytes)))
+}
+
+/// What stands for a text in the ledger.
+pub(crate) fn digest_of(text: &str) -> Digest {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    bytes
 }

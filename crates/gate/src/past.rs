@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
-use ring::digest::{SHA256, digest};
 use weir_ledger::parallel::{self, PARALLEL_UNITS_MIN};
 use weir_ledger::rounding::CoinKey;
 use weir_ledger::{
@@ -14,9 +13,10 @@ use weir_ledger::{
 };
 use weir_policy::Policy;
 
+use crate::encode::digest_of;
 use crate::error::GateError;
 use crate::ground::{Ground, Ruling};
-use crate::members::{Members, Provenance};
+use crate::members::{Basis, Members, Provenance};
 use crate::numbers::Numbers;
 use crate::order::sorted_by_keys;
 use crate::table::Rows;
@@ -68,6 +68,8 @@ pub(crate) struct Compared {
     places: Vec<(u32, usize)>,
     /// The places of sets in [`Members`] that are asked for of each cell, the cell's own first.
     sets: Vec<usize>,
+    /// Per statistic, which of these sets it is of, and which of the statistics of that set it is.
+    statistics: Vec<(usize, usize)>,
     /// Where each grouping set comes in the order of asking.
     ranks: Vec<usize>,
     again: Again,
@@ -93,6 +95,7 @@ pub(crate) fn compare(
     sets.dedup();
     let per_cell = sets.len() + provenance.parts.len();
     let mut compared = Compared {
+        statistics: places_of_statistics(&sets, &provenance),
         asked: Vec::new(),
         places: order
             .iter()
@@ -122,6 +125,17 @@ pub(crate) fn compare(
     }
     compared.settle(ground, cells, ruling, policy, past)?;
     Ok(compared)
+}
+
+/// Per statistic, which of the sets it is of, and which of the statistics of that set it is.
+fn places_of_statistics(sets: &[usize], provenance: &Provenance) -> Vec<(usize, usize)> {
+    let mut next = vec![0; sets.len()];
+    let place = |basis: &Basis| {
+        let set = sets.binary_search(&basis.set).ok()?;
+        next[set] += 1;
+        Some((set, next[set] - 1))
+    };
+    provenance.bases.iter().filter_map(place).collect()
 }
 
 /// Finest sets come before those that are derived from them.
@@ -160,12 +174,6 @@ fn in_order(
         all.extend(order.into_iter().map(|at| own[at]));
     }
     Ok(all)
-}
-
-fn digest_of(text: &str) -> Digest {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    bytes
 }
 
 impl Compared {
@@ -275,7 +283,7 @@ impl Compared {
             if withheld.is_empty() {
                 return Ok(());
             }
-            let per_cell = self.sets.len() + self.provenance.parts.len();
+            let per_cell = self.per_cell();
             for (nth, cell) in &withheld {
                 ruling.broken[*cell as usize].history = true;
                 let from = self.places[*nth].1;
@@ -288,6 +296,11 @@ impl Compared {
                 self.asked.push(past.history.again(asked)?);
             }
         }
+    }
+
+    /// How many sets are asked for of each cell: its own and its parts.
+    fn per_cell(&self) -> usize {
+        self.sets.len() + self.provenance.parts.len()
     }
 
     fn of_cell(&self, nth: usize) -> impl Iterator<Item = &Verdict> {
@@ -309,7 +322,7 @@ impl Compared {
             return None;
         }
         let mut origins = Vec::new();
-        for (of_statistic, (set, at)) in self.places_of_statistics().into_iter().enumerate() {
+        for (of_statistic, (set, at)) in self.statistics.iter().copied().enumerate() {
             let of = |asked: &Asked| asked.verdicts().get(from + set)?.get(at).cloned();
             let mut verdicts = self.asked.iter().map(of).collect::<Option<Vec<_>>>()?;
             let same = verdicts
@@ -333,27 +346,12 @@ impl Compared {
         Some(origins)
     }
 
-    /// Per statistic, which of the sets it is of, and which of the statistics of that set it is.
-    fn places_of_statistics(&self) -> Vec<(usize, usize)> {
-        let mut next = vec![0; self.sets.len()];
-        let bases = self.provenance.bases.iter();
-        bases
-            .filter_map(|basis| {
-                let set = self.sets.binary_search(&basis.set).ok()?;
-                next[set] += 1;
-                Some((set, next[set] - 1))
-            })
-            .collect()
-    }
-
     /// The cell, by its position among those that were asked for too, and the statistic that are at a place of the question.
     fn statistic_at(&self, of: usize, at: usize) -> Option<(usize, u32, usize)> {
-        let per_cell = self.sets.len() + self.provenance.parts.len();
+        let per_cell = self.per_cell();
         let (cell, _) = self.places.get(of / per_cell)?;
-        let places = self.places_of_statistics();
-        let statistic = places
-            .iter()
-            .position(|place| *place == (of % per_cell, at))?;
+        let mut places = self.statistics.iter();
+        let statistic = places.position(|place| *place == (of % per_cell, at))?;
         Some((of / per_cell, *cell, statistic))
     }
 

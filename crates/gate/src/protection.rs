@@ -1,10 +1,10 @@
 //! What numbers are beside being rounded: coarse enough that no single unit shows, unpredictable at the edges, and the same
 //! as they were answered before.
 
-use ring::digest::{SHA256, digest};
 use weir_ledger::rounding::{CoinKey, leave_one_out_base};
 use weir_policy::Policy;
 
+use crate::encode::digest_of;
 use crate::error::GateError;
 use crate::ground::Ground;
 use crate::members::{Basis, Most, Provenance};
@@ -25,45 +25,36 @@ pub(crate) struct Protection<'a> {
 }
 
 impl Protection<'_> {
-    /// Makes the number of a statistic, by its position, in a cell, which is in this row of `numbers`.
+    /// Makes a cell's own number of a statistic, by its position, in this row of `numbers`.
     pub(crate) fn number(
         &self,
         numbers: &mut Numbers,
         (statistic, cell, row): (usize, u32, usize),
-        origin: &Origin,
         rounding: Rounding,
         (ground, policy): (&Ground, &Policy),
     ) -> Result<(), GateError> {
-        match origin {
-            Origin::Given(answer) => numbers.set_bytes(row, answer),
-            // Whoever has all numbers copies it.
-            Origin::Like { .. } => numbers.clear(row),
-            Origin::Own if self.noises.is_some() => {
-                let (loss, noises) = self.noises.ok_or(GateError::Noise)?;
-                let noise = *noises.get(statistic).ok_or(GateError::Noise)?;
-                numbers.add_noise(row, noise.grid, |number| loss.add(number, noise))?;
-            }
-            Origin::Own => {
-                let basis = &self.provenance.bases[statistic];
-                if basis.most == Most::NotASum {
-                    numbers.round_one(row, rounding);
-                    return Ok(());
-                }
-                let by_model = self.provenance.is_chosen();
-                let base = match policy.leaves_one_out(by_model) {
-                    true => leave_one_out_base(self.most(basis, ground, cell)),
-                    false => Some(0.0),
-                };
-                let coin = match policy.is_keyed(by_model) {
-                    true => Some(self.coins.coin_of(&self.name(basis, cell)?)),
-                    false => None,
-                };
-                match base {
-                    Some(base) => numbers.coarsen(row, base, rounding, coin.as_ref()),
-                    // Nothing is coarse enough.
-                    None => numbers.clear(row),
-                }
-            }
+        if let Some((loss, noises)) = self.noises {
+            let noise = *noises.get(statistic).ok_or(GateError::Noise)?;
+            return numbers.add_noise(row, noise.grid, |number| loss.add(number, noise));
+        }
+        let basis = &self.provenance.bases[statistic];
+        if basis.most == Most::NotASum {
+            numbers.round_one(row, rounding);
+            return Ok(());
+        }
+        let by_model = self.provenance.is_chosen();
+        let base = match policy.leaves_one_out(by_model) {
+            true => leave_one_out_base(self.most(basis, ground, cell)),
+            false => Some(0.0),
+        };
+        let coin = match policy.is_keyed(by_model) {
+            true => Some(self.coins.coin_of(&self.name(basis, cell)?)),
+            false => None,
+        };
+        match base {
+            Some(base) => numbers.coarsen(row, base, rounding, coin.as_ref()),
+            // Nothing is coarse enough.
+            None => numbers.clear(row),
         }
         Ok(())
     }
@@ -93,10 +84,10 @@ impl Protection<'_> {
     /// What stands for a number, whatever the query's words: which units of which population and snapshots it is of, and
     /// how much of it each is.
     fn name(&self, basis: &Basis, cell: u32) -> Result<Vec<u8>, GateError> {
-        let mut name = digest(&SHA256, basis.kind.as_bytes()).as_ref().to_vec();
+        let mut name = digest_of(&basis.kind).to_vec();
         name.extend(self.snapshots);
         for members in &self.provenance.members {
-            name.extend_from_slice(digest(&SHA256, members.population.as_bytes()).as_ref());
+            name.extend(digest_of(&members.population));
             let units = members.print(&[0], cell as usize)?;
             let contributions = members.print(&basis.prints, cell as usize)?;
             let sums = units.iter().chain(contributions.iter());

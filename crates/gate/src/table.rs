@@ -239,15 +239,21 @@ impl Rows {
                 continue;
             };
             for (at, (origin, column)) in origins.iter().zip(columns).enumerate() {
-                if let Origin::Like { cell, statistic } = origin {
-                    let from = self.of_cell(*cell);
-                    let like = from.map(|from| all[*statistic].to_bytes(from, column.data_type()));
-                    all[at].set_bytes(row, &like.unwrap_or_default());
-                    continue;
+                match origin {
+                    // Made before: it is of a cell, or a statistic, that comes earlier.
+                    Origin::Like { cell, statistic } => {
+                        let from = self.of_cell(*cell);
+                        let like =
+                            from.map(|from| all[*statistic].to_bytes(from, column.data_type()));
+                        all[at].set_bytes(row, &like.unwrap_or_default());
+                    }
+                    Origin::Given(answer) => all[at].set_bytes(row, answer),
+                    Origin::Own => {
+                        let rounding = rounding(ground.shape.statistics[at], policy);
+                        let by = (ground, policy);
+                        protection.number(&mut all[at], (at, *cell, row), rounding, by)?;
+                    }
                 }
-                let rounding = rounding(ground.shape.statistics[at], policy);
-                let by = (ground, policy);
-                protection.number(&mut all[at], (at, *cell, row), origin, rounding, by)?;
             }
         }
         Ok(all)

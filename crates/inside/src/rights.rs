@@ -11,7 +11,9 @@
 //! A literal need not be written: `x / x` is one, and sums and products of it are every number; so are `signum(x)`, a
 //! comparison cast to a number, and arithmetic on a column that another condition pins to one value. So such a column is
 //! compared with nothing computed: with columns as they are, and with sums, differences and products of columns that
-//! meet no literal either, each of them once. The same holds for keys.
+//! meet no literal either, each of them once. The same holds for keys, and for what is compared with zero without being
+//! said: a divisor, and what a root is of. Where whole numbers wrap is a literal, too: products that are compared are
+//! products of floats, and of short whole numbers not even sums are.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -225,7 +227,8 @@ impl Rights<'_> {
     fn compares_computed(&self, expression: &Expr) -> bool {
         let found = expression.exists(|part| {
             let is_limited = || self.first(part, |may| may.compare).is_some();
-            let operands = compared(part);
+            let mut operands = compared(part);
+            operands.extend(compared_with_zero(part));
             Ok(!operands.is_empty()
                 && is_limited()
                 && !operands.iter().all(|of| self.is_operand(of)))
@@ -276,12 +279,67 @@ impl Rights<'_> {
                 self.first(expression, |may| may.compare).is_some()
             }
             Expr::Cast(cast) => self.is_sum(&cast.expr, columns),
-            Expr::BinaryExpr(BinaryExpr {
-                left,
-                op: Operator::Plus | Operator::Minus | Operator::Multiply,
-                right,
-            }) => self.is_sum(left, columns) && self.is_sum(right, columns),
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+                self.keeps_order(left, *op, right)
+                    && self.is_sum(left, columns)
+                    && self.is_sum(right, columns)
+            }
             _ => false,
+        }
+    }
+
+    /// Whether an operation has no number beyond which its answer turns around: whole numbers wrap there, which is a
+    /// literal that nobody wrote. Of sums of long ones that number is out of reach.
+    fn keeps_order(&self, left: &Expr, op: Operator, right: &Expr) -> bool {
+        let wider = self.width(left).max(self.width(right));
+        match op {
+            Operator::Plus | Operator::Minus => wider >= Width::Long,
+            Operator::Multiply => wider == Width::Float,
+            _ => false,
+        }
+    }
+
+    fn width(&self, expression: &Expr) -> Width {
+        match expression {
+            Expr::Column(column) => self.kind(column).map_or(Width::Short, |of| Width::of(&of)),
+            Expr::Alias(alias) => self.width(&alias.expr),
+            // To a float, or the expression was refused before.
+            Expr::Cast(_) | Expr::TryCast(_) => Width::Float,
+            Expr::BinaryExpr(binary) => self.width(&binary.left).max(self.width(&binary.right)),
+            _ => Width::Short,
+        }
+    }
+
+    /// The type of a column of a dataset.
+    fn kind(&self, column: &Column) -> Option<DataType> {
+        let named = self.query.relations.iter().zip(&self.sources.relations);
+        let mut of = named.filter(|(relation, _)| {
+            let name = column.relation.as_ref();
+            name.is_none_or(|name| name.table() == relation.name)
+        });
+        of.find_map(|(_, source)| {
+            let schema = source.table.schema();
+            let field = schema.field_with_name(&column.name).ok();
+            field.map(|field| field.data_type().clone())
+        })
+    }
+}
+
+/// How far numbers go before they wrap.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Width {
+    Short,
+    Long,
+    Float,
+}
+
+impl Width {
+    fn of(kind: &DataType) -> Width {
+        match kind {
+            DataType::Float32 | DataType::Float64 => Width::Float,
+            DataType::Int64 | DataType::UInt64 => Width::Long,
+            of if of.is_decimal() => Width::Long,
+            _ => Width::Short,
         }
     }
 }
@@ -314,6 +372,19 @@ fn compared(expression: &Expr) -> Vec<&Expr> {
         Expr::ScalarFunction(call) if COMPARING.contains(&call.name()) => {
             call.args.iter().collect()
         }
+        _ => Vec::new(),
+    }
+}
+
+/// What an expression compares with zero, because its answer is null there or no number: a divisor, and what a root is of.
+fn compared_with_zero(expression: &Expr) -> Vec<&Expr> {
+    match expression {
+        Expr::BinaryExpr(BinaryExpr {
+            op: Operator::Divide | Operator::Modulo,
+            right,
+            ..
+        }) => vec![right],
+        Expr::ScalarFunction(call) if call.name() == "sqrt" => call.args.iter().collect(),
         _ => Vec::new(),
     }
 }

@@ -43,8 +43,8 @@ pub enum RegistryError {
     )]
     Damaged(String),
     /// The seal could not be made.
-    #[error("the registry's seal could not be made: the system gave no random numbers. Try again")]
-    Sealing,
+    #[error("the registry's seal could not be made: {0}")]
+    Sealing(&'static str),
     /// The database's layout could not be brought up to date.
     #[error(
         "the registry's database has a layout this version cannot read: {0}. Use the version that wrote it"
@@ -68,7 +68,7 @@ impl RegistryError {
             Self::Database(_) => "REGISTRY_FAILED",
             Self::Altered { .. } => "REGISTRY_ALTERED",
             Self::Damaged(_) => "REGISTRY_DAMAGED",
-            Self::Sealing => "REGISTRY_SEALING",
+            Self::Sealing(_) => "REGISTRY_SEALING",
             Self::Layout(_) => "REGISTRY_LAYOUT",
         }
     }
@@ -82,7 +82,7 @@ impl RegistryError {
             Self::Database(_)
             | Self::Altered { .. }
             | Self::Damaged(_)
-            | Self::Sealing
+            | Self::Sealing(_)
             | Self::Layout(_) => Family::Environment,
         }
     }

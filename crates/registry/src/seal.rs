@@ -36,6 +36,10 @@ const SALT_LEN: usize = 32;
 /// What a sealed state is bound to; the version is part of it.
 const PLACE: &[u8] = b"weir registry seal v1";
 
+/// Where a step fails that no input makes fail.
+const NOT_SEALED: RegistryError =
+    RegistryError::Sealing("a step of the cipher failed. Report it, with this text");
+
 /// What the rows of a registry are held against.
 pub struct RegistryKey {
     rows: hmac::Key,
@@ -57,26 +61,27 @@ impl RegistryKey {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, PLACE);
         let states = salt.extract(secret);
         let rows = states.expand(&[b"rows"], hmac::HMAC_SHA256);
-        let rows = hmac::Key::from(rows.map_err(|_| RegistryError::Sealing)?);
+        let rows = hmac::Key::from(rows.map_err(|_| NOT_SEALED)?);
         Ok(Self { rows, states })
     }
 
     fn of_state(&self, salt: &[u8]) -> Result<LessSafeKey, RegistryError> {
         let info = [b"state".as_slice(), salt];
         let key = self.states.expand(&info, &AES_256_GCM);
-        let key = UnboundKey::from(key.map_err(|_| RegistryError::Sealing)?);
+        let key = UnboundKey::from(key.map_err(|_| NOT_SEALED)?);
         Ok(LessSafeKey::new(key))
     }
 
     fn seal(&self, state: &State) -> Result<Vec<u8>, RegistryError> {
         let mut salt = [0; SALT_LEN];
         let filled = SystemRandom::new().fill(&mut salt);
-        filled.map_err(|_| RegistryError::Sealing)?;
+        filled
+            .map_err(|_| RegistryError::Sealing("the system gave no random numbers. Try again"))?;
         let mut text = state.to_text().into_bytes();
         let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
         self.of_state(&salt)?
             .seal_in_place_append_tag(nonce, Aad::from(PLACE), &mut text)
-            .map_err(|_| RegistryError::Sealing)?;
+            .map_err(|_| NOT_SEALED)?;
         Ok([salt.as_slice(), &text].concat())
     }
 

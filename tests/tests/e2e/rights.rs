@@ -38,6 +38,16 @@ type = "float64"
 role = "sensitive"
 description = "What they pay"
 [[column]]
+name = "age"
+type = "int16"
+role = "sensitive"
+description = "How old they are"
+[[column]]
+name = "points"
+type = "int64"
+role = "sensitive"
+description = "What they collected"
+[[column]]
 name = "religion"
 type = "string"
 role = "sensitive"
@@ -47,14 +57,16 @@ description = "What they believe"
 
 async fn domain() -> TestDomain {
     let domain = TestDomain::start().await;
-    let mut csv = "id,town,street,income,rent,religion\n".to_owned();
+    let mut csv = "id,town,street,income,rent,age,points,religion\n".to_owned();
     for person in 0..200 {
         csv += &format!(
-            "p{person},{},street {},{},{},none\n",
+            "p{person},{},street {},{},{},{},{},none\n",
             ["North", "South"][person % 2],
             person % 3,
             1_000 + person,
-            300 + person / 2
+            300 + person / 2,
+            20 + person % 60,
+            person * 7
         );
     }
     domain
@@ -84,6 +96,15 @@ async fn columns_are_used_as_the_manifest_says() {
             1,
         ),
         ("SELECT SUM(greatest(income, rent)) AS s FROM people", 1),
+        (
+            "SELECT COUNT(*) AS n FROM people WHERE points + age > age",
+            1,
+        ),
+        (
+            "SELECT COUNT(*) AS n FROM people WHERE CAST(points AS DOUBLE) * age < income * rent",
+            1,
+        ),
+        ("SELECT COUNT(sqrt(income - rent)) AS n FROM people", 1),
         (
             "SELECT SUM(CASE WHEN income > rent THEN income ELSE rent END) AS s FROM people",
             1,
@@ -141,6 +162,13 @@ async fn columns_are_used_as_the_manifest_says() {
         "SELECT COUNT(*) FROM people WHERE income > CAST(rent = rent AS DOUBLE)",
         "SELECT COUNT(*) FROM people WHERE income BETWEEN rent AND rent * rent",
         "SELECT COUNT(*) FROM people WHERE income IN (rent, rent / rent)",
+        "SELECT COUNT(*) FROM people WHERE points * age > points",
+        "SELECT COUNT(*) FROM people WHERE age + age > age",
+        "SELECT COUNT(*) FROM people WHERE points BETWEEN age AND points * age",
+        "SELECT COUNT(sqrt(income - rent / rent)) FROM people",
+        "SELECT COUNT(sqrt(points * age)) FROM people",
+        "SELECT COUNT(points / (age - rent / rent)) FROM people",
+        "SELECT COUNT(points % (age - points / points)) FROM people",
         "SELECT COUNT(*) FROM people WHERE income / rent > rent",
         "SELECT COUNT(*) FROM people WHERE town = 'North' AND income > floor(rent)",
         "SELECT COUNT(*) FROM people WHERE income > character_length(town) * rent",

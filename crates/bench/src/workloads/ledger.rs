@@ -13,6 +13,8 @@ use crate::figure::Figure;
 use crate::report::{Chart, Drawn, Section, Table, grouped};
 use crate::samples::Samples;
 
+mod releases;
+
 /// Units of the population.
 const UNITS: u32 = 1_000_000;
 /// Cells of a table that reads every row and is grouped by columns of the data.
@@ -79,6 +81,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Section> {
         sizes.row(row);
     }
     section.tables.push(sizes);
+    releases::beside_releases(bench, &mut section)?;
     section.charts.push(Chart {
         name: "ledger".to_owned(),
         title: "Asking the ledger".to_owned(),

@@ -66,6 +66,10 @@ fn figures_of_chosen_cells() {
             .count();
         println!("{earlier},000 chosen cells: {taken:?} for 1,000 more, {fresh} fresh");
         record(&mut ledger, asked).unwrap();
+        let few = table(&mut random, 50, false);
+        let started = Instant::now();
+        let _asked = ledger.ask(few).unwrap();
+        println!("after them {:?} for 50 more", started.elapsed());
     }
 }
 

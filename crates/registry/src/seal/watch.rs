@@ -17,6 +17,11 @@ const COLUMNS_MAX: usize = 24;
 /// What stands before the values of a noted row: table, 1 or -1, and how many values there are.
 const BEFORE: usize = 3;
 
+/// Where a table is wider than what is noted of it.
+const TOO_WIDE: RegistryError = RegistryError::Sealing(
+    "a table has more columns than this version notes. Use the version that wrote the registry",
+);
+
 /// A table of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
@@ -71,10 +76,7 @@ pub(crate) fn statements(tables: &[Table]) -> Result<String, RegistryError> {
     );
     for table in tables.iter().filter(|table| table.is_watched()) {
         let width = table.columns.len();
-        let into = values
-            .get(..width)
-            .ok_or(RegistryError::Sealing)?
-            .join(", ");
+        let into = values.get(..width).ok_or(TOO_WIDE)?.join(", ");
         let note = |sign: i8, row: &str| {
             format!(
                 "INSERT INTO changed (of, sign, width, {into}) VALUES ('{}', {sign}, {width}, {});",
@@ -95,7 +97,7 @@ pub(crate) fn statements(tables: &[Table]) -> Result<String, RegistryError> {
                 text,
                 "CREATE TEMP TRIGGER {name} AFTER {act} ON main.{on} BEGIN {noted} END;"
             )
-            .map_err(|_| RegistryError::Sealing)?;
+            .map_err(|_| TOO_WIDE)?;
         }
     }
     Ok(text)
@@ -120,6 +122,6 @@ pub(crate) async fn changed(
 pub(crate) fn parts(row: &SqliteRow) -> Result<(&str, bool, Range<usize>), RegistryError> {
     let (table, sign, width): (&str, i64, i64) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    let width = usize::try_from(width).map_err(|_| RegistryError::Sealing)?;
+    let width = usize::try_from(width).map_err(|_| TOO_WIDE)?;
     Ok((table, sign > 0, BEFORE..BEFORE + width))
 }
