@@ -13,7 +13,9 @@
 //! compared with nothing computed: with columns as they are, and with sums, differences and products of columns that
 //! meet no literal either, each of them once. The same holds for keys, and for what is compared with zero without being
 //! said: a divisor, and what a root is of. Where whole numbers wrap is a literal, too: products that are compared are
-//! products of floats, and of short whole numbers not even sums are.
+//! products of floats, and of short whole numbers not even sums are. So is where floats end: a cell with an infinite number is
+//! withheld, which would tell whether anybody's number is larger than what makes it one. An expression with such a column
+//! has products of few factors, and no `exp`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -205,7 +207,11 @@ impl Rights<'_> {
                 .iter()
                 .try_for_each(|argument| self.meets_no_literal(argument)),
             whole => match self.first(whole, |may| may.compare) {
-                Some(column) if holds_literal(whole) || self.compares_computed(whole) => {
+                Some(column)
+                    if holds_literal(whole)
+                        || self.compares_computed(whole)
+                        || factors(whole) > FACTORS_MAX =>
+                {
                     Err(refused(column, whole))
                 }
                 _ => Ok(()),
@@ -348,6 +354,33 @@ fn refused(column: Column, expression: &Expr) -> SqlError {
     SqlError::ColumnMeetsLiteral {
         column: column.name,
         expression: fragment(&expression.human_display()),
+    }
+}
+
+/// Most factors of a product with a column that may meet no literal. Where variances and regressions multiply it with
+/// another one, that is eight, and eight numbers below 10³⁸ make no infinite one.
+const FACTORS_MAX: u32 = 4;
+
+/// How many columns an expression multiplies or divides at most; of what grows faster than any product, all there are.
+fn factors(expression: &Expr) -> u32 {
+    let mut parts = Vec::new();
+    let walked = expression.apply_children(|part| {
+        parts.push(factors(part));
+        Ok(TreeNodeRecursion::Continue)
+    });
+    // The closure does not fail; if walking did, the expression is refused.
+    if walked.is_err() {
+        return u32::MAX;
+    }
+    let most = parts.iter().copied().max().unwrap_or(0);
+    match expression {
+        Expr::Column(_) => 1,
+        Expr::BinaryExpr(BinaryExpr {
+            op: Operator::Multiply | Operator::Divide,
+            ..
+        }) => parts.into_iter().fold(0, u32::saturating_add),
+        Expr::ScalarFunction(call) if call.name() == "exp" && most > 0 => u32::MAX,
+        _ => most,
     }
 }
 
