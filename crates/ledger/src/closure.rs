@@ -8,13 +8,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use roaring::{MultiOps, RoaringBitmap};
+use roaring::RoaringBitmap;
 
 use crate::index::{Exhausted, Index, Work};
 use crate::near::{NewSet, Sets, Stop};
 use crate::parallel;
 use crate::partition::{COARSE, Distances, FINE, Labels, distances};
 use crate::sketch::{Mixer, Sketch, is_small};
+use crate::union;
 
 /// A partition that was released, earlier or in the same release.
 pub(crate) struct Partition {
@@ -290,7 +291,7 @@ impl New {
 }
 
 fn united(sets: &[Arc<RoaringBitmap>]) -> RoaringBitmap {
-    sets.iter().map(|set| &**set).union()
+    union::united(&sets.iter().map(|set| &**set).collect::<Vec<_>>())
 }
 
 /// How far a set is from the nearest union of cells that share no unit, or k where it is at least that.

@@ -177,12 +177,14 @@ pub(crate) fn by_ranges<R: Send>(
     if units.len() < PARALLEL_UNITS_MIN {
         return vec![within(0..=u32::MAX)];
     }
-    let last = units.max().unwrap_or(0);
-    let starts = (0..=last).step_by(NUMBERS_TOGETHER as usize);
-    let ranges: Vec<RangeInclusive<u32>> = starts
-        .map(|start| start..=start | (NUMBERS_TOGETHER - 1))
-        .collect();
+    let ranges = ranges(units.max().unwrap_or(0), NUMBERS_TOGETHER);
     parallel::each(&ranges, |range| within(range.clone()))
+}
+
+/// All numbers up to a last one, in ranges of so many, a power of two.
+pub(crate) fn ranges(last: u32, numbers: u32) -> Vec<RangeInclusive<u32>> {
+    let starts = (0..=last).step_by(numbers as usize);
+    starts.map(|start| start..=start | (numbers - 1)).collect()
 }
 
 /// Calls with each unit of a set within a range, lowest first.

@@ -1,11 +1,9 @@
 //! The union of many sets.
 
-use std::ops::RangeInclusive;
-
 use roaring::{MultiOps, RoaringBitmap};
 
 use crate::parallel::{self, PARALLEL_UNITS_MIN};
-use crate::sketch::for_each_within;
+use crate::sketch::{for_each_within, ranges};
 
 /// Of so many sets a thread makes one.
 const UNITED_TOGETHER: usize = 64;
@@ -35,11 +33,7 @@ pub(crate) fn united(sets: &[&RoaringBitmap]) -> RoaringBitmap {
 /// The union of sets of which most containers are lists. Set by set, each would go through the bits of all numbers, for a
 /// few of each container; here all sets go through a few bits.
 fn united_by_ranges(sets: &[&RoaringBitmap], last: u32) -> RoaringBitmap {
-    let starts = (0..=last).step_by(NUMBERS_TOGETHER as usize);
-    let ranges: Vec<RangeInclusive<u32>> = starts
-        .map(|start| start..=start | (NUMBERS_TOGETHER - 1))
-        .collect();
-    let unions = parallel::each(&ranges, |range| {
+    let unions = parallel::each(&ranges(last, NUMBERS_TOGETHER), |range| {
         let mut bits = vec![0_u8; NUMBERS_TOGETHER as usize / 8];
         for set in sets {
             for_each_within(set, range.clone(), |unit| {

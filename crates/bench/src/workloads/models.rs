@@ -124,10 +124,7 @@ fn beside_native(bench: &Bench<'_>, sealed: &Sealed, section: &mut Section) -> R
     let score = functions::score();
     equal(bench, sealed, &context, &score)?;
     let asker = Asker::new(sealed, Some(score.source()?))?;
-    let engine = |name: String| -> Contender<'_> {
-        let (sql, context) = (plain_sql(&name, &score), &context);
-        Box::new(move || Ok(bench.runtime.block_on(plain::asked(context, &sql))?.0))
-    };
+    let engine = |name: String| in_engine(bench, &context, plain_sql(&name, &score));
     let checked: Contender<'_> = Box::new(|| checked(bench, &asker, CHECKED));
     let mut contenders = [
         engine(score.woven_name()),
@@ -171,6 +168,11 @@ fn beside_native(bench: &Bench<'_>, sealed: &Sealed, section: &mut Section) -> R
     section.keep("native", native);
     section.keep("checked", checked);
     Ok(())
+}
+
+/// Asks the plain engine.
+fn in_engine<'a>(bench: &'a Bench<'_>, context: &'a SessionContext, sql: String) -> Contender<'a> {
+    Box::new(move || Ok(bench.runtime.block_on(plain::asked(context, &sql))?.0))
 }
 
 /// The same question of another function.
@@ -224,10 +226,7 @@ fn beside_python(
             let (sql, peer) = (plain_sql(name, &function), &peer);
             Box::new(move || peer.borrow_mut().timed(&sql))
         };
-        let engine = |name: String| -> Contender<'_> {
-            let (sql, context) = (plain_sql(&name, &function), &context);
-            Box::new(move || Ok(bench.runtime.block_on(plain::asked(context, &sql))?.0))
-        };
+        let engine = |name: String| in_engine(bench, &context, plain_sql(&name, &function));
         let checked: Contender<'_> = Box::new(|| checked(bench, &asker, &sql));
         let mut contenders = vec![
             engine(function.woven_name()),
