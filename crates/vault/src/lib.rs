@@ -65,7 +65,7 @@ pub use keys::{DataKey, FileKeeper, KeyKeeper, MasterKey, TokenKey, TokenSetting
 pub use snapshot::{SnapshotMeta, StoredColumn, UnitColumn};
 pub use source::Source;
 pub use store::{S3Credentials, S3Settings, StoreSettings};
-pub use table::{UNIT_COLUMN, unit_column};
+pub use table::{ROW_COLUMN, UNIT_COLUMN, unit_column};
 pub use vault::Vault;
 pub use weir_catalogue::{Column, ColumnType, Manifest, Role, Unit};
 

@@ -104,6 +104,14 @@ pub(crate) struct StoredMeta {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) population_prints: BTreeMap<String, String>,
     pub(crate) files: Vec<SealedFile>,
+    /// Whether its files number the rows of each unit; those of before do not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) numbers_rows: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// What a snapshot knows of a population: how many units it had, and the digest of their tags.
@@ -125,6 +133,7 @@ impl StoredMeta {
             population_units: populations.iter().map(units).collect(),
             population_prints: populations.iter().map(print).collect(),
             files,
+            numbers_rows: true,
         };
         meta.shown.digest = meta.compute_digest()?;
         Ok(meta)

@@ -478,7 +478,7 @@ impl Inner {
 
     fn open_table(&self, key: &DataKey, meta: &StoredMeta) -> Result<Arc<SealedTable>> {
         let files = SealedFiles::open(&*self.store, key, meta)?;
-        Ok(Arc::new(SealedTable::new(&meta.shown, files)))
+        Ok(Arc::new(SealedTable::new(meta, files)))
     }
 }
 

@@ -29,7 +29,7 @@ use crate::keys::DataKey;
 use crate::layout::part_file;
 use crate::limits::{FILE_ROWS_MAX, FILE_ROWS_MIN, FILES_TARGET, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::snapshot::{SealedFile, file_place, stored_columns};
-use crate::table::{UNIT_COLUMN, parquet_key, stored_schema};
+use crate::table::{ROW_COLUMN, UNIT_COLUMN, parquet_key, stored_schema};
 use crate::{Result, VaultError};
 use weir_catalogue::Manifest;
 
@@ -46,6 +46,10 @@ pub(super) struct SealedWriter {
     rows: u64,
     units: u64,
     last_unit: Option<u32>,
+    /// How many unit columns there are.
+    unit_columns: usize,
+    /// The unit of the last row, and its number among the unit's rows.
+    numbered: Option<(u32, u32)>,
 }
 
 /// The file being written.
@@ -84,6 +88,8 @@ impl SealedWriter {
             rows: 0,
             units: 0,
             last_unit: None,
+            unit_columns: manifest.units().len(),
+            numbered: None,
         })
     }
 
@@ -103,6 +109,7 @@ impl SealedWriter {
             .into();
         let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
         columns[0] = Arc::new(units.clone());
+        columns.insert(self.unit_columns, Arc::new(self.numbers(units.values())));
         let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|_| failed())?;
         let mut start = 0;
         while start < rows.num_rows() {
@@ -116,6 +123,19 @@ impl SealedWriter {
             start = end;
         }
         Ok(())
+    }
+
+    /// The number of each row among those of its unit.
+    fn numbers(&mut self, units: &[u32]) -> UInt32Array {
+        let numbers = units.iter().map(|unit| {
+            let number = match self.numbered {
+                Some((last, number)) if last == *unit => number + 1,
+                _ => 0,
+            };
+            self.numbered = Some((*unit, number));
+            number
+        });
+        numbers.collect::<Vec<u32>>().into()
     }
 
     /// Where the rows from `start` on must stop going into the current file: at the first new unit once it is full.
@@ -279,6 +299,10 @@ fn properties(id: &str, file: &str, key: &[u8]) -> Result<WriterProperties> {
         .set_column_encoding(ColumnPath::from(UNIT_COLUMN), Encoding::DELTA_BINARY_PACKED)
         .set_column_compression(ColumnPath::from(UNIT_COLUMN), Compression::UNCOMPRESSED)
         .set_column_dictionary_enabled(ColumnPath::from(UNIT_COLUMN), false)
+        // And so are the rows' numbers, where units have several.
+        .set_column_encoding(ColumnPath::from(ROW_COLUMN), Encoding::DELTA_BINARY_PACKED)
+        .set_column_compression(ColumnPath::from(ROW_COLUMN), Compression::UNCOMPRESSED)
+        .set_column_dictionary_enabled(ColumnPath::from(ROW_COLUMN), false)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         // Rows are in unit order, so pages of other columns all span about the same values: page statistics would be
         // written and never prune.

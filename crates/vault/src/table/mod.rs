@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::Result;
 use crate::keys::DataKey;
-use crate::snapshot::{SnapshotMeta, StoredColumn};
+use crate::snapshot::{StoredColumn, StoredMeta};
 pub(crate) use reader::SealedFiles;
 pub(crate) use visit::visit;
 
@@ -42,28 +42,49 @@ pub fn unit_column(unit: usize) -> String {
     }
 }
 
-/// The schema of the files: the units, of which there are `units` columns, and then the stored columns.
+/// The column behind the units: the number of the row among those of its primary unit, from 0, in the order of the source;
+/// `UInt32`, never null. It tells rows of a unit apart, and stays the same where rows are added behind.
+///
+/// A table has it where some unit has several rows, and its snapshot was sealed with it.
+pub const ROW_COLUMN: &str = "weir_row";
+
+/// The schema of the files: the units, of which there are `units` columns, the rows' numbers, and then the stored columns.
 pub(crate) fn stored_schema(units: usize, columns: &[StoredColumn]) -> SchemaRef {
-    schema(units, columns, |kind| kind)
+    schema(units, true, columns, |kind| kind)
 }
 
 /// The schema of the table: that of the files, with text as views, which DataFusion reads without copying.
-fn table_schema(units: usize, columns: &[StoredColumn]) -> SchemaRef {
-    schema(units, columns, |kind| {
-        if kind == DataType::Utf8 {
-            DataType::Utf8View
-        } else {
-            kind
-        }
-    })
+fn table_schema(meta: &StoredMeta) -> SchemaRef {
+    let shown = &meta.shown;
+    let with_rows = meta.numbers_rows && shown.rows > shown.units;
+    schema(
+        shown.unit_columns.len(),
+        with_rows,
+        &shown.columns,
+        |kind| {
+            if kind == DataType::Utf8 {
+                DataType::Utf8View
+            } else {
+                kind
+            }
+        },
+    )
 }
 
-fn schema(units: usize, columns: &[StoredColumn], seen_as: fn(DataType) -> DataType) -> SchemaRef {
+fn schema(
+    units: usize,
+    with_rows: bool,
+    columns: &[StoredColumn],
+    seen_as: fn(DataType) -> DataType,
+) -> SchemaRef {
     let units = (0..units).map(|unit| Field::new(unit_column(unit), DataType::UInt32, unit > 0));
+    let row = with_rows.then(|| Field::new(ROW_COLUMN, DataType::UInt32, false));
     let stored = columns
         .iter()
         .map(|column| Field::new(&column.name, seen_as(column.kind.data_type()), true));
-    Arc::new(Schema::new(units.chain(stored).collect::<Vec<_>>()))
+    Arc::new(Schema::new(
+        units.chain(row).chain(stored).collect::<Vec<_>>(),
+    ))
 }
 
 /// The key of a snapshot's Parquet files, as the Parquet crate wants it.
@@ -79,10 +100,10 @@ pub(crate) struct SealedTable {
 }
 
 impl SealedTable {
-    pub(crate) fn new(meta: &SnapshotMeta, files: SealedFiles) -> Self {
+    pub(crate) fn new(meta: &StoredMeta, files: SealedFiles) -> Self {
         Self {
-            id: meta.id.clone(),
-            schema: table_schema(meta.unit_columns.len(), &meta.columns),
+            id: meta.shown.id.clone(),
+            schema: table_schema(meta),
             files: Arc::new(files),
         }
     }
