@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, FixedSizeBinaryArray, ListArray, UInt64Array};
-use weir_ledger::RoaringBitmap;
+use arrow::array::{Array, AsArray, BinaryArray, FixedSizeBinaryArray, ListArray, UInt64Array};
+use weir_ledger::{RoaringBitmap, Rows};
 use weir_policy::Policy;
 
 use crate::error::GateError;
@@ -16,10 +16,25 @@ pub struct Members {
     /// roaring bitmaps in their portable form (`BinaryView`), one for each part that was read; empty where it has too few
     /// units to be released.
     pub sets: Vec<ListArray>,
+    /// Which rows these units have, one for each of the sets; none where nobody knows.
+    pub rows: Vec<Option<RowsSeen>>,
     /// Prints, as [`weir_ledger::Statistic::print`] says, of little-endian 32-bit numbers; at 0 of the rows of each unit.
     pub prints: Vec<FixedSizeBinaryArray>,
     /// The rows of the unit that has most, in the cell and in each counted argument, in their order.
     pub rows_most: Vec<UInt64Array>,
+}
+
+/// Which rows the units of cells have, as [`weir_ledger::Rows`] says; sets as in [`Members::sets`].
+pub struct RowsSeen {
+    /// Units whose rows weigh two modulo 3.
+    pub twos: ListArray,
+    /// Units whose rows weigh nothing modulo 3.
+    pub threes: ListArray,
+    /// What all rows weigh, without a first row of each unit.
+    pub weight: UInt64Array,
+    /// Units that have other rows than their first, ascending, and what each weighs, as four and eight little-endian bytes;
+    /// null where they are many.
+    pub noted: BinaryArray,
 }
 
 /// What a statistic is of.
@@ -88,9 +103,12 @@ impl Members {
         let sets = self.sets.iter().map(|column| column as &dyn Array);
         let prints = self.prints.iter().map(|column| column as &dyn Array);
         let most = self.rows_most.iter().map(|column| column as &dyn Array);
-        let mut columns = sets.chain(prints).chain(most);
+        let rows = self.rows.iter().flatten();
+        let rows = rows.flat_map(|of| [&of.twos as &dyn Array, &of.threes, &of.weight]);
+        let mut columns = sets.chain(prints).chain(most).chain(rows);
         let sound = |column: &dyn Array| column.len() == cells && column.null_count() == 0;
-        let has_cell = !self.sets.is_empty() && !self.prints.is_empty();
+        let has_cell =
+            !self.sets.is_empty() && self.rows.len() == self.sets.len() && !self.prints.is_empty();
         if has_cell && !self.rows_most.is_empty() && columns.all(sound) {
             Ok(())
         } else {
@@ -100,16 +118,31 @@ impl Members {
 
     /// The units at one place of one cell.
     pub(crate) fn units(&self, place: usize, cell: usize) -> Result<Arc<RoaringBitmap>, GateError> {
-        let column = self.sets.get(place).ok_or(GateError::Shape)?;
-        let parts = column.value(cell);
-        let parts = parts.as_binary_view_opt().ok_or(GateError::Shape)?;
-        let mut units = RoaringBitmap::new();
-        for bytes in parts.iter().flatten() {
-            // Written by this process a moment ago, in ascending order.
-            let part = RoaringBitmap::deserialize_unchecked_from(bytes);
-            units |= part.map_err(|_| GateError::EvidenceContradiction)?;
-        }
-        Ok(Arc::new(units))
+        read(self.sets.get(place).ok_or(GateError::Shape)?, cell)
+    }
+
+    /// Which rows those units have; none where nobody knows.
+    pub(crate) fn rows(&self, place: usize, cell: usize) -> Result<Option<Rows>, GateError> {
+        let Some(rows) = self.rows.get(place).ok_or(GateError::Shape)? else {
+            return Ok(None);
+        };
+        let read = |column: &ListArray| match column.value_length(cell) {
+            0 => Ok(Arc::default()),
+            _ => read(column, cell),
+        };
+        Ok(Some(Rows {
+            twos: read(&rows.twos)?,
+            threes: read(&rows.threes)?,
+            weight: rows.weight.value(cell),
+            noted: rows.noted.is_valid(cell).then(|| {
+                let (noted, _) = rows.noted.value(cell).as_chunks::<12>();
+                let of_unit = |[a, b, c, d, weight @ ..]: &[u8; 12]| {
+                    let unit = u32::from_le_bytes([*a, *b, *c, *d]);
+                    (unit, u64::from_le_bytes(*weight))
+                };
+                noted.iter().map(of_unit).collect()
+            }),
+        }))
     }
 
     /// How many bytes all sets are.
@@ -133,6 +166,19 @@ impl Members {
         }
         Ok(print.into())
     }
+}
+
+/// The set of a cell, of which each part that was read has a bitmap.
+fn read(column: &ListArray, cell: usize) -> Result<Arc<RoaringBitmap>, GateError> {
+    let parts = column.value(cell);
+    let parts = parts.as_binary_view_opt().ok_or(GateError::Shape)?;
+    let mut units = RoaringBitmap::new();
+    for bytes in parts.iter().flatten() {
+        // Written by this process a moment ago, in ascending order.
+        let part = RoaringBitmap::deserialize_unchecked_from(bytes);
+        units |= part.map_err(|_| GateError::EvidenceContradiction)?;
+    }
+    Ok(Arc::new(units))
 }
 
 impl Basis {

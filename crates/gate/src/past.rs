@@ -222,6 +222,7 @@ impl Compared {
             }
             cells.push(Cell {
                 units: members.units(*set, at)?,
+                rows: members.rows(*set, at)?,
                 partition: partition(nth),
                 statistics,
                 part_of: None,
@@ -233,6 +234,7 @@ impl Compared {
         for part in &self.provenance.parts {
             cells.push(Cell {
                 units: members.units(*part, at)?,
+                rows: None,
                 partition: partition(self.sets.len()),
                 statistics: Vec::new(),
                 part_of: Some(whole),

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::error::SqlError;
+use crate::evidence::{Kind, row_number};
 use crate::expression;
 use crate::names::{fragment, normalise, place};
 use crate::planner::Sources;
@@ -22,7 +23,7 @@ use crate::relations::{On, OnColumns, Relation};
 use crate::rewrite as written;
 use crate::rights::ColumnRights;
 use crate::units;
-use weir_vault::unit_column;
+use weir_vault::{ROW_COLUMN, unit_column};
 
 /// A unit column of a relation: positions in the query's relations and in the dataset's units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,8 @@ struct UnitAt {
 /// A query whose joins are on unit ids or public columns.
 pub(crate) struct Joined {
     pub(crate) statement: ast::Query,
-    /// One unit column for each kind of unit that a row is about.
-    pub(crate) units: Vec<Expr>,
+    /// The kinds of unit that a row is about.
+    pub(crate) kinds: Vec<Kind>,
     /// The population of each of them.
     pub(crate) populations: Vec<String>,
     /// Whether the first kind is the one that the rows of the first relation are sorted by, each with one.
@@ -96,7 +97,15 @@ pub(crate) fn join(query: &Query, sources: &Sources) -> Result<Joined, SqlError>
     let firsts = || kinds.iter().filter_map(|kind| kind.first());
     Ok(Joined {
         statement,
-        units: firsts().map(|first| column(query, *first)).collect(),
+        kinds: kinds
+            .iter()
+            .filter_map(|kind| {
+                Some(Kind {
+                    unit: column(query, *kind.first()?),
+                    number: number(query, sources, kind),
+                })
+            })
+            .collect(),
         populations: firsts()
             .map(|first| {
                 let units = &sources.relations[first.relation].units;
@@ -173,6 +182,31 @@ fn column(query: &Query, at: UnitAt) -> Expr {
     let relation = query.relations[at.relation].name.as_str();
     let name = unit_column(at.unit);
     Expr::Column(Column::new(Some(relation), name))
+}
+
+/// What tells the rows of a unit apart: the numbers that rows of relations about its kind have among those of their own unit, and
+/// which unit that is, where it is another kind. None where there is one row of each. What is joined by a public column is
+/// no row of the unit's: it may be looked up in one query and not in another.
+fn number(query: &Query, sources: &Sources, kind: &[UnitAt]) -> Option<Expr> {
+    let mut of = Vec::new();
+    for (relation, source) in sources.relations.iter().enumerate() {
+        if !kind.iter().any(|at| at.relation == relation) {
+            continue;
+        }
+        let first = UnitAt { relation, unit: 0 };
+        if !kind.contains(&first) {
+            of.push(column(query, first));
+        }
+        if source.numbers_rows() {
+            let name = query.relations[relation].name.as_str();
+            of.push(Expr::Column(Column::new(Some(name), ROW_COLUMN)));
+        }
+    }
+    match sources.relations.len() {
+        _ if of.is_empty() => None,
+        1 if of.len() == 1 => of.pop(),
+        _ => Some(row_number(of)),
+    }
 }
 
 struct Resolver<'a> {

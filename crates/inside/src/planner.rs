@@ -16,11 +16,11 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::Statement;
-use weir_model::Model;
-use weir_vault::unit_column;
+use weir_model::{Grain, Model};
+use weir_vault::{ROW_COLUMN, unit_column};
 
 use crate::error::SqlError;
-use crate::evidence::Rows;
+use crate::evidence::{Kind, Rows};
 use crate::functions;
 use crate::join::{self, Joined};
 use crate::model_call;
@@ -61,6 +61,17 @@ pub struct RelationSource {
     pub model: Option<ModelSource>,
 }
 
+impl RelationSource {
+    /// Whether its rows have numbers that tell those of a unit apart; a model over units makes one row of each.
+    pub(crate) fn numbers_rows(&self) -> bool {
+        let by_unit = self.model.as_ref().is_some_and(|model| {
+            let signature = model.model.signature();
+            signature.grain() == Grain::Unit
+        });
+        !by_unit && self.table.schema().field_with_name(ROW_COLUMN).is_ok()
+    }
+}
+
 /// A kind of unit that a dataset's rows are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitSource {
@@ -87,8 +98,8 @@ pub fn described_table(units: usize, columns: &[(String, DataType)]) -> Table {
 /// A query's logical plan before it is split.
 pub(crate) struct Resolved {
     pub(crate) plan: LogicalPlan,
-    /// The unit columns of a row, see `join.rs`.
-    pub(crate) units: Vec<Expr>,
+    /// The kinds of unit that a row is about, see `join.rs`.
+    pub(crate) kinds: Vec<Kind>,
     /// The population of each of them.
     pub(crate) populations: Vec<String>,
     /// How rows come, as far as is known before they do.
@@ -100,7 +111,7 @@ pub(crate) fn resolve(query: &Query, sources: &Sources) -> Result<Resolved, SqlE
     let context = Context::new(sources)?;
     let Joined {
         statement,
-        units,
+        kinds,
         populations,
         first_leads,
     } = join::join(query, sources)?;
@@ -114,7 +125,7 @@ pub(crate) fn resolve(query: &Query, sources: &Sources) -> Result<Resolved, SqlE
     };
     Ok(Resolved {
         plan,
-        units,
+        kinds,
         populations,
         rows,
     })

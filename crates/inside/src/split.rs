@@ -17,7 +17,7 @@ use crate::capped::capped;
 use crate::compute::PARTITIONS;
 use crate::dp;
 use crate::error::SqlError;
-use crate::evidence::{Depth, EvidencePlan, Rows};
+use crate::evidence::{Depth, EvidencePlan, Kind, Rows};
 use crate::grouping::Grouping;
 use crate::join::may_meet;
 use crate::keys::Meanings;
@@ -28,13 +28,19 @@ use crate::rights;
 use crate::statistics::{Knows, SET_COLUMN, StatisticColumn, Statistics, column_name, statistics};
 use crate::total::total;
 
+/// Up to so many groups, of all sets of keys, rows of a unit are told apart where nobody chose anything. The ledger looks at
+/// the rows of small tables.
+const PLAIN_GROUPS_MAX: usize = 64;
+
 /// A query split in two.
 pub struct Plan {
     /// The aggregate over raw data, with the evidence beside each cell.
     pub(crate) below: LogicalPlan,
     /// What `below` was made of, to make it once more where rows do not come in the order of units.
     input: Arc<LogicalPlan>,
-    units: Vec<Expr>,
+    kinds: Vec<Kind>,
+    /// How many groups there may be for rows of a unit to be told apart.
+    groups_max: usize,
     /// The population of each kind of unit.
     pub(crate) populations: Vec<String>,
     /// Relations, conditions and keys, in words that are the same for the same.
@@ -66,11 +72,11 @@ impl Plan {
         let sources = capped.as_ref().unwrap_or(sources);
         let Resolved {
             plan: whole,
-            units,
+            kinds,
             populations,
             rows,
         } = resolve(query, sources)?;
-        if depth.rows_per_unit().is_some() && units.len() != 1 {
+        if depth.rows_per_unit().is_some() && kinds.len() != 1 {
             return Err(SqlError::NoiseSeveral);
         }
         let aggregate = find_aggregate(&whole).ok_or_else(|| SqlError::NotAnAggregate {
@@ -79,7 +85,7 @@ impl Plan {
         check_below(&aggregate.input, sources)?;
         rights::check(&aggregate, query, sources)?;
         let meanings = Meanings { query, sources };
-        let mut plan = Self::split(whole, &aggregate, units, rows, depth, meanings)?;
+        let mut plan = Self::split(whole, &aggregate, kinds, rows, depth, meanings)?;
         plan.populations = populations;
         Ok(plan)
     }
@@ -87,7 +93,7 @@ impl Plan {
     fn split(
         whole: LogicalPlan,
         aggregate: &Aggregate,
-        units: Vec<Expr>,
+        kinds: Vec<Kind>,
         rows: Rows,
         depth: Depth,
         meanings: Meanings<'_>,
@@ -97,6 +103,7 @@ impl Plan {
         let grouping = Grouping::new(aggregate).map_err(told)?;
         let relations = &meanings.sources.relations;
         let by_model = relations.iter().any(|source| source.model.is_some());
+        let units: Vec<Expr> = kinds.iter().map(|kind| kind.unit.clone()).collect();
         let mut statistics = statistics(
             &aggregate.aggr_expr,
             input.schema(),
@@ -127,18 +134,27 @@ impl Plan {
             None => None,
         };
         let key_counts = meanings.counts(&grouping.keys, input.schema());
-        let evidence = EvidencePlan::new(&statistics.arguments, &units, rows, depth);
+        let is_plain = !by_model && is_plain(&input) && grouping.keys.iter().all(is_of_columns);
+        let is_chosen = |column: &StatisticColumn| column.of.set.is_some();
+        // Of large tables that nobody chose, the ledger does not look at the rows.
+        let groups_max = match is_plain && !statistics.columns.iter().any(is_chosen) {
+            true => PLAIN_GROUPS_MAX,
+            false => usize::MAX,
+        };
+        let arguments = &statistics.arguments;
+        let evidence = EvidencePlan::new(arguments, &kinds, rows, groups_max, depth);
         // Parts have no unit in common where rows are about one kind of unit and come as they are stored.
-        let as_stored = meanings.sources.relations.len() == 1 && units.len() == 1;
+        let as_stored = meanings.sources.relations.len() == 1 && kinds.len() == 1;
         let partitions = if as_stored { PARTITIONS } else { 1 };
         Ok(Self {
             below: below(&input, &grouping, &statistics, &evidence).map_err(told)?,
             above: with_hole(whole, aggregate, &grouping, &statistics).map_err(told)?,
             noise,
-            units,
+            kinds,
+            groups_max,
             populations: Vec::new(),
             selection: selection(&input, &grouping.keys),
-            is_plain: !by_model && is_plain(&input) && grouping.keys.iter().all(is_of_columns),
+            is_plain,
             input,
             depth,
             evidence,
@@ -154,7 +170,9 @@ impl Plan {
     /// The part below with evidence that needs no order. Its columns are those of `below`.
     pub(crate) fn below_in_any_order(&self) -> Result<LogicalPlan> {
         let arguments = &self.statistics.arguments;
-        let evidence = EvidencePlan::new(arguments, &self.units, Rows::InAnyOrder, self.depth);
+        let (kinds, groups_max) = (&self.kinds, self.groups_max);
+        let rows = Rows::InAnyOrder;
+        let evidence = EvidencePlan::new(arguments, kinds, rows, groups_max, self.depth);
         below(&self.input, &self.grouping, &self.statistics, &evidence)
     }
 

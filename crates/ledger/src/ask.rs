@@ -15,11 +15,14 @@ use crate::parallel::{self, PARALLEL_UNITS_MIN};
 use crate::partition::Labels;
 use crate::question::{Question, Verdict};
 use crate::sketch::Mixer;
-use crate::span::{Rest, Span};
+use crate::span::Span;
 use crate::union::united;
-use sums::WithSums;
+pub(crate) use sums::Summed;
+use sums::{Sums, WithSums};
+pub(crate) use tables::Table;
 
 mod sums;
+mod tables;
 
 /// Cells of the release that is asked about, with the number of units that are others.
 type Near = Vec<(usize, u64)>;
@@ -33,6 +36,8 @@ pub(crate) struct Against<'a> {
     pub(crate) k: u64,
     /// Whether sums over several sets are looked for.
     pub(crate) combines: bool,
+    /// And sums over their rows, which are something else.
+    pub(crate) with_rows: bool,
     /// Whether pairs of sets have margins.
     pub(crate) has_margins: bool,
 }
@@ -53,8 +58,10 @@ pub(crate) struct Judgement {
     pub(crate) unions: Vec<NewSet>,
     /// The released cells of each partition whose cells share no unit.
     pub(crate) partitions: Vec<(Vec<usize>, Labels)>,
-    /// All combinations with those of this release, and what they were added for.
-    pub(crate) sums: Option<(Span, Vec<Added>)>,
+    /// All combinations of units with those of this release, what they were added for, and those of rows.
+    pub(crate) sums: Option<(Span, Vec<Added>, Option<Span>)>,
+    /// Cells whose rows are looked at together with others from here on.
+    pub(crate) summed: Summed,
 }
 
 /// What is added to the combinations.
@@ -73,6 +80,7 @@ impl Judgement {
             unions: Vec::new(),
             partitions: Vec::new(),
             sums: None,
+            summed: Summed::default(),
         }
     }
 }
@@ -81,12 +89,12 @@ impl Judgement {
 pub(crate) fn judge(
     question: &Question,
     cells: &[NewSet],
-    withheld: &[bool],
+    tables: Vec<Table>,
     against: &Against<'_>,
     work: &mut Work,
 ) -> Result<Judgement> {
-    let mut order: Vec<usize> = (0..cells.len()).filter(|cell| !withheld[*cell]).collect();
-    order.sort_by_key(|cell| question.cells[*cell].partition);
+    let population = against.population;
+    let rows = against.with_rows.then(|| population.rows());
     let mut judging = Judging {
         question,
         cells,
@@ -99,28 +107,32 @@ pub(crate) fn judge(
         answered_by: vec![Vec::new(); cells.len()],
         released: Released::new(against),
         partitions: Vec::new(),
-        span: against.population.span().clone(),
-        rests: vec![None; cells.len()],
+        units: Sums::new(population.units(), cells.len()),
+        rows: rows.map(|span| Sums::new(span, cells.len())),
         added: Vec::new(),
         unions: 0,
-        are_combined: false,
+        summed: Summed::default(),
+        is_combined: false,
+        is_summed: false,
+        shares_units: false,
         united: None,
     };
     let mut unions = Vec::new();
-    for partition in order
-        .chunk_by(|one, other| question.cells[*one].partition == question.cells[*other].partition)
-    {
-        judging.are_combined = judging.may_be_combined(partition);
-        for at in 0..partition.len() {
-            judging.judge(&partition[at..], work)?;
+    for mut table in tables {
+        judging.begin(&mut table);
+        for at in 0..table.cells.len() {
+            judging.judge(&table.cells[at..], work)?;
         }
-        unions.extend(judging.unite(partition, work)?);
+        unions.extend(judging.unite(&table.cells, work)?);
     }
+    let rows = judging.rows.map(|rows| rows.span);
+    let sums = (judging.units.span, judging.added, rows);
     Ok(Judgement {
         verdicts: judging.verdicts,
         unions,
         partitions: judging.partitions,
-        sums: against.combines.then_some((judging.span, judging.added)),
+        sums: against.combines.then_some(sums),
+        summed: judging.summed,
     })
 }
 
@@ -133,15 +145,18 @@ struct Judging<'a> {
     answered_by: Vec<Vec<u32>>,
     released: Released,
     partitions: Vec<(Vec<usize>, Labels)>,
-    /// All combinations of what is known and of what the partitions show that were judged so far.
-    span: Span,
-    /// What they leave of each cell, where its sums are looked at together with others.
-    rests: Vec<Option<Rest>>,
-    /// What was added to the combinations, and how many unions there are.
+    /// All combinations of units; and of rows, where these are something else.
+    units: Sums,
+    rows: Option<Sums>,
+    /// What was added to the combinations of units, and how many unions there are.
     added: Vec<Added>,
     unions: usize,
-    /// Whether the cells of the partition that is judged are looked at so.
-    are_combined: bool,
+    summed: Summed,
+    /// Whether the units of the cells of the table that is judged are looked at together with others; and their rows.
+    is_combined: bool,
+    is_summed: bool,
+    /// Whether a unit is in several of them.
+    shares_units: bool,
     /// The union of all its cells, where it was needed already.
     united: Option<RoaringBitmap>,
 }
@@ -257,7 +272,10 @@ impl Judging<'_> {
             self.released.add(Some(cell), &self.cells[cell], false);
         }
         if !is_own || !is_combined {
-            self.rests[cell] = None;
+            self.units.rests[cell] = None;
+        }
+        if let Some(rows) = self.rows.as_mut().filter(|_| !is_own) {
+            rows.rests[cell] = None;
         }
         self.verdicts[cell] = verdicts;
         Ok(())
@@ -405,18 +423,32 @@ impl Judging<'_> {
                 Err(Stop::Failed(error)) => return Err(error),
             };
             if !withheld {
-                if let Some(WithSums { span, added }) = sums {
-                    self.span = span;
+                if let Some(WithSums { units, added, rows }) = sums {
+                    self.units.span = units;
                     let union = self.unions;
                     let added = added.into_iter();
                     self.added
                         .extend(added.map(|cell| cell.map_or(Added::Union(union), Added::Cell)));
+                    if let (Some(sums), Some(rows)) = (&mut self.rows, rows) {
+                        sums.span = rows;
+                    }
+                    self.sum_up(partition);
                 }
                 self.unions += 1;
                 // What is left is far from everything, or was released before.
                 self.released.add(None, &union, false);
                 return Ok(Some(union));
             }
+        }
+    }
+
+    /// Notes whose rows are looked at together with others from here on.
+    fn sum_up(&mut self, partition: &[usize]) {
+        let own = |cell: &usize| self.verdicts[*cell].iter().any(Verdict::is_own);
+        let own: Vec<usize> = partition.iter().copied().filter(own).collect();
+        if self.is_summed {
+            self.summed.shares_units |= self.shares_units && own.len() > 1;
+            self.summed.cells.extend(own);
         }
     }
 

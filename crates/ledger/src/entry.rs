@@ -29,6 +29,23 @@ pub(crate) struct Entry {
     pub(crate) selected: Vec<u32>,
     /// The question and all that was shown of it, where it was not asked before.
     pub(crate) shown: Option<Shown>,
+    /// Cells whose rows are looked at together with others; entries of the first forms say nothing of them.
+    pub(crate) summed: Option<Summed>,
+}
+
+/// Cells of a release whose rows are looked at together with others.
+pub(crate) struct Summed {
+    /// Whether some unit is in several cells of one table.
+    pub(crate) shares_units: bool,
+    /// The sets' places in their population, and which units have other rows than their first, where there are any.
+    pub(crate) cells: Vec<(u32, Option<Several>)>,
+}
+
+/// Units that have other rows than their first: what they weigh in all, and each where they are few, as [`crate::Rows`] says. Two
+/// sets for each of these follow the sets of the entry.
+pub(crate) struct Several {
+    pub(crate) weight: u64,
+    pub(crate) noted: Option<Arc<[(u32, u64)]>>,
 }
 
 /// Cells that share no unit and were released together.
@@ -47,7 +64,7 @@ pub(crate) struct Answered {
     pub(crate) answer: Arc<[u8]>,
 }
 
-/// An entry with the sets themselves, one per sketch.
+/// An entry with the sets themselves, one per sketch, and those of units with several rows.
 pub(crate) struct NewEntry {
     pub(crate) entry: Entry,
     pub(crate) sets: Vec<Arc<RoaringBitmap>>,
@@ -125,6 +142,30 @@ impl Entry {
                 }
             }
         }
+        if let Some(summed) = &self.summed {
+            bytes.push(u8::from(summed.shares_units));
+            bytes.extend_from_slice(&(summed.cells.len() as u32).to_le_bytes());
+            let mut spans = spans[self.sketches.len()..].chunks(2);
+            for (set, several) in &summed.cells {
+                bytes.extend_from_slice(&set.to_le_bytes());
+                bytes.push(u8::from(several.is_some()));
+                if let Some(Several { weight, noted }) = several {
+                    bytes.extend_from_slice(&weight.to_le_bytes());
+                    bytes.push(u8::from(noted.is_some()));
+                    if let Some(noted) = noted {
+                        bytes.extend_from_slice(&(noted.len() as u32).to_le_bytes());
+                        for (unit, weight) in noted.iter() {
+                            bytes.extend_from_slice(&unit.to_le_bytes());
+                            bytes.extend_from_slice(&weight.to_le_bytes());
+                        }
+                    }
+                    for span in spans.next().into_iter().flatten() {
+                        bytes.extend_from_slice(&span.offset.to_le_bytes());
+                        bytes.extend_from_slice(&span.bytes.to_le_bytes());
+                    }
+                }
+            }
+        }
         bytes
     }
 
@@ -142,10 +183,7 @@ impl Entry {
         let mut spans = Vec::new();
         for _ in 0..input.number()? {
             sketches.push(read_sketch(&mut input)?);
-            spans.push(Span {
-                offset: input.long()?,
-                bytes: input.number()?,
-            });
+            spans.push(input.span()?);
         }
         let mut statistics = Vec::new();
         for _ in 0..input.number()? {
@@ -188,8 +226,15 @@ impl Entry {
         } else {
             None
         };
+        // And entries of the second form here.
+        let summed = if input.0.is_empty() {
+            None
+        } else {
+            Some(read_summed(&mut input, &mut spans)?)
+        };
         let entry = Entry {
             shown,
+            summed,
             selection,
             parts,
             chosen,
@@ -221,6 +266,31 @@ fn read_shown(input: &mut Input<'_>) -> Option<Shown> {
     }
     let answers = answers.into();
     Some(Shown { question, answers })
+}
+
+fn read_summed(input: &mut Input<'_>, spans: &mut Vec<Span>) -> Option<Summed> {
+    let shares_units = input.flag()?;
+    let mut cells = Vec::new();
+    for _ in 0..input.number()? {
+        let (set, has_several) = (input.number()?, input.flag()?);
+        let mut several = None;
+        if has_several {
+            let (weight, is_noted) = (input.long()?, input.flag()?);
+            let mut noted = None;
+            if is_noted {
+                let units = (0..input.number()?).map(|_| Some((input.number()?, input.long()?)));
+                noted = Some(units.collect::<Option<Arc<[_]>>>()?);
+            }
+            several = Some(Several { weight, noted });
+            spans.push(input.span()?);
+            spans.push(input.span()?);
+        }
+        cells.push((set, several));
+    }
+    Some(Summed {
+        shares_units,
+        cells,
+    })
 }
 
 fn write_places(bytes: &mut Vec<u8>, numbers: &[u32]) {
@@ -311,6 +381,13 @@ impl<'a> Input<'a> {
 
     fn long(&mut self) -> Option<u64> {
         Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    fn span(&mut self) -> Option<Span> {
+        Some(Span {
+            offset: self.long()?,
+            bytes: self.number()?,
+        })
     }
 
     fn digest(&mut self) -> Option<Digest> {

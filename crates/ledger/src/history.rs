@@ -6,12 +6,16 @@ use std::sync::Arc;
 use crate::Result;
 use crate::closure::Partition;
 use crate::index::Index;
-use crate::limits::{COMBINED_AT_ONCE, COMBINED_FEW_MAX};
 use crate::near::{Sets, Whole};
 use crate::question::{Digest, Selection, Statistic};
 use crate::repeat::{Answers, Shown};
+use crate::rows::Rows;
 use crate::sketch::Mixer;
-use crate::span::{Span, WIDTHS};
+use crate::span::{Span, Vector};
+
+use combinations::Combinations;
+
+mod combinations;
 
 /// What was released on one population. The exact sets are elsewhere, by their places in the index.
 pub(crate) struct Population {
@@ -31,14 +35,59 @@ pub(crate) struct Population {
     unions: HashSet<u32>,
     /// How the cells of each set were selected, from which snapshots.
     selections: HashMap<u32, Vec<(Selection, Digest)>>,
-    /// Sets whose sums are looked at together, in the order in which they became known, and how far that went.
-    combined: Vec<u32>,
+    /// Sets whose sums are looked at together.
+    units: Combinations<u32>,
     is_combined: HashSet<u32>,
-    spans: [(usize, Span); 2],
-    /// Which of the two was brought up last.
-    width: usize,
+    /// Cells whose rows are looked at together, whether or not they have units in common.
+    rows: Combinations<Summed>,
+    is_summed: HashSet<(u32, u64)>,
+    /// Whether the rows of a cell may be something else than its units.
+    has_rows: bool,
     /// What was shown of each question.
     shown: HashMap<Digest, Answers>,
+}
+
+/// A cell whose rows are looked at together with those of others.
+pub(crate) struct Summed {
+    pub(crate) set: u32,
+    /// Where it is said which of its units have several rows.
+    pub(crate) several: Option<Several>,
+}
+
+/// Which units have other rows than their first: two sets beside those of the index, by their places, and the weight.
+pub(crate) struct Several {
+    pub(crate) twos: u32,
+    pub(crate) threes: u32,
+    pub(crate) weight: u64,
+    pub(crate) noted: Option<Arc<[(u32, u64)]>>,
+}
+
+impl Summed {
+    /// The units with other rows than their first, where these are few.
+    pub(crate) fn noted(&self) -> Option<Arc<[(u32, u64)]>> {
+        match &self.several {
+            Some(several) => several.noted.clone(),
+            None => Some(Arc::default()),
+        }
+    }
+
+    /// Tells it from others.
+    fn name(&self) -> (u32, u64) {
+        (self.set, self.several.as_ref().map_or(0, |of| of.weight))
+    }
+
+    pub(crate) fn vector(&self, mixer: Mixer, sets: &dyn Sets, width: u32) -> Result<Vector> {
+        let mut rows = Rows::default();
+        if let Some(several) = &self.several {
+            rows = Rows {
+                twos: sets.beside(several.twos)?,
+                threes: sets.beside(several.threes)?,
+                weight: several.weight,
+                noted: None,
+            };
+        }
+        Ok(mixer.rows_vector(&*sets.units(self.set)?, &rows, width))
+    }
 }
 
 /// An answer that was given.
@@ -65,10 +114,11 @@ impl Population {
             is_chosen: false,
             unions: HashSet::new(),
             selections: HashMap::new(),
-            combined: Vec::new(),
+            units: Combinations::new(Span::new),
             is_combined: HashSet::new(),
-            spans: WIDTHS.map(|width| (0, Span::new(width))),
-            width: 0,
+            rows: Combinations::new(Span::of_rows),
+            is_summed: HashSet::new(),
+            has_rows: false,
             shown: HashMap::new(),
         }
     }
@@ -76,48 +126,91 @@ impl Population {
     /// Notes that sums over a set are to be looked at together with sums over others.
     pub(crate) fn combine(&mut self, set: u32) {
         if self.is_combined.insert(set) {
-            self.combined.push(set);
+            self.units.note(set);
         }
     }
 
-    /// Brings the combinations up to what is known, so many sets being asked about. Only here they cost time: sets are read again, and so the ledger opens
-    /// without reading any.
-    pub(crate) fn catch_up(&mut self, more: usize, mixer: Mixer, sets: &dyn Sets) -> Result<()> {
-        // Of so many sets as there may be afterwards: it depends on nothing that is not recorded, or asked.
-        self.width = usize::from(self.combined.len() + more > COMBINED_FEW_MAX);
-        if self.combined.len() > COMBINED_FEW_MAX {
-            self.spans[0] = (0, Span::new(WIDTHS[0]));
+    /// Notes that sums over the rows of a cell are to be looked at together with sums over others.
+    pub(crate) fn sum_up(&mut self, cell: Summed) {
+        self.has_rows |= cell.several.is_some();
+        if self.is_summed.insert(cell.name()) {
+            self.rows.note(cell);
         }
-        let (done, span) = &mut self.spans[self.width];
-        while *done < self.combined.len() && !span.is_full() {
-            let some = self.combined.iter().skip(*done).take(COMBINED_AT_ONCE);
-            let vectors = some.map(|set| Ok(mixer.vector(&*sets.units(*set)?, span.width())));
-            let vectors = vectors.collect::<Result<Vec<_>>>()?;
-            *done += vectors.len();
-            span.add(vectors);
-        }
-        Ok(())
     }
 
-    /// How many sets were noted so.
-    pub(crate) fn combined(&self) -> usize {
-        self.combined.len()
+    /// Whether the rows of a cell were noted so, by the cell's [`Summed::name`].
+    pub(crate) fn is_summed(&self, name: (u32, u64)) -> bool {
+        self.is_summed.contains(&name)
+    }
+
+    /// Notes that some unit is in several of the cells of a table.
+    pub(crate) fn share_units(&mut self) {
+        self.has_rows = true;
+    }
+
+    /// Whether the rows of a cell may be something else than its units.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.has_rows
+    }
+
+    /// Brings all combinations up to what is known, so many sets being asked about; those of rows where they are asked for.
+    pub(crate) fn catch_up(
+        &mut self,
+        more: usize,
+        with_rows: bool,
+        mixer: Mixer,
+        sets: &dyn Sets,
+    ) -> Result<()> {
+        self.units.catch_up(more, |set, width| {
+            Ok(mixer.vector(&*sets.units(*set)?, width))
+        })?;
+        if !with_rows {
+            return Ok(());
+        }
+        self.rows
+            .catch_up(more, |cell, width| cell.vector(mixer, sets, width))
+    }
+
+    /// How many sets and how many cells were noted so.
+    pub(crate) fn combined(&self) -> (usize, usize) {
+        (self.units.of().len(), self.rows.of().len())
     }
 
     /// Takes combinations that were made while a release was judged, where they are what bringing them up would come to:
     /// where these sets, in this order, are what was noted since there were so many.
-    pub(crate) fn bring_up(&mut self, before: usize, added: &[u32], with: Span) {
-        let (done, span) = &mut self.spans[self.width];
-        let is_all = self.combined.get(before..).is_some_and(|of| of == added);
-        if *done == before && is_all && span.width() == with.width() {
-            (*done, *span) = (self.combined.len(), with);
-            span.settle();
+    pub(crate) fn bring_up(
+        &mut self,
+        before: (usize, usize),
+        (added, summed): (&[u32], usize),
+        with: (Span, Option<Span>),
+    ) {
+        let is_all = self
+            .units
+            .of()
+            .get(before.0..)
+            .is_some_and(|of| of == added);
+        if is_all {
+            self.units.bring_up(before.0, with.0);
+        }
+        let is_all = self.rows.of().len() == before.1 + summed;
+        if let Some(rows) = with.1.filter(|_| is_all) {
+            self.rows.bring_up(before.1, rows);
         }
     }
 
-    /// All combinations of what is known, as far as they were brought up.
-    pub(crate) fn span(&self) -> &Span {
-        &self.spans[self.width].1
+    /// A cell whose rows are looked at together with others, by its place among them.
+    pub(crate) fn summed(&self, place: u32) -> Option<&Summed> {
+        self.rows.of().get(place as usize)
+    }
+
+    /// All combinations of sets that are known, as far as they were brought up.
+    pub(crate) fn units(&self) -> &Span {
+        self.units.span()
+    }
+
+    /// Likewise of rows.
+    pub(crate) fn rows(&self) -> &Span {
+        self.rows.span()
     }
 
     /// What was shown of exactly this question.

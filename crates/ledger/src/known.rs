@@ -7,8 +7,8 @@ use roaring::RoaringBitmap;
 
 use crate::ask::Added;
 use crate::closure::Partition;
-use crate::entry::{Answered, Entry, NewEntry, Partitioned};
-use crate::history::Population;
+use crate::entry::{self, Answered, Entry, NewEntry, Partitioned, Summed};
+use crate::history::{self, Population, Several};
 use crate::ledger::Asked;
 use crate::limits::COMBINED_TABLE_MAX;
 use crate::near::{NewSet, Sets};
@@ -29,6 +29,8 @@ pub(crate) struct Known {
 #[derive(Default)]
 pub(crate) struct Places {
     pub(crate) places: Vec<At>,
+    /// Likewise of those beside the index.
+    pub(crate) beside: Vec<At>,
 }
 
 /// Where a set is.
@@ -43,15 +45,25 @@ pub(crate) struct Exact<'a> {
     pub(crate) store: Option<&'a Store>,
 }
 
-impl Sets for Exact<'_> {
-    fn units(&self, set: u32) -> Result<Arc<RoaringBitmap>> {
-        match (self.sets.places.get(set as usize), self.store) {
+impl Exact<'_> {
+    fn read(&self, at: Option<&At>) -> Result<Arc<RoaringBitmap>> {
+        match (at, self.store) {
             (Some(At::Memory(units)), _) => Ok(Arc::clone(units)),
             (Some(At::Disk(place)), Some(store)) => store.set(place),
             _ => Err(LedgerError::Internal {
                 action: "finding a set",
             }),
         }
+    }
+}
+
+impl Sets for Exact<'_> {
+    fn units(&self, set: u32) -> Result<Arc<RoaringBitmap>> {
+        self.read(self.sets.places.get(set as usize))
+    }
+
+    fn beside(&self, set: u32) -> Result<Arc<RoaringBitmap>> {
+        self.read(self.sets.beside.get(set as usize))
     }
 }
 
@@ -162,7 +174,31 @@ impl Known {
         chosen.retain(|set| self.population.is_part(*set));
         let mut chosen: Vec<u32> = chosen.into_iter().collect();
         chosen.sort_unstable();
+        let mut summed = Vec::new();
+        let mut beside = Vec::new();
+        for cell in &asked.judgement.summed.cells {
+            let Some(rows) = &question.cells[*cell].rows else {
+                continue;
+            };
+            let place = adding.place(&asked.cells[*cell])?;
+            if self.population.is_summed((place, rows.weight)) {
+                continue;
+            }
+            let several = rows.has_several().then(|| entry::Several {
+                weight: rows.weight,
+                noted: rows.noted.clone(),
+            });
+            summed.push((place, several));
+            if rows.has_several() {
+                beside.extend([&rows.twos, &rows.threes].map(Arc::clone));
+            }
+        }
+        let summed = Summed {
+            shares_units: asked.judgement.summed.shares_units,
+            cells: summed,
+        };
         let entry = Entry {
+            summed: Some(summed),
             selection: question.selection,
             parts: new_parts,
             chosen,
@@ -178,10 +214,12 @@ impl Known {
             shown,
         };
         let sums = asked.judgement.sums.iter();
-        let added = sums.flat_map(|(_, added)| added).filter_map(|of| match of {
-            Added::Cell(cell) => asked.cells.get(*cell),
-            Added::Union(union) => asked.judgement.unions.get(*union),
-        });
+        let added = sums
+            .flat_map(|(_, added, _)| added)
+            .filter_map(|of| match of {
+                Added::Cell(cell) => asked.cells.get(*cell),
+                Added::Union(union) => asked.judgement.unions.get(*union),
+            });
         let added = added
             .map(|set| adding.place(set))
             .collect::<Result<Vec<u32>>>()?;
@@ -189,6 +227,7 @@ impl Known {
             .sets
             .iter()
             .map(|set| Arc::clone(&set.units))
+            .chain(beside)
             .collect();
         Ok(NewEntry { entry, sets, added })
     }
@@ -197,8 +236,9 @@ impl Known {
     ///
     /// # Errors
     /// [`LedgerError::Internal`] where an answer is of no set.
-    pub(crate) fn add(&mut self, entry: Entry, places: Vec<At>) -> Result<()> {
+    pub(crate) fn add(&mut self, entry: Entry, mut places: Vec<At>) -> Result<()> {
         let population = &mut self.population;
+        let beside = places.split_off(entry.sketches.len().min(places.len()));
         for sketch in entry.sketches {
             population.index.add(sketch);
         }
@@ -218,8 +258,13 @@ impl Known {
         for of in entry.partitions {
             let is_small = of.cells.len() <= COMBINED_TABLE_MAX;
             let is_combined = |set: &&u32| is_small || !plain || !selected.contains(set);
-            let combined = of.cells.iter().filter(is_combined);
-            combined.for_each(|set| population.combine(*set));
+            for set in of.cells.iter().filter(is_combined) {
+                population.combine(*set);
+                if entry.summed.is_none() {
+                    let (set, several) = (*set, None);
+                    population.sum_up(history::Summed { set, several });
+                }
+            }
             let labels = Labels::from_pairs(FINE, of.labels, of.cells.len());
             let labels = labels.ok_or(LedgerError::Internal {
                 action: "reading the labels of an entry",
@@ -229,6 +274,25 @@ impl Known {
             let sketches = sketches.iter().map(|cell| index.sketch(*cell));
             let partition = Partition::new(of.cells, sketches, labels);
             population.add_partition(partition);
+        }
+        if let Some(summed) = entry.summed {
+            if summed.shares_units {
+                population.share_units();
+            }
+            let mut next = self.sets.beside.len() as u32;
+            self.sets.beside.extend(beside);
+            for (set, several) in summed.cells {
+                let several = several.map(|entry::Several { weight, noted }| {
+                    next += 2;
+                    Several {
+                        twos: next - 2,
+                        threes: next - 1,
+                        weight,
+                        noted,
+                    }
+                });
+                population.sum_up(history::Summed { set, several });
+            }
         }
         entry.parts.iter().for_each(|set| population.add_part(*set));
         entry.chosen.iter().for_each(|set| population.chosen(*set));

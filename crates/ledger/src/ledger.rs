@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::ask::{Against, Judgement, judge, prepared};
+use crate::ask::{Against, Judgement, Table, judge, prepared};
 use crate::index::Work;
 use crate::known::{At, Exact, Known, known, load};
 use crate::limits::{COMPARISONS_MAX, VISITS_MAX};
@@ -347,16 +347,23 @@ impl Ledger {
             sets: &known.sets,
             store: self.store.as_ref(),
         };
+        let tables = Table::all(&question, &cells, &withheld, self.combines);
+        let has_rows = |table: &Table| table.has_rows(&question);
+        let with_rows =
+            self.combines && (known.population.has_rows() || tables.iter().any(has_rows));
         if self.combines {
             let is_chosen = |cell: &&Cell| !question.selection.is_plain || cell.is_chosen;
             let chosen = question.cells.iter().filter(is_chosen).count();
-            known.population.catch_up(chosen, self.mixer, &sets)?;
+            known
+                .population
+                .catch_up(chosen, with_rows, self.mixer, &sets)?;
         }
         let whole = question.population_units.and(known.population.whole());
         let against = Against {
             population: &known.population,
             sets: &sets,
             combines: self.combines,
+            with_rows,
             has_margins,
             whole,
             mixer: self.mixer,
@@ -366,7 +373,7 @@ impl Ledger {
             visits: self.visits_max,
             comparisons: self.comparisons_max,
         };
-        let judgement = judge(&question, &cells, &withheld, &against, &mut work)?;
+        let judgement = judge(&question, &cells, tables, &against, &mut work)?;
         Ok(Asked {
             question,
             cells,
@@ -425,8 +432,10 @@ impl Ledger {
         } else {
             known.add(new.entry, new.sets.into_iter().map(At::Memory).collect())?;
         }
-        if let Some((span, _)) = asked.judgement.sums.take() {
-            known.population.bring_up(before, &new.added, span);
+        if let Some((units, _, rows)) = asked.judgement.sums.take() {
+            let summed = asked.judgement.summed.cells.len();
+            let added = (new.added.as_slice(), summed);
+            known.population.bring_up(before, added, (units, rows));
         }
         self.releases += 1;
         Ok(())

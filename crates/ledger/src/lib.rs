@@ -26,6 +26,7 @@
 //!   the union of the cells it is released with lie 0 or at least k units away from every set ever recorded. The one
 //!   exception are cells of one grouping, which have no row in common ([`Selection`]): between them it is the numbers that
 //!   are 0 or at least k units apart.
+//! - Nor does any sum or difference of what was chosen and of small tables leave the units, or the rows, of fewer than k units.
 //! - Where somebody chose one of two sets they lie further apart still, by a margin that is drawn for each pair.
 //! - What is recorded is never forgotten: there is no way to remove an entry, and destroying a snapshot removes none.
 //! - Nothing is recorded against a state of the ledger other than the one that was asked.
@@ -50,6 +51,7 @@ mod partition;
 mod question;
 mod repeat;
 pub mod rounding;
+mod rows;
 mod sketch;
 mod span;
 mod store;
@@ -64,6 +66,7 @@ pub use limits::{
 };
 pub use question::{Answers, Cell, Digest, Question, Release, Selection, Statistic, Verdict};
 pub use roaring::RoaringBitmap;
+pub use rows::{Rows, row_weight};
 pub use store::LedgerKey;
 #[doc(hidden)]
 pub use store::{Disk, OsDisk};

@@ -13,6 +13,16 @@ use crate::{LedgerError, Result};
 pub(crate) trait Sets {
     /// The set at this place of the index.
     fn units(&self, set: u32) -> Result<Arc<RoaringBitmap>>;
+
+    /// One of the sets that are kept beside those of the index, and never compared with.
+    ///
+    /// # Errors
+    /// That there is none.
+    fn beside(&self, _set: u32) -> Result<Arc<RoaringBitmap>> {
+        Err(LedgerError::Internal {
+            action: "finding a set beside the index",
+        })
+    }
 }
 
 /// Sets that are in memory: those of the release that is asked about.

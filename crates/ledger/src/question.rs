@@ -5,6 +5,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use crate::limits::{ANSWER_BYTES_MAX, BUCKETS_MAX, CELLS_MAX, STATISTICS_MAX, UNITS_MIN_FLOOR};
+use crate::rows::Rows;
 use crate::{LedgerError, Result};
 
 /// Stands for something that the caller names: SHA-256 over its canonical form.
@@ -53,6 +54,8 @@ pub struct Selection {
 pub struct Cell {
     /// The units.
     pub units: Arc<RoaringBitmap>,
+    /// Which rows they have, where that is known.
+    pub rows: Option<Rows>,
     /// Which cells it is added up with: the grouping set, and the argument where contributors differ. Finer partitions
     /// have lower numbers: they are judged first, and of a total too near to its parts it is the total that is withheld.
     pub partition: u32,

@@ -39,6 +39,8 @@ pub(crate) fn digest_of(question: &Question, cells: &[NewSet]) -> Digest {
         add(&bytes_of(&set.sketch.buckets));
         add(&bytes_of(&[cell.partition, cell.grouping, cell.group]));
         add(&[u8::from(cell.is_chosen)]);
+        let weight = cell.rows.as_ref().map_or(0, |rows| rows.weight);
+        add(&weight.to_le_bytes());
         add(&cell
             .part_of
             .map_or(u64::MAX, |whole| whole as u64)

@@ -25,9 +25,9 @@ use roaring::RoaringBitmap;
 use crate::limits::COMBINED_MAX;
 use crate::parallel;
 use crate::sketch::{Mixer, by_ranges, for_each_within};
-use crate::trits::Trits;
+use crate::trits::{Trit, Trits};
 
-use form::{Combination, Form, Reduced};
+use form::{Combination, Form, Least, Reduced};
 
 mod form;
 
@@ -46,9 +46,9 @@ const ROWS_PER_VISIT: u64 = 2;
 /// What a set is among the columns.
 #[derive(Clone)]
 pub(crate) struct Vector {
-    columns: Trits,
-    /// Of the hashes of all units.
-    sum: u64,
+    pub(crate) columns: Trits,
+    /// Of the hashes of all units, or of what all rows weigh.
+    pub(crate) sum: u64,
 }
 
 /// What is left of a set when what is kept is taken from it.
@@ -56,6 +56,8 @@ pub(crate) struct Vector {
 pub(crate) struct Rest {
     forms: [Reduced; 2],
     sum: u64,
+    /// What the set is called, where it is said what a combination is made of.
+    pub(crate) name: u32,
 }
 
 /// All combinations of sets.
@@ -66,6 +68,9 @@ pub(crate) struct Span {
     /// Whether a set is known that could not be added.
     is_unclear: bool,
 }
+
+/// Whether a set leaves few units in a combination with others, given the names of these and how often each is in it, modulo 3.
+pub(crate) type IsFew<'a> = &'a dyn Fn(&[(u32, Trit)]) -> bool;
 
 /// What a set adds to all combinations.
 #[derive(PartialEq, Eq, Clone, Copy, Debug)]
@@ -170,7 +175,17 @@ impl Span {
         let room = width as usize / 4;
         Span {
             width,
-            forms: [false, true].map(|backwards| Form::new(backwards, room)),
+            forms: [false, true].map(|backwards| Form::new(backwards, !backwards, room)),
+            is_unclear: false,
+        }
+    }
+
+    /// The same for rows, of which a combination is to say what it is made of.
+    pub(crate) fn of_rows(width: u32) -> Span {
+        let room = width as usize / 4;
+        Span {
+            width,
+            forms: [false, true].map(|backwards| Form::new(backwards, true, room)),
             is_unclear: false,
         }
     }
@@ -180,9 +195,13 @@ impl Span {
         self.width
     }
 
-    /// What is left of each of these sets.
-    pub(crate) fn rests(&self, mixer: Mixer, sets: &[&RoaringBitmap]) -> Vec<Rest> {
-        let of_set = |set: &&RoaringBitmap| Rest::of(mixer.vector(set, self.width));
+    /// What is left of each of these sets, whose vectors are made of them.
+    pub(crate) fn rests<T: Sync>(
+        &self,
+        sets: &[T],
+        vector: impl Fn(&T, u32) -> Vector + Sync,
+    ) -> Vec<Rest> {
+        let of_set = |set: &T| Rest::of(vector(set, self.width));
         if sets.len() * (self.forms[0].rows() + VECTOR_ROWS) < PARALLEL_MIN {
             let mut rests: Vec<Rest> = sets.iter().map(of_set).collect();
             for (at, form) in self.forms.iter().enumerate() {
@@ -206,10 +225,16 @@ impl Span {
         rests
     }
 
-    /// What a set would add of which this is left, k being the fewest units that may be left.
-    pub(crate) fn adds(&self, rest: &Rest, k: u64) -> Adds {
+    /// What a set would add of which this is left, k being the fewest units that may be left. Where few columns are left,
+    /// `is_few` may say that it is more units, given the other sets in the combination.
+    pub(crate) fn adds(&self, rest: &Rest, k: u64, is_few: Option<IsFew<'_>>) -> Adds {
         let forms = self.forms.iter().zip(&rest.forms);
-        let of_forms = forms.map(|(form, of)| form.adds(of, rest.sum, Some(k as usize), None));
+        let least = Least {
+            k: k as usize,
+            before: None,
+            is_few,
+        };
+        let of_forms = forms.map(|(form, of)| form.adds(of, rest.sum, Some(least)));
         match of_forms.reduce(Adds::worse) {
             Some(Adds::Itself) if self.is_unclear => Adds::NoRoom,
             adds => adds.unwrap_or(Adds::Unclear),
@@ -220,10 +245,41 @@ impl Span {
     /// before it; what leaves a few is not added, and where there is any, these combinations are of no more use.
     pub(crate) fn extend(&mut self, rests: Vec<Rest>, looked_at: usize, k: u64) -> Vec<Adds> {
         let before = self.clone();
-        let k = Some(k as usize);
         let [one, other] = self.take(rests, |place, at| {
-            (k, (place < looked_at).then_some(&before.forms[at]))
+            Some(Least {
+                k: k as usize,
+                before: (place < looked_at).then_some(&before.forms[at]),
+                is_few: None,
+            })
         });
+        self.both(one, other)
+    }
+
+    /// The same of rows, each with what says whether it leaves few units.
+    pub(crate) fn extend_rows<'a>(
+        &mut self,
+        rests: Vec<Rest>,
+        k: u64,
+        is_few: impl Fn(usize) -> IsFew<'a>,
+    ) -> Vec<Adds> {
+        let before = self.clone();
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        for (place, rest) in rests.into_iter().enumerate() {
+            let least = |at: usize| Least {
+                k: k as usize,
+                before: Some(&before.forms[at]),
+                is_few: Some(is_few(place)),
+            };
+            let (set, [of_one, of_other]) = ((rest.sum, rest.name), rest.forms);
+            let [form, other_form] = &mut self.forms;
+            one.push(form.take(of_one, set, Some(least(0))));
+            other.push(other_form.take(of_other, set, Some(least(1))));
+        }
+        self.both(one, other)
+    }
+
+    /// What each set adds to both forms.
+    fn both(&self, one: Vec<Adds>, other: Vec<Adds>) -> Vec<Adds> {
         let first = |of: &[Adds]| of.iter().position(|adds| *adds == Adds::AFew);
         match (first(&one), first(&other)) {
             (None, None) => {
@@ -241,13 +297,16 @@ impl Span {
         }
     }
 
-    /// Adds sets that are known, as far as there is room.
-    pub(crate) fn add(&mut self, sets: Vec<Vector>) {
+    /// Adds sets that are known, as far as there is room. Their names are numbers from one on.
+    pub(crate) fn add(&mut self, sets: Vec<Vector>, first: u32) {
         let mut rests: Vec<Rest> = sets.into_iter().map(Rest::of).collect();
+        for (name, rest) in (first..).zip(&mut rests) {
+            rest.name = name;
+        }
         for (at, form) in self.forms.iter().enumerate() {
             form.reduce_all(rests.iter_mut().map(|rest| &mut rest.forms[at]));
         }
-        let adds = self.take(rests, |_, _| (None, None));
+        let adds = self.take(rests, |_, _| None);
         self.settle();
         self.is_unclear |= adds.concat().contains(&Adds::Unclear);
     }
@@ -256,22 +315,20 @@ impl Span {
     fn take<'a>(
         &mut self,
         rests: Vec<Rest>,
-        how: impl Fn(usize, usize) -> (Option<usize>, Option<&'a Form>) + Sync,
+        least: impl Fn(usize, usize) -> Option<Least<'a>> + Sync,
     ) -> [Vec<Adds>; 2] {
         let work = (self.forms[0].rows() + rests.len()) * rests.len();
         let count = rests.len();
         let (mut of_one, mut of_other) = (Vec::new(), Vec::new());
         for rest in rests {
             let [one, other] = rest.forms;
-            of_one.push((one, rest.sum));
-            of_other.push((other, rest.sum));
+            let set = (rest.sum, rest.name);
+            of_one.push((one, set));
+            of_other.push((other, set));
         }
-        let all = |form: &mut Form, rests: Vec<(Reduced, u64)>, at: usize| -> Vec<Adds> {
+        let all = |form: &mut Form, rests: Vec<(Reduced, (u64, u32))>, at: usize| -> Vec<Adds> {
             let each = rests.into_iter().enumerate();
-            let adds = each.map(|(place, (rest, sum))| {
-                let (k, before) = how(place, at);
-                form.take(rest, sum, k, before)
-            });
+            let adds = each.map(|(place, (rest, set))| form.take(rest, set, least(place, at)));
             adds.collect()
         };
         let [one, other] = &mut self.forms;
@@ -335,6 +392,7 @@ impl Rest {
         Rest {
             forms: [reduced.clone(), reduced],
             sum: set.sum,
+            name: 0,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use weir_ledger::{
-    Cell, History, Ledger, Question, Release, RoaringBitmap, Selection, Statistic, Verdict,
+    Cell, History, Ledger, Question, Release, RoaringBitmap, Rows, Selection, Statistic, Verdict,
 };
 
 use crate::bench::Bench;
@@ -128,6 +128,8 @@ fn table(random: &mut Random, count: u32) -> Question {
         let print = (0..BUCKETS).map(|_| random.next() as u32 | 1);
         cells.push(Cell {
             units: Arc::new(units.into_iter().collect::<RoaringBitmap>()),
+            // One of each.
+            rows: Some(Rows::default()),
             statistics: vec![Statistic {
                 kind: [1; 32],
                 print: print.collect(),

@@ -1,5 +1,6 @@
 //! The running update: one pass over rows sorted by unit.
 
+use std::num::Wrapping;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Float64Array};
@@ -67,6 +68,28 @@ struct Column {
     values: Vec<f64>,
     /// What the values of each unit of a group add up to.
     by_unit: Vec<f64>,
+    /// The numbers of the rows, and of those in which an argument has a value.
+    numbers: Vec<u32>,
+    some_numbers: Vec<u32>,
+    /// What each row weighs, and each unit of a group.
+    weights: [Vec<Wrapping<u64>>; 2],
+}
+
+impl Column {
+    /// Keeps the numbers of rows that have a value.
+    fn keep_numbers(&mut self) {
+        kept(&self.numbers, &self.has_value, &mut self.some_numbers);
+    }
+}
+
+/// The numbers of rows that have a value; none where rows have no numbers.
+fn kept(numbers: &[u32], has_value: &[bool], into: &mut Vec<u32>) {
+    into.clear();
+    let rows = numbers.iter().zip(has_value);
+    into.extend(
+        rows.filter(|(_, has_value)| **has_value)
+            .map(|(number, _)| *number),
+    );
 }
 
 fn out_of_order() -> DataFusionError {
@@ -119,6 +142,23 @@ impl Evidence {
         if !self.groups.cells.update(&self.all) {
             return Err(out_of_order());
         }
+        if !self.layout.tells_rows(total) {
+            self.groups.forget_rows();
+        }
+        if let Some(several) = &mut self.groups.cells.several
+            && self.layout.has_numbers()
+        {
+            let numbers = batches.iter().filter_map(|batch| batch.numbers);
+            self.order.put(
+                numbers.map(|of| of.values().as_ref()),
+                &mut self.column.numbers,
+            );
+            several.update(
+                &self.all,
+                &self.column.numbers,
+                self.column.weights.each_mut(),
+            );
+        }
         self.update_counts(&batches)?;
         self.update_sums(&batches)?;
         for (at, values) in self.groups.values.iter_mut().enumerate() {
@@ -163,6 +203,17 @@ impl Evidence {
             if !own.update(&self.some) {
                 return Err(out_of_order());
             }
+            if let Some(several) = &mut own.several
+                && self.layout.has_numbers()
+            {
+                self.column.keep_numbers();
+                let Column {
+                    some_numbers,
+                    weights,
+                    ..
+                } = &mut self.column;
+                several.update(&self.some, some_numbers, weights.each_mut());
+            }
         }
         Ok(())
     }
@@ -176,24 +227,35 @@ impl Evidence {
                 has_value: flags,
                 values,
                 by_unit,
+                numbers,
+                some_numbers,
+                weights,
             } = &mut self.column;
             let columns = || batches.iter().map(|batch| batch.summed(at));
             self.order
                 .put(columns().map(|column| column.values().as_ref()), values);
-            let mut rows = &self.all;
+            let (mut rows, mut numbers) = (&self.all, numbers.as_slice());
             if columns().any(|column| column.null_count() > 0) {
                 let nulls = |column: &Float64Array| column.nulls().map(|of| of.inner().clone());
                 let unordered = has_value(columns().map(|column| (column.len(), nulls(column))));
                 self.order.put(std::iter::once(unordered.as_slice()), flags);
                 self.some.keep(&self.all, flags);
-                let mut flags = flags.iter();
+                let has_value = flags.as_slice();
+                let mut flags = has_value.iter();
                 values.retain(|_| flags.next() == Some(&true));
                 rows = &self.some;
+                kept(numbers, has_value, some_numbers);
+                numbers = some_numbers;
             }
-            if let Some(own) = own
-                && !own.update(rows)
-            {
-                return Err(out_of_order());
+            if let Some(own) = own {
+                if !own.update(rows) {
+                    return Err(out_of_order());
+                }
+                if let Some(several) = &mut own.several
+                    && self.layout.has_numbers()
+                {
+                    several.update(rows, numbers, weights.each_mut());
+                }
             }
             contributions.update(rows, values, by_unit);
         }
@@ -273,6 +335,9 @@ impl GroupsAccumulator for Evidence {
             + self.some.size()
             + size_of::<f64>() * numbers
             + self.column.has_value.capacity()
+            + size_of::<u32>()
+                * (self.column.numbers.capacity() + self.column.some_numbers.capacity())
+            + size_of::<u64>() * self.column.weights.iter().map(Vec::capacity).sum::<usize>()
     }
 }
 

@@ -23,9 +23,9 @@ pub(crate) enum Rows {
     InAnyOrder,
 }
 
-/// The function of a unit, then as many counted and summed arguments.
+/// The function of a unit, of the row's number where rows have some, then as many counted and summed arguments.
 pub(crate) fn evidence_of(layout: Layout, rows: Rows) -> Arc<AggregateUDF> {
-    let arguments = std::iter::once(DataType::UInt32)
+    let arguments = std::iter::repeat_n(DataType::UInt32, 1 + usize::from(layout.has_numbers()))
         .chain(std::iter::repeat_n(DataType::Boolean, layout.counts))
         .chain(std::iter::repeat_n(DataType::Float64, layout.sums))
         .chain(std::iter::repeat_n(DataType::UInt64, layout.values))

@@ -15,6 +15,7 @@ use super::layout::Layout;
 use super::presence::{Count, Presence};
 use super::prints::Prints;
 use super::sets::Sets;
+use super::several::Columns;
 
 /// The evidence of a run of groups.
 ///
@@ -58,6 +59,11 @@ impl Groups {
     pub(super) fn part_summed(&mut self, layout: Layout, at: usize) {
         let cells = &self.cells;
         self.sums[at].get_or_insert_with(|| cells.kept(layout.of_summed(at)));
+    }
+
+    /// Tells rows of a unit apart no longer.
+    pub(super) fn forget_rows(&mut self) {
+        self.presences().for_each(|of| of.several = None);
     }
 
     fn presences(&mut self) -> impl Iterator<Item = &mut Presence> {
@@ -161,6 +167,13 @@ impl Groups {
                 None => new_null_array(&Sets::data_type(), cells.counts.len()),
             });
         }
+        columns.extend(several(cells, layout)?);
+        for (own, _) in arguments.iter().filter(|(_, keeps)| keeps.set) {
+            columns.extend(match own {
+                Some(own) => several(own, layout)?,
+                None => Columns::unknown(cells.counts.len()).in_order(),
+            });
+        }
         columns.push(prints(cells)?);
         for (own, keeps) in arguments.iter().filter(|(_, keeps)| keeps.print.is_some()) {
             columns.push(match own {
@@ -198,6 +211,15 @@ fn sets(of: &Presence, layout: Layout) -> Result<ArrayRef> {
         Some(set) => set.column(|group| of.counts[group].units >= layout.set_units_min),
         None => internal_err!("no set is kept"),
     }
+}
+
+fn several(of: &Presence, layout: Layout) -> Result<[ArrayRef; 4]> {
+    let is_asked = |group: usize| of.counts[group].units >= layout.set_units_min;
+    let columns = match &of.several {
+        Some(several) => several.columns(is_asked)?,
+        None => Columns::unknown(of.counts.len()),
+    };
+    Ok(columns.in_order())
 }
 
 fn prints(of: &Presence) -> Result<ArrayRef> {

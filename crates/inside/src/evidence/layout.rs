@@ -1,7 +1,7 @@
 //! What the evidence of a group is made of, the same for rows in any order.
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Float64Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, UInt32Array, UInt64Array,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, UInt32Type, UInt64Type};
 use datafusion::common::{Result, internal_err};
@@ -11,6 +11,7 @@ use super::kept::{FirstUnits, Values};
 use super::presence::Keeps;
 use super::prints::Prints;
 use super::sets::Sets;
+use super::several::{Columns, NAMES};
 
 /// What is computed of each group: the cell itself, then each counted argument, each summed one, and each one whose
 /// distinct values are counted.
@@ -36,12 +37,41 @@ pub(crate) struct Layout {
     pub(crate) units_kept: usize,
     /// How far distinct values are counted.
     pub(crate) values_kept: usize,
+    /// What is known of the rows of a unit.
+    pub(crate) rows: RowsOf,
+}
+
+/// What is known of the rows of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum RowsOf {
+    /// There is one of each.
+    One,
+    /// Each has a number among them, which comes behind the unit; they are told apart where there are so many groups at most.
+    Numbered { groups_max: usize },
 }
 
 impl Layout {
     /// How many columns the arguments are, the unit among them.
     pub(super) const fn columns(self) -> usize {
-        1 + self.counts + self.sums + self.values
+        self.before_arguments() + self.counts + self.sums + self.values
+    }
+
+    /// How many columns come before the arguments: the unit, and the row's number.
+    const fn before_arguments(self) -> usize {
+        1 + self.has_numbers() as usize
+    }
+
+    /// Whether rows have numbers.
+    pub(super) const fn has_numbers(self) -> bool {
+        matches!(self.rows, RowsOf::Numbered { .. })
+    }
+
+    /// Whether rows are told apart of so many groups.
+    pub(super) const fn tells_rows(self, groups: usize) -> bool {
+        match self.rows {
+            RowsOf::One => true,
+            RowsOf::Numbered { groups_max } => groups <= groups_max,
+        }
     }
 
     /// How many arguments have their own first units kept.
@@ -69,6 +99,7 @@ impl Layout {
         Keeps {
             first_units: Some(self.units_kept),
             set: true,
+            rows: true,
             print: Some(self.buckets),
         }
     }
@@ -78,6 +109,7 @@ impl Layout {
         Keeps {
             first_units: is_in(self.named.0, at).then_some(self.units_kept),
             set: is_in(self.with_set.0, at),
+            rows: is_in(self.with_set.0, at),
             print: is_in(self.with_print.0, at).then_some(self.buckets),
         }
     }
@@ -87,6 +119,7 @@ impl Layout {
         Keeps {
             first_units: is_in(self.named.1, at).then_some(self.units_kept),
             set: is_in(self.with_set.1, at),
+            rows: is_in(self.with_set.1, at),
             print: None,
         }
     }
@@ -162,6 +195,19 @@ impl Layout {
             (0..self.sets_kept())
                 .map(|index| Field::new(format!("set_{index}"), Sets::data_type(), index > 0)),
         );
+        // Null, too, where rows are not told apart.
+        let types = Columns {
+            twos: Sets::data_type(),
+            threes: Sets::data_type(),
+            weights: DataType::UInt64,
+            noted: DataType::Binary,
+        };
+        let several = NAMES.into_iter().zip(types.in_order());
+        for index in 0..self.sets_kept() {
+            let several = several.clone();
+            fields
+                .extend(several.map(|(name, of)| Field::new(format!("{name}_{index}"), of, true)));
+        }
         let print = Prints::data_type(self.buckets);
         fields.extend(
             (0..self.prints_kept())
@@ -205,6 +251,8 @@ pub(crate) struct Places {
 /// The arguments of an evidence function over one batch.
 pub(super) struct Arguments<'a> {
     pub(super) units: &'a UInt32Array,
+    /// The number of each row, where they have some.
+    pub(super) numbers: Option<&'a UInt32Array>,
     arguments: &'a [ArrayRef],
     layout: Layout,
 }
@@ -219,10 +267,16 @@ impl<'a> Arguments<'a> {
         let units = values
             .first()
             .and_then(|units| units.as_primitive_opt::<UInt32Type>());
-        let arguments = values.get(1..layout.columns());
+        let numbers = values.get(1).filter(|_| layout.has_numbers());
+        let numbers = numbers.map(|numbers| numbers.as_primitive_opt::<UInt32Type>());
+        if numbers.is_some_and(|numbers| numbers.is_none_or(|of| of.null_count() > 0)) {
+            return internal_err!("every row has a number");
+        }
+        let arguments = values.get(layout.before_arguments()..layout.columns());
         match (units, arguments, filter) {
             (Some(units), Some(arguments), None) => Ok(Self {
                 units,
+                numbers: numbers.flatten(),
                 arguments,
                 layout,
             }),

@@ -16,6 +16,7 @@ use super::groups::Groups;
 use super::layout::Layout;
 use super::presence::Presence;
 use super::prints::bytes_of;
+use super::several::Columns;
 
 impl Groups {
     /// Adds groups that another part has counted.
@@ -126,6 +127,19 @@ impl<'a> Part<'a> {
         for of in with(&mut counts, &sets.counts).chain(with(&mut sums, &sets.sums)) {
             of.set = Some(column()?);
         }
+        let mut several = || {
+            let of = Columns {
+                twos: column()?,
+                threes: column()?,
+                weights: column()?,
+                noted: column()?,
+            };
+            Ok::<_, DataFusionError>(Some(of).filter(|of| of.weights.null_count() == 0))
+        };
+        cells.several = several()?;
+        for of in with(&mut counts, &sets.counts).chain(with(&mut sums, &sets.sums)) {
+            of.several = several()?;
+        }
         cells.print = Some(column()?);
         for of in with(&mut counts, &prints.counts) {
             of.print = Some(column()?);
@@ -166,6 +180,8 @@ struct Rows<'a> {
     most: Option<&'a UInt64Array>,
     first_units: Option<&'a ListArray>,
     set: Option<&'a ArrayRef>,
+    /// None where rows are not told apart, or are the cell's.
+    several: Option<Columns<&'a ArrayRef>>,
     print: Option<&'a ArrayRef>,
 }
 
@@ -177,6 +193,7 @@ impl<'a> Rows<'a> {
             most: None,
             first_units: None,
             set: None,
+            several: None,
             print: None,
         }
     }
@@ -196,6 +213,10 @@ impl<'a> Rows<'a> {
         }
         if let (Some(own), Some(sets)) = (&mut own.set, self.set) {
             own.merge(group, sets, row);
+        }
+        match (&mut own.several, self.several) {
+            (Some(own), Some(several)) => own.merge(group, several, row),
+            (several, _) => *several = None,
         }
         if let (Some(own), Some(prints)) = (&mut own.print, self.print) {
             own.merge(group, bytes_of(prints, row));

@@ -21,10 +21,12 @@ mod groups;
 mod kept;
 mod layout;
 mod merge;
+mod number;
 mod presence;
 mod prints;
 mod runs;
 mod sets;
+mod several;
 mod tag;
 mod unordered;
 mod whole;
@@ -35,7 +37,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::AggregateFunction;
 use weir_gate::{
     ArgumentUnits, Basis, Contributions, Contributors, EvidenceColumns, FirstUnits, Members, Most,
-    Statistic, TOP_UNITS,
+    RowsSeen, Statistic, TOP_UNITS,
 };
 use weir_policy::Policy;
 
@@ -45,7 +47,8 @@ use function::evidence_of;
 
 pub(crate) use accumulator::{OutOfOrder, TooManyGroups};
 pub(crate) use function::Rows;
-use layout::Layout;
+use layout::{Layout, RowsOf};
+pub(crate) use number::row_number;
 
 /// Most units that are kept of a cell, and most distinct values that are counted, whatever a policy asks: both cost memory
 /// for every group. A policy that asks for more is one that releases nothing, and the gate says so.
@@ -107,6 +110,15 @@ impl Depth {
     }
 }
 
+/// A kind of unit that rows are about.
+#[derive(Debug, Clone)]
+pub(crate) struct Kind {
+    /// The unit of a row.
+    pub(crate) unit: Expr,
+    /// What tells the rows of a unit apart, zero for the first; none where each has one row.
+    pub(crate) number: Option<Expr>,
+}
+
 /// The evidence that one table's statistics ask for.
 pub(crate) struct EvidencePlan {
     /// The aggregates that compute it, one for each kind of unit.
@@ -117,9 +129,17 @@ pub(crate) struct EvidencePlan {
 }
 
 impl EvidencePlan {
-    /// Evidence of these arguments, of rows that are about these units and come in the order of the first kind, or in any.
-    pub(crate) fn new(arguments: &Arguments, units: &[Expr], rows: Rows, depth: Depth) -> Self {
+    /// Evidence of these arguments, of rows that are about these kinds of unit and come in the order of the first, or in any.
+    /// Rows of a unit are told apart where there are so many groups at most.
+    pub(crate) fn new(
+        arguments: &Arguments,
+        kinds: &[Kind],
+        rows: Rows,
+        groups_max: usize,
+        depth: Depth,
+    ) -> Self {
         let layout = Layout {
+            rows: RowsOf::One,
             counts: arguments.counts.len(),
             sums: arguments.sums.len(),
             values: arguments.values.len(),
@@ -134,16 +154,25 @@ impl EvidencePlan {
         let tags = arguments.values.iter().cloned().map(tag::tag);
         let all = arguments.counts.iter().chain(&arguments.sums).cloned();
         let all: Vec<Expr> = all.chain(tags).collect();
-        let aggregates = units.iter().enumerate().map(|(kind, unit)| {
-            let arguments = std::iter::once(unit).chain(&all).cloned().collect();
+        let aggregates = kinds.iter().enumerate().map(|(at, kind)| {
+            let Kind { unit, number } = kind;
+            let layout = Layout {
+                rows: match number {
+                    Some(_) => RowsOf::Numbered { groups_max },
+                    None => RowsOf::One,
+                },
+                ..layout
+            };
+            let arguments = std::iter::once(unit).chain(number).chain(&all);
+            let arguments = arguments.cloned().collect();
             // Rows come in the order of the first kind; one order is all they can have.
-            let (rows, order) = match (kind, rows) {
+            let (rows, order) = match (at, rows) {
                 (0, Rows::ByUnit) => (Rows::ByUnit, vec![unit.clone().sort(true, false)]),
                 _ => (Rows::InAnyOrder, Vec::new()),
             };
             let function = evidence_of(layout, rows);
             let call = AggregateFunction::new_udf(function, arguments, false, None, order, None);
-            Expr::AggregateFunction(call).alias(format!("weir_evidence_{kind}"))
+            Expr::AggregateFunction(call).alias(format!("weir_evidence_{at}"))
         });
         Self {
             aggregates: aggregates.collect(),
@@ -167,6 +196,10 @@ impl EvidencePlan {
                 false => Ok(own),
             }
         };
+        let is_the_cells = |what: &str, at: usize| {
+            let own = column(format!("{what}_{at}"))?;
+            Ok::<_, ComputeError>(own.null_count() == own.len())
+        };
         let set = |at: usize| {
             let set = or_the_cells("set", at)?.as_list_opt::<i32>();
             set.cloned().ok_or(ComputeError::Bug)
@@ -175,6 +208,29 @@ impl EvidencePlan {
             let print = or_the_cells("print", at)?.as_fixed_size_binary_opt();
             print.cloned().ok_or(ComputeError::Bug)
         };
+        let several = |at: usize| {
+            let weight = or_the_cells("weight", at)?.as_primitive_opt::<UInt64Type>();
+            let weight = weight.cloned().ok_or(ComputeError::Bug)?;
+            if weight.null_count() > 0 {
+                return Ok(None);
+            }
+            let set = |what: &str| {
+                let set = or_the_cells(what, at)?.as_list_opt::<i32>();
+                set.cloned().ok_or(ComputeError::Bug)
+            };
+            Ok(Some(RowsSeen {
+                twos: set("twos")?,
+                threes: set("threes")?,
+                weight,
+                noted: {
+                    let noted = match is_the_cells("weight", at)? {
+                        true => column("noted_0".to_owned())?,
+                        false => column(format!("noted_{at}"))?,
+                    };
+                    noted.as_binary_opt().cloned().ok_or(ComputeError::Bug)?
+                },
+            }))
+        };
         let most = (0..self.layout.counts).map(|at| format!("count_{at}_most"));
         let most = std::iter::once("most".to_owned()).chain(most);
         Ok(Members {
@@ -182,6 +238,9 @@ impl EvidencePlan {
             sets: (0..self.layout.sets_kept())
                 .map(set)
                 .collect::<Result<_, _>>()?,
+            rows: (0..self.layout.sets_kept())
+                .map(several)
+                .collect::<Result<_, ComputeError>>()?,
             prints: (0..self.layout.prints_kept())
                 .map(print)
                 .collect::<Result<_, _>>()?,

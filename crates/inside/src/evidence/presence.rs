@@ -6,6 +6,7 @@ use super::kept::FirstUnits;
 use super::prints::Prints;
 use super::runs::{Arranged, Segments};
 use super::sets::Sets;
+use super::several::Several;
 
 /// Arranged and units that had a value, and the unit we are in.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -45,6 +46,8 @@ pub(super) struct Keeps {
     pub(super) first_units: Option<usize>,
     /// Their set.
     pub(super) set: bool,
+    /// Which rows they have.
+    pub(super) rows: bool,
     /// A print of how many rows each has, in so many buckets.
     pub(super) print: Option<usize>,
 }
@@ -55,6 +58,7 @@ pub(super) struct Presence {
     pub(super) counts: Vec<Count>,
     pub(super) first_units: Option<FirstUnits>,
     pub(super) set: Option<Sets>,
+    pub(super) several: Option<Several>,
     pub(super) print: Option<Prints>,
 }
 
@@ -65,6 +69,7 @@ impl Presence {
             counts: Vec::new(),
             first_units: keeps.first_units.map(FirstUnits::new),
             set: keeps.set.then(Sets::default),
+            several: keeps.rows.then(Several::default),
             print: keeps.print.map(Prints::new),
         }
     }
@@ -75,6 +80,7 @@ impl Presence {
             counts: self.counts.clone(),
             first_units: keeps.first_units.and_then(|_| self.first_units.clone()),
             set: self.set.clone().filter(|_| keeps.set),
+            several: self.several.clone().filter(|_| keeps.rows),
             print: keeps.print.and_then(|_| self.print.clone()),
         }
     }
@@ -87,6 +93,9 @@ impl Presence {
         }
         if let Some(set) = &mut self.set {
             set.grow(groups);
+        }
+        if let Some(several) = &mut self.several {
+            several.grow(groups);
         }
         if let Some(print) = &mut self.print {
             print.grow(groups);
@@ -163,8 +172,8 @@ impl Presence {
         }
     }
 
-    /// Counts all rows of a unit at once; units of a group come in ascending order.
-    pub(super) fn unit(&mut self, group: usize, unit: u32, rows: u64) {
+    /// Counts all rows of a unit at once, with what they weigh; units of a group come in ascending order.
+    pub(super) fn unit(&mut self, group: usize, unit: u32, rows: u64, weight: u64) {
         let count = &mut self.counts[group];
         if count.rows == 0 {
             count.first = unit;
@@ -176,6 +185,9 @@ impl Presence {
         }
         if let Some(set) = &mut self.set {
             set.extend(group, &[unit]);
+        }
+        if let Some(several) = &mut self.several {
+            several.unit(group, unit, weight);
         }
         if let Some(first_units) = &mut self.first_units {
             first_units.extend(group, &[unit]);
@@ -192,6 +204,9 @@ impl Presence {
         if let Some(set) = &mut self.set {
             set.end();
         }
+        if let Some(several) = &mut self.several {
+            several.end();
+        }
     }
 
     /// Takes the first groups, or all; the others become the first.
@@ -200,6 +215,7 @@ impl Presence {
             counts: emit_to.take_needed(&mut self.counts),
             first_units: self.first_units.as_mut().map(|of| of.take(emit_to)),
             set: self.set.as_mut().map(|of| of.take(emit_to)),
+            several: self.several.as_mut().map(|of| of.take(emit_to)),
             print: self.print.as_mut().map(|of| of.take(emit_to)),
         }
     }
@@ -209,6 +225,7 @@ impl Presence {
         self.counts.capacity() * size_of::<Count>()
             + self.first_units.as_ref().map_or(0, FirstUnits::size)
             + self.set.as_ref().map_or(0, Sets::size)
+            + self.several.as_ref().map_or(0, Several::size)
             + self.print.as_ref().map_or(0, Prints::size)
     }
 }

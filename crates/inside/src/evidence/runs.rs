@@ -5,7 +5,7 @@
 //! where the unit changes, once for all that is computed of them: what follows works on whole units, without asking of each
 //! row whether it begins another one, which a processor cannot foresee.
 
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 
 /// Where rows go for those of a group to stand together, in the order in which they came.
 #[derive(Debug, Default)]
@@ -264,27 +264,32 @@ impl Arranged {
         })
     }
 
+    /// The unit of each row.
+    pub(super) fn units(&self) -> &[u32] {
+        &self.units
+    }
+
     /// What the values of each unit of a group add up to, of a column in the same order. The first unit has something already.
-    pub(super) fn by_unit<'a>(
+    pub(super) fn by_unit<'a, T: Copy + Default + PartialEq + AddAssign>(
         &self,
         of: &Segments<'_>,
-        column: &'a [f64],
-        first: f64,
-        sums: &'a mut Vec<f64>,
-    ) -> &'a [f64] {
+        column: &'a [T],
+        first: T,
+        sums: &'a mut Vec<T>,
+    ) -> &'a [T] {
         let values = &column[of.rows.clone()];
-        if of.is_a_row_each() && first == 0.0 {
+        if of.is_a_row_each() && first == T::default() {
             return values;
         }
         let units = &self.units[of.rows.clone()];
         sums.clear();
-        sums.resize(of.units.len(), 0.0);
+        sums.resize(of.units.len(), T::default());
         sums[0] = first;
         let (mut at, mut last) = (0, units[0]);
         for (unit, value) in units.iter().zip(values) {
             // As in cutting, no branch depends on the units.
             at += usize::from(*unit != last);
-            sums[at] += value;
+            sums[at] += *value;
             last = *unit;
         }
         sums

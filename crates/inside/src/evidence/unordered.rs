@@ -10,6 +10,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use weir_gate::row_weight;
 
 use super::accumulator::bounded;
 use super::groups::Groups;
@@ -19,10 +20,24 @@ use super::layout::{Arguments, Layout};
 /// A unit in a group.
 type Member = (usize, u32);
 
+/// The rows of one unit in one group.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    rows: u64,
+    weight: u64,
+}
+
+impl Counted {
+    fn add(&mut self, weight: u64) {
+        self.rows += 1;
+        self.weight = self.weight.wrapping_add(weight);
+    }
+}
+
 /// What one unit has summed up in one group.
 #[derive(Debug, Clone, Copy, Default)]
 struct Partial {
-    rows: u64,
+    of: Counted,
     sum: f64,
 }
 
@@ -33,9 +48,9 @@ pub(super) struct Unordered {
     groups: usize,
     positions: HashMap<Member, usize>,
     members: Vec<Member>,
-    rows: Vec<u64>,
+    rows: Vec<Counted>,
     /// One vector per counted argument, by position.
-    counts: Vec<Vec<u64>>,
+    counts: Vec<Vec<Counted>>,
     /// One vector per summed argument, by position.
     sums: Vec<Vec<Partial>>,
     /// One for each argument whose distinct values are counted, by group.
@@ -66,8 +81,10 @@ impl Unordered {
         let position = *self.positions.entry(member).or_insert(next);
         if position == next {
             self.members.push(member);
-            self.rows.push(0);
-            self.counts.iter_mut().for_each(|counts| counts.push(0));
+            self.rows.push(Counted::default());
+            self.counts
+                .iter_mut()
+                .for_each(|counts| counts.push(Counted::default()));
             self.sums
                 .iter_mut()
                 .for_each(|sums| sums.push(Partial::default()));
@@ -102,6 +119,9 @@ impl Unordered {
         emitted.values = self.values.iter_mut().map(|v| v.take(first)).collect();
         kept.values = std::mem::take(&mut self.values);
         *self = kept;
+        if !self.layout.tells_rows(groups) {
+            emitted.forget_rows();
+        }
         emitted.end();
         emitted
     }
@@ -120,17 +140,32 @@ impl Unordered {
 
     fn fold(&self, position: usize, group: usize, into: &mut Groups) {
         let unit = self.members[position].1;
-        into.cells.unit(group, unit, self.rows[position]);
+        let Counted { rows, weight } = self.rows[position];
+        into.cells.unit(group, unit, rows, weight);
         for (own, by_unit) in into.counts.iter_mut().zip(&self.counts) {
-            if let (Some(own), rows @ 1..) = (own, by_unit[position]) {
-                own.unit(group, unit, rows);
+            if let (
+                Some(own),
+                Counted {
+                    rows: rows @ 1..,
+                    weight,
+                },
+            ) = (own, by_unit[position])
+            {
+                own.unit(group, unit, rows, weight);
             }
         }
         let sums = into.sums.iter_mut().zip(&mut into.contributions);
         for ((own, contributions), by_unit) in sums.zip(&self.sums) {
-            let Partial { rows, sum } = by_unit[position];
-            if let (Some(own), 1..) = (own, rows) {
-                own.unit(group, unit, rows);
+            let Partial { of, sum } = by_unit[position];
+            if let (
+                Some(own),
+                Counted {
+                    rows: rows @ 1..,
+                    weight,
+                },
+            ) = (own, of)
+            {
+                own.unit(group, unit, rows, weight);
                 contributions.unit(group, unit, sum);
             }
         }
@@ -158,14 +193,23 @@ impl GroupsAccumulator for Unordered {
             .zip(group_indices)
             .map(|(unit, group)| unit.map(|unit| self.position((*group, unit))))
             .collect();
-        for position in positions.iter().flatten() {
-            self.rows[*position] += 1;
+        // A row without a number is the only one of its unit.
+        let weights: Vec<u64> = (0..positions.len())
+            .map(|row| {
+                let number = arguments.numbers.map_or(0, |numbers| numbers.value(row));
+                row_weight(arguments.units.value(row), number)
+            })
+            .collect();
+        for (position, weight) in positions.iter().zip(&weights) {
+            if let Some(position) = position {
+                self.rows[*position].add(*weight);
+            }
         }
         for (at, counts) in self.counts.iter_mut().enumerate() {
             let has_value = arguments.counted(at);
             for (row, position) in positions.iter().enumerate() {
-                if let Some(position) = position {
-                    counts[*position] += u64::from(has_value.value(row));
+                if let (Some(position), true) = (position, has_value.value(row)) {
+                    counts[*position].add(weights[row]);
                 }
             }
         }
@@ -173,7 +217,7 @@ impl GroupsAccumulator for Unordered {
             let column = arguments.summed(at);
             for (row, position) in positions.iter().enumerate() {
                 if let (Some(position), true) = (position, column.is_valid(row)) {
-                    sums[*position].rows += 1;
+                    sums[*position].of.add(weights[row]);
                     sums[*position].sum += column.value(row);
                 }
             }

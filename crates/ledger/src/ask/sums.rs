@@ -1,124 +1,322 @@
 //! The sums over several sets: what the combinations of all that is shown leave of a release.
+//!
+//! They are looked at twice. Units: cells that share none, and the unions of tables. Rows: which rows each unit has in a cell
+//! ([`crate::Rows`]), so that cells with units in common add up to what their numbers add up to. The second is left out where
+//! rows are nothing else than units, in all that is known and asked.
+
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::{Judging, Near};
 use crate::index::Work;
-use crate::limits::COMBINED_TABLE_MAX;
 use crate::near::{Found, NewSet, Stop};
-use crate::span::{Adds, Rest, Span};
-use crate::union::united;
+use crate::rows::{Part, Rows, left};
+use crate::span::{Adds, IsFew, Rest, Span};
+use crate::trits::Trit;
+
+use super::tables::Table;
+use super::{Judging, Near};
 
 /// Units that are put among the columns for the work of one visit.
 const VISITS_PER_WORK: u64 = 16;
 
+/// In combinations of more other cells than these, few columns are few units.
+const OTHERS_MAX: usize = 64;
+
 /// Of how many cells at a time it is computed what the combinations leave of them.
 const RESTS_AT_ONCE: usize = 512;
 
-/// All combinations once a partition is among them.
-pub(super) struct WithSums {
+/// All combinations, and what they leave of the cells that are looked at.
+pub(super) struct Sums {
+    /// Of what is known and of what the tables show that were judged so far.
     pub(super) span: Span,
+    /// Per cell what they leave of it.
+    pub(super) rests: Vec<Option<Rest>>,
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Units,
+    Rows,
+}
+
+/// All combinations once a table is among them.
+pub(super) struct WithSums {
+    pub(super) units: Span,
     /// What was added, in order: cells, and none for the union.
     pub(super) added: Vec<Option<usize>>,
+    pub(super) rows: Option<Span>,
+}
+
+/// Cells whose rows are looked at together with others.
+#[derive(Default)]
+pub(crate) struct Summed {
+    /// Whether some unit is in several cells of one table.
+    pub(crate) shares_units: bool,
+    pub(crate) cells: Vec<usize>,
+}
+
+/// Cells of which combinations leave fewer than k units, and none for the union of a table.
+type Few = Vec<Option<usize>>;
+
+impl Sums {
+    pub(super) fn new(span: &Span, cells: usize) -> Sums {
+        Sums {
+            span: span.clone(),
+            rests: vec![None; cells],
+        }
+    }
 }
 
 impl Judging<'_> {
-    /// Whether the cells of a partition are looked at together with others one by one: those that were chosen, and those of
-    /// small tables. Where a unit is in several cells, none of them has all that the unit contributes, and a sum over sets
-    /// says nothing of a sum of their numbers; then it is the union that is looked at.
-    pub(super) fn may_be_combined(&mut self, partition: &[usize]) -> bool {
-        self.united = None;
-        let is_plain = |cell: &usize| {
-            self.question.selection.is_plain && !self.question.cells[*cell].is_chosen
-        };
-        if !self.against.combines
-            || (partition.iter().all(is_plain) && partition.len() > COMBINED_TABLE_MAX)
-        {
-            return false;
-        }
-        let sets = partition.iter().map(|cell| &*self.cells[*cell].units);
-        let sets: Vec<&RoaringBitmap> = sets.collect();
-        let units: u64 = sets.iter().map(|units| units.len()).sum();
-        let united = united(&sets);
-        let are_apart = units == united.len();
-        self.united = Some(united);
-        are_apart
+    /// Begins with a table.
+    pub(super) fn begin(&mut self, table: &mut Table) {
+        self.united = table.united.take();
+        // Where a unit is in several cells, none of them has all of it: then it is the union that is looked at, and rows.
+        self.is_combined = table.is_combined && table.is_apart;
+        self.is_summed = table.is_summed;
+        self.shares_units = !table.is_apart;
     }
 
-    /// What is found near a cell, and whether its sums are looked at together with others.
+    /// What is found near a cell, and whether the sums of its units are looked at together with others.
     pub(super) fn found_with_sums(
         &mut self,
         cell: usize,
         next: &[usize],
         work: &mut Work,
-    ) -> std::result::Result<(Found, Near, bool), Stop> {
+    ) -> Result<(Found, Near, bool), Stop> {
         let (mut found, near) = self.found(&self.cells[cell], Some(cell), work)?;
+        if self.is_summed && self.rows.is_some() {
+            found.isolates |= self.adds_a_few(Of::Rows, cell, next, work)?;
+        }
         // Of sets that are near to each other, numbers decide or the earlier answer is given: one of them is combined.
         let is_near = !found.close.is_empty() || !near.is_empty();
-        if is_near || !self.are_combined {
-            return Ok((found, near, false));
+        let is_combined = self.is_combined && !is_near;
+        if is_combined {
+            found.isolates |= self.adds_a_few(Of::Units, cell, next, work)?;
         }
-        if self.rests[cell].is_none() {
-            self.take_rests(next, work)?;
+        Ok((found, near, is_combined))
+    }
+
+    /// Whether some combination with a cell leaves a few units.
+    fn adds_a_few(
+        &mut self,
+        of: Of,
+        cell: usize,
+        next: &[usize],
+        work: &mut Work,
+    ) -> Result<bool, Stop> {
+        if self.sums(of)?.rests[cell].is_none() {
+            self.take_rests(of, next, work)?;
         }
-        work.visits(self.span.work_to_look())?;
-        let rest = self.rests[cell].as_ref().ok_or(Stop::Exhausted)?;
-        match self.span.adds(rest, self.against.k) {
-            Adds::Unclear => return Err(Stop::Exhausted),
-            Adds::NoRoom if !self.question.selection.is_plain => return Err(Stop::Exhausted),
-            adds => found.isolates |= adds == Adds::AFew,
+        let sums = self.sums(of)?;
+        work.visits(sums.span.work_to_look())?;
+        let rest = sums.rests[cell].as_ref().ok_or(Stop::Exhausted)?;
+        let is_few = |others: &[(u32, Trit)]| self.is_few(cell, (&[], u32::MAX), others);
+        let is_few: Option<IsFew<'_>> = match of {
+            Of::Units => None,
+            Of::Rows => Some(&is_few),
+        };
+        match sums.span.adds(rest, self.against.k, is_few) {
+            Adds::Unclear => Err(Stop::Exhausted),
+            Adds::NoRoom if !self.question.selection.is_plain => Err(Stop::Exhausted),
+            adds => Ok(adds == Adds::AFew),
         }
-        Ok((found, near, true))
+    }
+
+    /// Whether the rows of a cell leave few units in a combination with others that leaves few columns: unless it is known
+    /// that they leave more ([`left`]). Whoever is in one of the cells alone is left.
+    ///
+    /// `beside` are cells of the same table, whose names begin where it says.
+    fn is_few(&self, cell: usize, beside: (&[usize], u32), others: &[(u32, Trit)]) -> bool {
+        if others.len() > OTHERS_MAX {
+            return true;
+        }
+        let own = self.part_here(cell, 1);
+        let others = others.iter();
+        let others = others.map(|(name, factor)| self.part(*name, *factor, beside));
+        let Some(parts) = std::iter::once(own)
+            .chain(others)
+            .collect::<Option<Vec<Part>>>()
+        else {
+            return true;
+        };
+        let (mut once, mut more) = (RoaringBitmap::new(), RoaringBitmap::new());
+        for part in &parts {
+            more |= &once & &*part.units;
+            once |= &*part.units;
+        }
+        let k = self.against.k;
+        once.difference_len(&more) < k && left(&parts).is_none_or(|left| (left as u64) < k)
+    }
+
+    /// A cell of a combination, by its name.
+    fn part(&self, name: u32, factor: Trit, beside: (&[usize], u32)) -> Option<Part> {
+        let population = self.against.population;
+        let known = population.combined().1 as u32;
+        let here = match (name.checked_sub(beside.1), name.checked_sub(known)) {
+            (Some(at), _) => Some(beside.0.get(at as usize)?),
+            (None, Some(at)) => Some(self.summed.cells.get(at as usize)?),
+            (None, None) => None,
+        };
+        if let Some(cell) = here {
+            return self.part_here(*cell, factor);
+        }
+        let cell = population.summed(name)?;
+        Some(Part {
+            units: self.against.sets.units(cell.set).ok()?,
+            noted: cell.noted(),
+            factor,
+        })
+    }
+
+    fn part_here(&self, cell: usize, factor: Trit) -> Option<Part> {
+        let cell = &self.question.cells[cell];
+        Some(Part {
+            units: Arc::clone(&cell.units),
+            noted: cell.rows.as_ref()?.noted.clone(),
+            factor,
+        })
+    }
+
+    fn sums(&self, of: Of) -> Result<&Sums, Stop> {
+        match of {
+            Of::Units => Ok(&self.units),
+            Of::Rows => self.rows.as_ref().ok_or(Stop::Exhausted),
+        }
     }
 
     /// What the combinations leave of the next cells, several at a time.
-    fn take_rests(&mut self, next: &[usize], work: &mut Work) -> std::result::Result<(), Stop> {
-        let of_cell = |cell: &usize| &self.cells[*cell];
+    fn take_rests(&mut self, of: Of, next: &[usize], work: &mut Work) -> Result<(), Stop> {
         let next = next.iter().copied();
         let next: Vec<usize> = next.take(RESTS_AT_ONCE).collect();
-        let units: u64 = next
-            .iter()
-            .map(|cell| of_cell(cell).sketch.cardinality)
-            .sum();
-        let visits = self.span.work() * next.len() as u64;
-        work.visits(visits + units / VISITS_PER_WORK)?;
-        let sets: Vec<&RoaringBitmap> = next.iter().map(|cell| &*of_cell(cell).units).collect();
-        let rests = self.span.rests(self.against.mixer, &sets);
-        for (cell, rest) in next.into_iter().zip(rests) {
-            self.rests[cell] = Some(rest);
+        let span = &self.sums(of)?.span;
+        work.visits(span.work() * next.len() as u64 + self.work_to_read(&next))?;
+        let (question, mixer) = (self.question, self.against.mixer);
+        let rests = span.rests(&next, |cell, width| {
+            let cell = &question.cells[*cell];
+            match of {
+                Of::Units => mixer.vector(&cell.units, width),
+                Of::Rows => match &cell.rows {
+                    Some(rows) => mixer.rows_vector(&cell.units, rows, width),
+                    None => mixer.rows_vector(&cell.units, &Rows::default(), width),
+                },
+            }
+        });
+        let sums = match of {
+            Of::Units => Some(&mut self.units),
+            Of::Rows => self.rows.as_mut(),
+        };
+        if let Some(sums) = sums {
+            for (cell, rest) in next.into_iter().zip(rests) {
+                sums.rests[cell] = Some(rest);
+            }
         }
         Ok(())
     }
 
-    /// All combinations once a partition is among them; where some of them leave fewer than k units, the cells that
-    /// complete these, and none for the union.
+    fn work_to_read(&self, cells: &[usize]) -> u64 {
+        let units = cells.iter().map(|cell| self.cells[*cell].units.len());
+        units.sum::<u64>() / VISITS_PER_WORK
+    }
+
+    /// All combinations once a table is among them, or what it is that leaves a few.
     pub(super) fn with_sums(
         &self,
         cells: &[usize],
         union: Option<&NewSet>,
         work: &mut Work,
-    ) -> std::result::Result<std::result::Result<WithSums, Vec<Option<usize>>>, Stop> {
-        let (against, is_plain) = (self.against, self.question.selection.is_plain);
-        let of_cell = |cell: &usize| Some((Some(*cell), self.rests[*cell].clone()?));
-        let (mut sets, mut rests): (Vec<Option<usize>>, Vec<Rest>) =
-            cells.iter().filter_map(of_cell).unzip();
+    ) -> Result<Result<WithSums, Few>, Stop> {
+        let (units, added) = match self.with_units(cells, union, work)? {
+            Ok(with_units) => with_units,
+            Err(few) => return Ok(Err(few)),
+        };
+        Ok(self
+            .with_rows(cells, work)?
+            .map(|rows| WithSums { units, added, rows }))
+    }
+
+    fn with_units(
+        &self,
+        cells: &[usize],
+        union: Option<&NewSet>,
+        work: &mut Work,
+    ) -> Result<Result<(Span, Few), Few>, Stop> {
+        let span = &self.units.span;
+        let of_cell = |cell: &usize| Some((Some(*cell), self.units.rests[*cell].clone()?));
+        let (mut sets, mut rests): (Few, Vec<Rest>) = cells.iter().filter_map(of_cell).unzip();
         let looked_at = rests.len();
-        if let Some(union) = union.filter(|_| against.combines) {
-            work.visits(self.span.work() + union.sketch.cardinality / VISITS_PER_WORK)?;
-            rests.extend(self.span.rests(against.mixer, &[&union.units]));
+        if let Some(union) = union.filter(|_| self.against.combines) {
+            work.visits(span.work() + union.sketch.cardinality / VISITS_PER_WORK)?;
+            let mixer = self.against.mixer;
+            rests.extend(span.rests(&[&*union.units], |set, width| mixer.vector(set, width)));
             sets.push(None);
         }
-        work.visits(self.span.work_of(rests.len()))?;
-        let mut span = self.span.clone();
-        let adds = span.extend(rests, looked_at, against.k);
-        if adds.contains(&Adds::AFew) {
-            let few = sets.into_iter().zip(adds);
-            let few = few.filter(|(_, adds)| *adds == Adds::AFew);
-            return Ok(Err(few.map(|(set, _)| set).collect()));
+        let with = self.extended(span, rests, looked_at, work)?;
+        Ok(match with {
+            Ok(span) => Ok((span, sets)),
+            Err(few) => Err(few.into_iter().map(|at| sets[at]).collect()),
+        })
+    }
+
+    fn with_rows(
+        &self,
+        cells: &[usize],
+        work: &mut Work,
+    ) -> Result<Result<Option<Span>, Few>, Stop> {
+        let Some(Sums { span, rests }) = self.rows.as_ref().filter(|_| self.is_summed) else {
+            return Ok(Ok(None));
+        };
+        let of_cell = |cell: &usize| Some((*cell, rests[*cell].clone()?));
+        let (cells, mut rests): (Vec<usize>, Vec<Rest>) = cells.iter().filter_map(of_cell).unzip();
+        let known = self.against.population.combined().1 + self.summed.cells.len();
+        for (name, rest) in (known as u32..).zip(&mut rests) {
+            rest.name = name;
         }
-        if adds.contains(&Adds::Unclear) || (adds.contains(&Adds::NoRoom) && !is_plain) {
-            return Err(Stop::Exhausted);
+        work.visits(span.work_of(rests.len()))?;
+        let mut with = span.clone();
+        // Those of this table, which have names from here on, are together with the cell.
+        let is_few: Vec<_> = (0..cells.len())
+            .map(|at| {
+                let cells = &cells;
+                move |others: &[(u32, Trit)]| self.is_few(cells[at], (cells, known as u32), others)
+            })
+            .collect();
+        let adds = with.extend_rows(rests, self.against.k, |at| &is_few[at]);
+        Ok(match self.few(&adds)? {
+            few if few.is_empty() => Ok(Some(with)),
+            few => Err(few.into_iter().map(|at| Some(cells[at])).collect()),
+        })
+    }
+
+    /// Combinations with more, or which of these leave a few.
+    fn extended(
+        &self,
+        span: &Span,
+        rests: Vec<Rest>,
+        looked_at: usize,
+        work: &mut Work,
+    ) -> Result<Result<Span, Vec<usize>>, Stop> {
+        work.visits(span.work_of(rests.len()))?;
+        let mut with = span.clone();
+        let adds = with.extend(rests, looked_at, self.against.k);
+        Ok(match self.few(&adds)? {
+            few if few.is_empty() => Ok(with),
+            few => Err(few),
+        })
+    }
+
+    /// Which of some sets leave a few.
+    fn few(&self, adds: &[Adds]) -> Result<Vec<usize>, Stop> {
+        let few = adds.iter().enumerate();
+        let few = few.filter(|(_, adds)| **adds == Adds::AFew);
+        let few: Vec<usize> = few.map(|(at, _)| at).collect();
+        let is_plain = self.question.selection.is_plain;
+        let is_open = adds.contains(&Adds::Unclear) || (adds.contains(&Adds::NoRoom) && !is_plain);
+        match few.is_empty() && is_open {
+            true => Err(Stop::Exhausted),
+            false => Ok(few),
         }
-        Ok(Ok(WithSums { span, added: sets }))
     }
 }

@@ -8,13 +8,31 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::Adds;
+use super::{Adds, IsFew};
 use crate::trits::{HEAD_PLACES, Head, NUMBERS, TOGETHER, Trit, Trits, add_many, digits, negative};
 
 /// How many times [`TOGETHER`] new rows the older ones may owe: then each is read and written once for all of them.
 const OWED_MAX: usize = 16;
 /// For fewer sets, rows are added one by one.
 const TOGETHER_MIN: usize = 32;
+
+/// How many units a combination with a set has to leave.
+#[derive(Clone, Copy)]
+pub(super) struct Least<'a> {
+    /// At least so many, and so many columns.
+    pub(super) k: usize,
+    /// Rows that are there too were looked at.
+    pub(super) before: Option<&'a Form>,
+    /// What leaves few columns and may leave more units: whether it does leave few, given the kept sets in it.
+    pub(super) is_few: Option<IsFew<'a>>,
+}
+
+/// What is kept of a set beside its row.
+#[derive(Clone, Copy)]
+struct Kept {
+    sum: u64,
+    name: u32,
+}
 
 /// A rest in one form.
 #[derive(Clone)]
@@ -28,7 +46,7 @@ pub(super) struct Reduced {
 #[derive(Clone, Default)]
 pub(super) struct Combination {
     pub(super) columns: Trits,
-    /// How often each kept set is in it, by the order of adding; in one form alone.
+    /// How often each kept set is in it, by the order of adding, where that is known.
     pub(super) made_of: Trits,
 }
 
@@ -44,8 +62,8 @@ pub(super) struct Form {
     pending: usize,
     /// Whether pivots are chosen from the end.
     backwards: bool,
-    /// The sums of the sets that are kept, in the order of adding; of one form alone.
-    sums: Option<Vec<u64>>,
+    /// The sets that are kept, in the order of adding, where rows know what they are made of.
+    kept: Option<Vec<Kept>>,
     /// Most rows.
     room: usize,
 }
@@ -66,6 +84,20 @@ impl Combination {
         self.made_of.add(factor, &of.made_of);
     }
 
+    /// With a row that undoes most of it.
+    fn with(&self, row: &Combination, k: usize) -> Combination {
+        let with = |factor: Trit| {
+            let mut left = self.clone();
+            left.add(factor, row);
+            left
+        };
+        let added = with(1);
+        if added.columns.places().nth(k - 1).is_none() {
+            return added;
+        }
+        with(2)
+    }
+
     fn negate(&mut self) {
         self.columns.negate();
         self.made_of.negate();
@@ -73,15 +105,15 @@ impl Combination {
 }
 
 impl Form {
-    /// Of no sets, and of so many at most.
-    pub(super) fn new(backwards: bool, room: usize) -> Form {
+    /// Of no sets, and of so many at most. Rows may know what they are made of.
+    pub(super) fn new(backwards: bool, knows: bool, room: usize) -> Form {
         Form {
             rows: Vec::new(),
             heads: Vec::new(),
             owed: Vec::new(),
             pending: 0,
             backwards,
-            sums: (!backwards).then(Vec::new),
+            kept: knows.then(Vec::new),
             room,
         }
     }
@@ -140,19 +172,12 @@ impl Form {
             .for_each(|rest| rest.rows = self.rows.len());
     }
 
-    /// What a set would add of which this is left; k is none where it is known. Rows that are in the other form too were
-    /// looked at.
-    pub(super) fn adds(
-        &self,
-        rest: &Reduced,
-        sum: u64,
-        k: Option<usize>,
-        before: Option<&Form>,
-    ) -> Adds {
+    /// What a set would add of which this is left; nothing has to be left where it is known.
+    pub(super) fn adds(&self, rest: &Reduced, sum: u64, least: Option<Least<'_>>) -> Adds {
         if rest.of.columns.is_zero() {
             return self.nothing(rest, sum);
         }
-        if k.is_some_and(|k| self.leaves_few(&rest.of.columns, k, before)) {
+        if least.is_some_and(|least| self.leaves_few(&rest.of, least)) {
             Adds::AFew
         } else if self.is_full() {
             Adds::NoRoom
@@ -163,12 +188,12 @@ impl Form {
 
     /// Whether a set of which nothing is left modulo 3 is what it is made of.
     fn nothing(&self, rest: &Reduced, sum: u64) -> Adds {
-        let Some(sums) = &self.sums else {
+        let Some(kept) = &self.kept else {
             return Adds::Nothing;
         };
         let made_of = rest.of.made_of.places();
         let of_all = made_of.fold(sum, |all, (set, factor)| {
-            let of_set = sums.get(set).copied().unwrap_or(0);
+            let of_set = kept.get(set).map_or(0, |of| of.sum);
             if factor == 1 {
                 all.wrapping_add(of_set)
             } else {
@@ -182,14 +207,25 @@ impl Form {
         }
     }
 
-    /// Whether the rest leaves fewer than k columns, alone or with a row that is not in the other form.
-    fn leaves_few(&self, rest: &Trits, k: usize, before: Option<&Form>) -> bool {
-        let places: Vec<usize> = rest.places().map(|(at, _)| at).take(k).collect();
-        if places.len() < k {
+    /// Whether it leaves few units that a combination leaves few columns.
+    fn is_few(&self, of: &Combination, least: Least<'_>) -> bool {
+        let (Some(kept), Some(is_few)) = (&self.kept, least.is_few) else {
             return true;
+        };
+        let names = of.made_of.places();
+        let names = names.filter_map(|(set, factor)| Some((kept.get(set)?.name, factor)));
+        is_few(&names.collect::<Vec<_>>())
+    }
+
+    /// Whether the rest leaves fewer than k columns, alone or with a row that was not looked at before, and few units.
+    fn leaves_few(&self, rest: &Combination, least: Least<'_>) -> bool {
+        let (k, columns) = (least.k, &rest.columns);
+        let places: Vec<usize> = columns.places().map(|(at, _)| at).take(k).collect();
+        if places.len() < k {
+            return self.is_few(rest, least);
         }
-        let before = before.map_or(&[][..], |form| &form.rows);
-        let head = rest.head();
+        let before = least.before.map_or(&[][..], |form| &form.rows);
+        let head = columns.head();
         self.heads.iter().enumerate().any(|(at, of)| {
             if !head.nearly_cancels(of, k) {
                 return false;
@@ -202,44 +238,49 @@ impl Form {
             let row = self.up_to_date(at);
             // Of any k − 1 places of the rest, the row has to undo one: its pivot is left, and k − 2 others at most.
             let mut places = places[..k - 1].iter();
-            places.any(|place| row.at(*place) != 0) && rest.nearly_cancels(&row, k)
+            places.any(|place| row.columns.at(*place) != 0)
+                && columns.nearly_cancels(&row.columns, k)
+                && self.is_few(&rest.with(&row, k), least)
         })
     }
 
-    /// The columns of a row, with what it owes.
-    fn up_to_date(&self, at: usize) -> Cow<'_, Trits> {
+    /// A row, with what it owes.
+    fn up_to_date(&self, at: usize) -> Cow<'_, Combination> {
         let (row, owed) = (&self.rows[at], self.owed[at]);
         if owed == [0; OWED_MAX] {
-            return Cow::Borrowed(&row.of.columns);
+            return Cow::Borrowed(&row.of);
         }
-        let mut columns = row.of.columns.clone();
+        let mut of = row.of.clone();
         let pending = &self.rows[self.rows.len() - self.pending..];
         for (some, owed) in pending.chunks(TOGETHER).zip(owed) {
             let factors = digits(owed);
             some.iter()
                 .zip(factors)
-                .for_each(|(new, factor)| columns.add(factor, &new.of.columns));
+                .for_each(|(new, factor)| of.add(factor, &new.of));
         }
-        Cow::Owned(columns)
+        Cow::Owned(of)
     }
 
     /// Takes a set, where it is independent.
     pub(super) fn take(
         &mut self,
         mut rest: Reduced,
-        sum: u64,
-        k: Option<usize>,
-        before: Option<&Form>,
+        (sum, name): (u64, u32),
+        least: Option<Least<'_>>,
     ) -> Adds {
         let changed = self.reduce(&mut rest);
-        let adds = self.adds(&rest, sum, k, before.filter(|_| !changed));
+        let least = least.map(|least| Least {
+            before: least.before.filter(|_| !changed),
+            ..least
+        });
+        let adds = self.adds(&rest, sum, least);
         if adds == Adds::Itself {
-            self.push(rest, sum);
+            self.push(rest, Kept { sum, name });
         }
         adds
     }
 
-    fn push(&mut self, rest: Reduced, sum: u64) {
+    fn push(&mut self, rest: Reduced, set: Kept) {
         // The heads are left for comparing, as long as there is something else.
         let mut places = rest.of.columns.places();
         let place = if self.backwards {
@@ -253,9 +294,9 @@ impl Form {
         };
         drop(places);
         let mut of = rest.of;
-        if let Some(sums) = &mut self.sums {
-            of.made_of.set(sums.len(), 1);
-            sums.push(sum);
+        if let Some(kept) = &mut self.kept {
+            of.made_of.set(kept.len(), 1);
+            kept.push(set);
         }
         if value == 2 {
             of.negate();

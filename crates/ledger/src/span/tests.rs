@@ -17,10 +17,14 @@ fn vector(units: impl IntoIterator<Item = u32>) -> Vector {
     mixer().vector(&units.into_iter().collect(), COLUMNS)
 }
 
+fn rests(span: &Span, sets: &[&RoaringBitmap]) -> Vec<Rest> {
+    span.rests(sets, |units, width| mixer().vector(units, width))
+}
+
 fn adds(span: &Span, units: impl IntoIterator<Item = u32>) -> Adds {
     let units: RoaringBitmap = units.into_iter().collect();
-    let rests = span.rests(mixer(), &[&units]);
-    span.adds(&rests[0], 10)
+    let rests = rests(span, &[&units]);
+    span.adds(&rests[0], 10, None)
 }
 
 /// What each of several sets adds that are added at once, and with it the combinations.
@@ -29,8 +33,8 @@ fn extended(span: &Span, sets: &[Vec<u32>]) -> (Vec<Adds>, Span) {
         .iter()
         .map(|set| set.iter().copied().collect())
         .collect();
-    let rests = span.rests(mixer(), &sets.iter().collect::<Vec<_>>());
-    let alone: Vec<Adds> = rests.iter().map(|rest| span.adds(rest, 10)).collect();
+    let rests = rests(span, &sets.iter().collect::<Vec<_>>());
+    let alone: Vec<Adds> = rests.iter().map(|rest| span.adds(rest, 10, None)).collect();
     let mut span = span.clone();
     let all_pass = alone.iter().all(|adds| *adds != Adds::AFew);
     let looked_at = if all_pass { rests.len() } else { 0 };
@@ -41,7 +45,7 @@ fn extended(span: &Span, sets: &[Vec<u32>]) -> (Vec<Adds>, Span) {
 #[test]
 fn what_is_below_and_above_and_everybody() {
     let mut span = Span::default();
-    span.add(vec![vector(0..400), vector(401..1_000)]);
+    span.add(vec![vector(0..400), vector(401..1_000)], 0);
     assert_eq!(adds(&span, 0..1_000), Adds::AFew);
     assert_eq!(adds(&span, (0..400).chain(401..1_000)), Adds::Nothing);
     assert_eq!(adds(&span, (0..400).chain(420..1_000)), Adds::Itself);
@@ -76,6 +80,7 @@ fn where_there_is_no_room_people_look() {
         (0..400)
             .map(|set| vector(set * 11..set * 11 + 20))
             .collect(),
+        0,
     );
     assert!(span.is_full());
     assert_eq!(adds(&span, 190_000..191_000), Adds::NoRoom);
@@ -88,11 +93,14 @@ fn a_combination_modulo_three_alone_is_unclear() {
     // A and B, A and C, A and D, less B, C and D: three times A.
     let block = |of: u32| of * 100..of * 100 + 100;
     let mut span = Span::default();
-    span.add((1..4).map(|of| vector(block(0).chain(block(of)))).collect());
+    span.add(
+        (1..4).map(|of| vector(block(0).chain(block(of)))).collect(),
+        0,
+    );
     assert_eq!(adds(&span, 100..400), Adds::Unclear);
     // Where people let it go, nothing is let go any more that could be combined with it.
     assert_eq!(adds(&span, 0..99), Adds::Itself);
-    span.add(vec![vector(100..400)]);
+    span.add(vec![vector(100..400)], 0);
     assert_eq!(adds(&span, 0..99), Adds::NoRoom);
 }
 
@@ -186,7 +194,7 @@ fn as_strict(sets: &[Vec<u32>]) -> Result<usize, TestCaseError> {
             other => prop_assert!(false, "{other:?}"),
         }
         old.add(&of_old);
-        span.add(vec![vector(set.iter().copied())]);
+        span.add(vec![vector(set.iter().copied())], 0);
     }
     Ok(stricter)
 }
@@ -205,7 +213,7 @@ proptest! {
                 // More of them can be pivots of both forms.
                 _ => {}
             }
-            span.add(vec![vector(set.iter().copied())]);
+            span.add(vec![vector(set.iter().copied())], 0);
         }
     }
 
@@ -223,7 +231,7 @@ proptest! {
     fn sets_at_once_are_judged_as_one_by_one(sets in windows(), split in 0_usize..60) {
         let (before, at_once) = sets.split_at(split.min(sets.len()));
         let mut span = Span::default();
-        span.add(before.iter().map(|set| vector(set.iter().copied())).collect());
+        span.add(before.iter().map(|set| vector(set.iter().copied())).collect(), 0);
         let (added, mut extended) = extended(&span, at_once);
         for (set, added) in at_once.iter().zip(added) {
             let one_by_one = adds(&span, set.iter().copied());
@@ -231,11 +239,11 @@ proptest! {
             if one_by_one == Adds::AFew {
                 return Ok(());
             }
-            span.add(vec![vector(set.iter().copied())]);
+            span.add(vec![vector(set.iter().copied())], 0);
         }
         let one: RoaringBitmap = (3..90).collect();
         let [at_once, one_by_one] =
-            [&mut extended, &mut span].map(|span| span.rests(mixer(), &[&one]).remove(0));
+            [&mut extended, &mut span].map(|span| rests(span, &[&one]).remove(0));
         for at in 0..2 {
             let columns = |rest: &Rest| rest.forms[at].of.columns.clone();
             prop_assert!(columns(&at_once) == columns(&one_by_one));

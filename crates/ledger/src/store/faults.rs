@@ -247,6 +247,7 @@ fn question(number: u32) -> Question {
             units: Arc::new(units.collect()),
             partition: 0,
             statistics: vec![[3; 32].into()],
+            rows: None,
             part_of: None,
             grouping: 0,
             group: 0,

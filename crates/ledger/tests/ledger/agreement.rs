@@ -58,6 +58,7 @@ fn cells(random: &mut Random, pool: &mut Vec<Vec<u32>>, units: u32) -> Vec<Cell>
                 .map(|_| statistic(random, &members))
                 .collect(),
             units: set(members),
+            rows: None,
             part_of: None,
             grouping: random.below(2) as u32,
             group: random.below(4) as u32,
@@ -74,6 +75,7 @@ fn cells(random: &mut Random, pool: &mut Vec<Vec<u32>>, units: u32) -> Vec<Cell>
                 units: set(units.collect::<Vec<_>>()),
                 partition: 10 + cells[whole].partition,
                 statistics: Vec::new(),
+                rows: None,
                 part_of: Some(whole),
                 grouping: cells[whole].grouping,
                 group: cells[whole].group,
@@ -123,6 +125,7 @@ fn tables(random: &mut Random, units: u32) -> Vec<Cell> {
                 units: set(members),
                 partition,
                 statistics: vec![digest(random.below(2) as u8).into()],
+                rows: None,
                 part_of: None,
                 grouping: partition,
                 group: from,

@@ -432,35 +432,3 @@ fn the_same_question_is_answered_the_same() {
     let same = |verdict: &Verdict| matches!(verdict, Verdict::Same(_));
     assert!(again.iter().all(same), "{again:?}");
 }
-
-/// A year's rows of persons, some of whom have rows in both halves: "the first half", "the second half", and "the year, without
-/// the one who is meant". Counts of rows add up to that one's rows, and no sets of units do: whoever is in both halves is twice
-/// in the sum of the sets. Finding it takes how many rows of each unit a cell has, which nobody hands over yet; where the
-/// halves are one table, its union is known, and it is found.
-#[test]
-#[ignore = "open: needs the rows of each unit as evidence"]
-fn rows_of_units_in_several_cells_do_not_leave_one_unit() {
-    assert_eq!(
-        year_without_one(&[&[(0, 600)], &[(400, 1_000)]]),
-        Verdict::Isolates
-    );
-}
-
-#[test]
-fn rows_of_units_in_several_cells_of_one_table_do_not_leave_one_unit() {
-    assert_eq!(
-        year_without_one(&[&[(0, 600), (400, 1_000)]]),
-        Verdict::Isolates
-    );
-}
-
-/// What is said of the year without one unit, after these tables of a part of it each.
-fn year_without_one(tables: &[&[(u32, u32)]]) -> Verdict {
-    let mut ledger = Ledger::in_memory(KEY);
-    for table in tables {
-        let cells = table.iter().map(|(from, until)| cell(0, *from..*until));
-        release(&mut ledger, question(cells.collect()));
-    }
-    let year = (0..1_000).filter(|unit| *unit != 500);
-    release_one(&mut ledger, question(vec![cell(0, year)])).remove(0)
-}

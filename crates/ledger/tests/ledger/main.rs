@@ -10,5 +10,6 @@ mod attacks;
 mod figures;
 mod interval;
 mod naive;
+mod rows;
 mod store;
 mod support;

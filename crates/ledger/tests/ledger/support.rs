@@ -25,6 +25,7 @@ pub(crate) fn cell(partition: u32, units: impl IntoIterator<Item = u32>) -> Cell
         units: set(units),
         partition,
         statistics: vec![digest(1).into()],
+        rows: None,
         part_of: None,
         // Each a grouping of its own: sets decide.
         grouping: NEXT_GROUPING.fetch_add(1, Ordering::Relaxed),

@@ -10,8 +10,9 @@ use datafusion::arrow::array::{AsArray, Float64Array, StructArray, UInt32Array, 
 use datafusion::arrow::datatypes::{DataType, Float64Type, UInt32Type, UInt64Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Accumulator;
-use weir_gate::TOP_UNITS;
+use weir_gate::{TOP_UNITS, row_weight};
 
+use super::super::layout::RowsOf;
 use super::super::prints::{Prints, bytes_of};
 use super::super::sets::tests::set_of;
 use super::super::unordered::Unordered;
@@ -33,6 +34,7 @@ const LAYOUT: Layout = Layout {
     set_units_min: 0,
     units_kept: 3,
     values_kept: 2,
+    rows: RowsOf::One,
 };
 
 fn columns(rows: &[Row]) -> (Vec<ArrayRef>, Vec<usize>) {
@@ -74,7 +76,10 @@ fn table(evidence: &StructArray) -> Vec<Vec<f64>> {
         _ => vec![column.as_primitive::<Float64Type>().value(row)],
     };
     let names = evidence.column_names();
-    let is_number = |name: &str| !name.starts_with("set_") && !name.starts_with("print_");
+    let is_number = |name: &str| {
+        let of_members = ["set_", "print_", "twos_", "threes_", "weight_", "noted_"];
+        !of_members.iter().any(|of| name.starts_with(of))
+    };
     (0..evidence.len())
         .map(|row| {
             let columns = names.iter().zip(evidence.columns());
@@ -267,11 +272,30 @@ fn nothing_is_a_cell_of_nobody() {
 const WITH_MEMBERS: Layout = Layout {
     with_set: (1, 1),
     with_print: (1, 1),
+    rows: RowsOf::Numbered {
+        groups_max: usize::MAX,
+    },
     ..LAYOUT
 };
 
-/// Per group the sets, and what its prints are.
-type Members = Vec<(Vec<BTreeSet<u32>>, Vec<Vec<u8>>)>;
+/// Which units weigh two modulo 3, which nothing, what all weigh, and what each does.
+type Weighed = (BTreeSet<u32>, BTreeSet<u32>, u64, Vec<u8>);
+
+/// Per group the sets, what its prints are, and what rows weigh.
+type Members = Vec<(Vec<BTreeSet<u32>>, Vec<Vec<u8>>, Vec<Weighed>)>;
+
+/// The number of a row among those of its unit, if it had one.
+fn number(row: &Row) -> u32 {
+    row.4.map_or(0, |value| value as u32 % 4)
+}
+
+/// As [`columns`], with numbers.
+fn numbered(rows: &[Row]) -> (Vec<ArrayRef>, Vec<usize>) {
+    let (mut values, groups) = columns(rows);
+    let numbers: UInt32Array = rows.iter().map(number).collect();
+    values.insert(1, Arc::new(numbers));
+    (values, groups)
+}
 
 fn members(evidence: &StructArray) -> Members {
     // Null throughout where the argument has a value in every row: then it is the cell's.
@@ -288,10 +312,23 @@ fn members(evidence: &StructArray) -> Members {
         units.into_iter().collect::<BTreeSet<u32>>()
     };
     let print = |at: usize, group: usize| bytes_of(column("print", at), group).to_vec();
+    let weighed = |at: usize, group: usize| {
+        let set = |what: &str| set_of(column(what, at), group).into_iter().collect();
+        let weight = column("weight", at)
+            .as_primitive::<UInt64Type>()
+            .value(group);
+        // The cell's, where the weights are.
+        let own = evidence.column_by_name(&format!("weight_{at}")).unwrap();
+        let at = if own.null_count() == 0 { at } else { 0 };
+        let noted = evidence.column_by_name(&format!("noted_{at}")).unwrap();
+        let noted = noted.as_binary::<i32>().value(group).to_vec();
+        (set("twos"), set("threes"), weight, noted)
+    };
     (0..evidence.len())
         .map(|group| {
             let sets = (0..3).map(|at| set(at, group)).collect();
-            (sets, (0..3).map(|at| print(at, group)).collect())
+            let weighed = (0..3).map(|at| weighed(at, group)).collect();
+            (sets, (0..3).map(|at| print(at, group)).collect(), weighed)
         })
         .collect()
 }
@@ -316,7 +353,33 @@ fn naive_members(rows: &[Row]) -> Members {
             of.iter().for_each(|(unit, sum)| print.add(0, *unit, *sum));
             bytes_of(&print.column().unwrap(), 0).to_vec()
         });
-        (sets.collect(), prints.collect())
+        let of_rows = |has_value: fn(&Row) -> bool| {
+            let mut weights = BTreeMap::<u32, u64>::new();
+            for row in rows.iter().filter(|row| row.0 == group && has_value(row)) {
+                *weights.entry(row.1).or_default() += row_weight(row.1, number(row));
+            }
+            let left = |left: u64| {
+                let of = weights
+                    .iter()
+                    .filter(move |(_, weight)| **weight % 3 == left);
+                of.map(|(unit, _)| *unit).collect()
+            };
+            let beyond = weights.iter();
+            let beyond = beyond.map(|(unit, of)| of.wrapping_sub(row_weight(*unit, 0)));
+            let others = weights.iter();
+            let others = others.filter(|(unit, of)| **of != row_weight(**unit, 0));
+            let noted = others.flat_map(|(unit, of)| {
+                [unit.to_le_bytes().to_vec(), of.to_le_bytes().to_vec()].concat()
+            });
+            let noted = noted.collect();
+            (left(2), left(0), beyond.fold(0, u64::wrapping_add), noted)
+        };
+        let weighed = vec![
+            of_rows(|_| true),
+            of_rows(|row| row.2),
+            of_rows(|row| row.3.is_some()),
+        ];
+        (sets.collect(), prints.collect(), weighed)
     };
     (0..GROUPS).map(of_group).collect()
 }
@@ -334,16 +397,16 @@ proptest! {
         let mut whole = Evidence::new(WITH_MEMBERS, GROUPS);
         let mut unordered = Unordered::new(WITH_MEMBERS, GROUPS);
         for batch in rows.chunks(batch_rows) {
-            let (values, groups) = columns(batch);
+            let (values, groups) = numbered(batch);
             ordered.update_batch(&values, &groups, None, GROUPS).unwrap();
         }
         for batch in shuffled.chunks(batch_rows) {
-            let (values, groups) = columns(batch);
+            let (values, groups) = numbered(batch);
             unordered.update_batch(&values, &groups, None, GROUPS).unwrap();
         }
         for is_first in [true, false] {
             let part: Vec<Row> = rows.iter().filter(|row| (row.1 < cut) == is_first).copied().collect();
-            let (values, groups) = columns(&part);
+            let (values, groups) = numbered(&part);
             let mut counted = Evidence::new(WITH_MEMBERS, GROUPS);
             counted.update_batch(&values, &groups, None, GROUPS).unwrap();
             let state = counted.state(EmitTo::All).unwrap();
@@ -352,6 +415,30 @@ proptest! {
         for evidence in [&mut ordered as &mut dyn GroupsAccumulator, &mut whole, &mut unordered] {
             let evidence = evidence.evaluate(EmitTo::All).unwrap();
             prop_assert_eq!(members(evidence.as_struct()), expected.clone());
+        }
+    }
+}
+
+#[test]
+fn rows_are_told_apart_up_to_so_many_groups() {
+    let layout = Layout {
+        rows: RowsOf::Numbered { groups_max: 1 },
+        ..WITH_MEMBERS
+    };
+    for (groups, is_told) in [(1, true), (2, false)] {
+        let rows: Vec<Row> = (0..40)
+            .map(|row| (row % groups, row as u32 / 4, true, Some(1), None))
+            .collect();
+        let mut ordered = Evidence::new(layout, 0);
+        let mut unordered = Unordered::new(layout, 0);
+        let (values, of_rows) = numbered(&rows);
+        for evidence in [&mut ordered as &mut dyn GroupsAccumulator, &mut unordered] {
+            evidence
+                .update_batch(&values, &of_rows, None, groups)
+                .unwrap();
+            let evidence = evidence.evaluate(EmitTo::All).unwrap();
+            let weights = evidence.as_struct().column_by_name("weight_0").unwrap();
+            assert_eq!(weights.null_count() == 0, is_told);
         }
     }
 }

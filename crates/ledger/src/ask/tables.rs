@@ -1,0 +1,66 @@
+//! The cells of a question, table by table.
+
+use roaring::RoaringBitmap;
+
+use crate::limits::COMBINED_TABLE_MAX;
+use crate::near::NewSet;
+use crate::question::Question;
+use crate::rows::Rows;
+use crate::union::united;
+
+/// The cells of one partition that are not withheld already.
+pub(crate) struct Table {
+    pub(super) cells: Vec<usize>,
+    /// Whether they are looked at together with others one by one: those that were chosen, and those of small tables.
+    pub(super) is_combined: bool,
+    /// And so are their rows: these are known.
+    pub(super) is_summed: bool,
+    /// Whether no unit is in two of them; known where they are combined.
+    pub(super) is_apart: bool,
+    /// All units, where they were needed already.
+    pub(super) united: Option<RoaringBitmap>,
+}
+
+impl Table {
+    /// All of a question's, in the order of judging.
+    pub(crate) fn all(
+        question: &Question,
+        cells: &[NewSet],
+        withheld: &[bool],
+        combines: bool,
+    ) -> Vec<Table> {
+        let mut order: Vec<usize> = (0..cells.len()).filter(|cell| !withheld[*cell]).collect();
+        order.sort_by_key(|cell| question.cells[*cell].partition);
+        let partition = |cell: &usize| question.cells[*cell].partition;
+        let partitions = order.chunk_by(|one, other| partition(one) == partition(other));
+        let table = |partition: &[usize]| Table::of(question, cells, partition, combines);
+        partitions.map(table).collect()
+    }
+
+    fn of(question: &Question, cells: &[NewSet], partition: &[usize], combines: bool) -> Table {
+        let is_plain =
+            |cell: &usize| question.selection.is_plain && !question.cells[*cell].is_chosen;
+        let is_combined =
+            combines && (partition.len() <= COMBINED_TABLE_MAX || !partition.iter().all(is_plain));
+        let united = is_combined.then(|| {
+            let sets = partition.iter().map(|cell| &*cells[*cell].units);
+            united(&sets.collect::<Vec<_>>())
+        });
+        let units: u64 = partition.iter().map(|cell| cells[*cell].units.len()).sum();
+        let has_rows = |cell: &usize| question.cells[*cell].rows.is_some();
+        Table {
+            cells: partition.to_vec(),
+            is_combined,
+            is_summed: is_combined && partition.iter().all(has_rows),
+            is_apart: united.as_ref().is_some_and(|of| of.len() == units),
+            united,
+        }
+    }
+
+    /// Whether the rows of its cells are something else than their units.
+    pub(crate) fn has_rows(&self, question: &Question) -> bool {
+        let rows = self.cells.iter().map(|cell| &question.cells[*cell].rows);
+        let mut rows = rows.flatten();
+        self.is_summed && (!self.is_apart || rows.any(Rows::has_several))
+    }
+}
