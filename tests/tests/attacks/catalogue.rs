@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use crate::arena::Trial;
 use crate::score::Outcome;
-use crate::{differencing, hostile, masks, noise, oracles, reconstruction, search, tables};
+use crate::{differencing, hostile, masks, noise, oracles, reconstruction, search, tables, visits};
 
 /// What the defence promises against an attack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,6 +139,20 @@ pub(crate) const FAMILIES: &[(&str, &[Attack])] = &[
                 true,
                 true,
                 differencing::overlapping
+            ),
+            attack!(
+                "the rows of one half, of the other, of all but one person",
+                Deterministic,
+                true,
+                true,
+                visits::in_three_queries
+            ),
+            attack!(
+                "the rows of two halves in a table, and of all but one person",
+                Deterministic,
+                true,
+                false,
+                visits::in_a_table
             ),
         ],
     ),

@@ -27,6 +27,7 @@ mod score;
 mod search;
 mod tables;
 mod utility;
+mod visits;
 
 use std::rc::Rc;
 use std::time::Instant;

@@ -169,7 +169,7 @@ impl People {
     }
 }
 
-fn head(name: &str, population: &str) -> String {
+pub(crate) fn head(name: &str, population: &str) -> String {
     format!(
         "name = \"{name}\"\npopulation = \"{population}\"\nunit = \"id\"\ndescription = \"made up\"\n\
          source = \"made up\"\nlicence = \"CC0-1.0\"\n"
