@@ -16,6 +16,8 @@ use crate::options::UnitOf;
 
 /// Part of the folder's name: other columns are other data.
 const LAYOUT: u32 = 1;
+/// The same of real data.
+const REAL_LAYOUT: u32 = 2;
 const DONE: &str = "registered.json";
 
 /// A registered dataset in a vault of its own.
@@ -73,7 +75,7 @@ impl Sealed {
             std::fs::write(&source, file).map_err(|error| BenchError::file(&source, error))?;
             register(folder, manifest, &source)
         };
-        Self::found_or(data.join(format!("{name}-{LAYOUT}")), unit, make)
+        Self::found_or(data.join(format!("{name}-{REAL_LAYOUT}")), unit, make)
     }
 
     fn found_or(

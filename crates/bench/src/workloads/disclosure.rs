@@ -1,120 +1,24 @@
 //! Disclosure checks on tables of real data, beside ACRO, which researchers use on frames in memory: of the bundled flights, and
-//! of insurance policies where somebody has put their file.
+//! of other public data where somebody has put its files.
+
+mod real;
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use serde_json::json;
-use weir_catalogue::Manifest;
 use weir_ledger::Ledger;
 
 use crate::bench::Bench;
 use crate::checked::{Asker, new_ledger};
 use crate::data::Sealed;
 use crate::equal::Cells;
-use crate::error::{BenchError, Result, failed};
+use crate::error::{BenchError, Result};
 use crate::figure::Figure;
 use crate::peers;
 use crate::plain;
 use crate::report::{Section, Table, grouped};
 use crate::samples::{Contender, interleaved};
-
-/// See `examples/flights/README.md` for source and licence.
-const FLIGHTS: &[u8] = include_bytes!("../../../../examples/flights/flights.parquet");
-const MANIFEST: &str = include_str!("../../../../examples/flights/flights.toml");
-
-/// Where files are that are no part of the repository, unless `WEIR_SHARED_DATA` says so.
-const SHARED: &str = "../shared/data";
-/// French motor third-party liability policies (CASdatasets): each column with its type.
-const POLICIES: &str = "freMTPL2freq.parquet";
-const POLICY_COLUMNS: [(&str, &str); 12] = [
-    ("IDpol", "int64"),
-    ("ClaimNb", "int64"),
-    ("Exposure", "float64"),
-    ("Area", "string"),
-    ("VehPower", "int64"),
-    ("VehAge", "int64"),
-    ("DrivAge", "int64"),
-    ("BonusMalus", "int64"),
-    ("VehBrand", "string"),
-    ("VehGas", "string"),
-    ("Density", "int64"),
-    ("Region", "string"),
-];
-
-/// Real data, and the table that is made of it: the sum of a value by two keys, all as the file's header has them.
-struct Real {
-    name: &'static str,
-    says: &'static str,
-    manifest: Manifest,
-    file: Vec<u8>,
-    keys: [&'static str; 2],
-    value: &'static str,
-    unit: &'static str,
-}
-
-impl Real {
-    fn flights() -> Result<Self> {
-        Ok(Self {
-            name: "flights",
-            says: "Miles flown by carrier and airport, of flights by aircraft",
-            manifest: read(MANIFEST, "flights.toml")?,
-            file: FLIGHTS.to_vec(),
-            keys: ["carrier", "origin"],
-            value: "distance",
-            unit: "tailnum",
-        })
-    }
-
-    /// None where the file is not there, which is noted.
-    fn policies(bench: &Bench<'_>) -> Result<Option<Self>> {
-        let folder = std::env::var_os("WEIR_SHARED_DATA");
-        let file = folder.map_or_else(|| PathBuf::from(SHARED), PathBuf::from);
-        let Ok(file) = std::fs::read(file.join(POLICIES)) else {
-            bench.skip(&format!(
-                "`{POLICIES}` of the R package CASdatasets is not in `{SHARED}`, nor where `WEIR_SHARED_DATA` says: motor \
-                 policies are left out"
-            ));
-            return Ok(None);
-        };
-        let mut text = "name = \"policies\"\npopulation = \"policies\"\nunit = \"idpol\"\ndescription = \"Motor policies\"\n\
-                        source = \"CASdatasets\"\nlicence = \"GPL-2.0-or-later\"\n"
-            .to_owned();
-        for (header, kind) in POLICY_COLUMNS {
-            let role = match header {
-                "IDpol" => "identifier",
-                _ => "measure",
-            };
-            let _ = write!(
-                text,
-                "\n[[column]]\nname = \"{}\"\nheader = \"{header}\"\ntype = \"{kind}\"\nrole = \"{role}\"\ndescription = \"{header}\"\n",
-                header.to_lowercase()
-            );
-        }
-        Ok(Some(Self {
-            name: "policies",
-            says: "Claims by brand and region, of motor policies by policy",
-            manifest: read(&text, "policies.toml")?,
-            file,
-            keys: ["VehBrand", "Region"],
-            value: "ClaimNb",
-            unit: "IDpol",
-        }))
-    }
-
-    fn sql(&self) -> String {
-        let [first, second] = self.keys.map(str::to_lowercase);
-        let value = self.value.to_lowercase();
-        format!(
-            "SELECT {first} AS k0, {second} AS k1, SUM({value}) AS n0 FROM lineitem GROUP BY 1, 2"
-        )
-    }
-}
-
-fn read(text: &str, name: &str) -> Result<Manifest> {
-    Manifest::from_toml(text, name).map_err(failed("reading a manifest"))
-}
+use real::Real;
 
 pub(super) fn run(bench: &Bench<'_>) -> Result<Section> {
     let mut section = Section::new("disclosure", "Disclosure checks on real data");
@@ -133,9 +37,8 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Section> {
         "ACRO, s",
         "ACRO ÷ Weir",
     ]);
-    beside(bench, &Real::flights()?, &mut section, &mut table)?;
-    if let Some(policies) = Real::policies(bench)? {
-        beside(bench, &policies, &mut section, &mut table)?;
+    for real in Real::all(bench)? {
+        beside(bench, &real, &mut section, &mut table)?;
     }
     section.tables.push(table);
     Ok(section)
