@@ -80,10 +80,10 @@ fn a_folder_is_one_dataset_in_the_order_of_its_names() {
     let meta = fixture.register(CALLS, &source);
     assert_eq!((meta.rows, meta.units), (4, 2));
     assert_snapshot!(lines(&fixture.query(&meta.id, "SELECT * FROM t")), @"
-    0 | 1 | north
-    0 | 3 | east
-    1 | 2 | south
-    1 | 4 | null
+    0 | 0 | 1 | north
+    0 | 1 | 3 | east
+    1 | 0 | 2 | south
+    1 | 1 | 4 | null
     ");
 }
 
@@ -352,10 +352,10 @@ fn a_row_may_be_about_several_units() {
     );
     // `dan` is named by a row that is left out, and so has no id.
     assert_snapshot!(lines(&fixture.query(&meta.id, "SELECT * FROM t")), @"
-    0 | 0 | 1 | 1
-    0 | null | 0 | 3
-    1 | 1 | 2 | 2
-    1 | 3 | null | 5
+    0 | 0 | 1 | 0 | 1
+    0 | null | 0 | 1 | 3
+    1 | 1 | 2 | 0 | 2
+    1 | 3 | null | 1 | 5
     ");
     let rows = fixture.query(&meta.id, "SELECT weir_unit_2 FROM t");
     assert!(rows.schema().field(0).is_nullable());

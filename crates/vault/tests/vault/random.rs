@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int64Type, UInt32Type};
 use proptest::prelude::*;
+use weir_vault::ROW_COLUMN;
 
 use crate::common::Fixture;
 
@@ -76,8 +77,20 @@ proptest! {
         let stored = fixture.query(&meta.id, "SELECT * FROM t");
         let units = stored.column(0).as_primitive::<UInt32Type>();
         prop_assert!(units.values().is_sorted());
-        let amounts = stored.column(1).as_primitive::<Int64Type>();
-        let notes = stored.column(2).as_string_view();
+        // Behind the unit, where some have several rows, is the row's number among its unit's.
+        let numbers = stored.column_by_name(ROW_COLUMN);
+        prop_assert_eq!(numbers.is_some(), meta.rows > meta.units);
+        let first = 1 + usize::from(numbers.is_some());
+        if let Some(numbers) = numbers {
+            let mut next = HashMap::<u32, u32>::new();
+            for (unit, number) in units.values().iter().zip(numbers.as_primitive::<UInt32Type>().values()) {
+                let expected = next.entry(*unit).or_insert(0);
+                prop_assert_eq!(*number, *expected);
+                *expected += 1;
+            }
+        }
+        let amounts = stored.column(first).as_primitive::<Int64Type>();
+        let notes = stored.column(first + 1).as_string_view();
 
         // Units are numbered in the order they appear, and a unit's rows keep theirs.
         let mut ids: HashMap<&str, u32> = HashMap::new();

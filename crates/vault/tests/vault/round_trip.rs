@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::datatypes::{Int32Type, UInt32Type};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use insta::assert_snapshot;
-use weir_vault::{Manifest, Stage, UNIT_COLUMN, Vault};
+use weir_vault::{Manifest, ROW_COLUMN, Stage, UNIT_COLUMN, Vault};
 
 use crate::common::{CREATED_UNIX_MS, Fixture, TRIPS, TRIPS_CSV, lines, query_in, session};
 
@@ -67,11 +67,11 @@ fn csv_comes_back_sorted_by_unit_without_identifiers() {
     let fixture = Fixture::new();
     let meta = fixture.register_csv(TRIPS, TRIPS_CSV);
     assert_snapshot!(lines(&fixture.query(&meta.id, "SELECT * FROM t")), @r#"
-    0 | 3 | 1.5 | north | true | 2024-01-02 | 2024-01-02T10:00:00
-    0 | null | null | west, far | null | null | 2024-01-05T10:00:00.500
-    1 | 4 | 2.5 | south | false | 2024-01-03 | 2024-01-03T10:00:00
-    1 | 8 | -6.5 | 中央 | false | 2024-01-08 | 2024-01-08T10:00:00
-    2 | 7 | 5.5 | null | true | 2024-01-07 | 2024-01-07T02:00:00
+    0 | 0 | 3 | 1.5 | north | true | 2024-01-02 | 2024-01-02T10:00:00
+    0 | 1 | null | null | west, far | null | null | 2024-01-05T10:00:00.500
+    1 | 0 | 4 | 2.5 | south | false | 2024-01-03 | 2024-01-03T10:00:00
+    1 | 1 | 8 | -6.5 | 中央 | false | 2024-01-08 | 2024-01-08T10:00:00
+    2 | 0 | 7 | 5.5 | null | true | 2024-01-07 | 2024-01-07T02:00:00
     "#);
     let schema = fixture.vault.table(&meta.id).unwrap().schema();
     let names: Vec<_> = schema
@@ -83,6 +83,7 @@ fn csv_comes_back_sorted_by_unit_without_identifiers() {
         names,
         [
             UNIT_COLUMN,
+            ROW_COLUMN,
             "km",
             "fare",
             "place",
@@ -113,7 +114,7 @@ fn column_order_and_a_byte_order_mark_do_not_matter() {
     );
     assert_eq!(
         lines(&fixture.query(&meta.id, "SELECT * FROM t")),
-        "0 | 1 | cash\n0 | 2 | fuel"
+        "0 | 0 | 1 | cash\n0 | 1 | 2 | fuel"
     );
 }
 
