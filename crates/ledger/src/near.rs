@@ -10,7 +10,7 @@ use crate::sketch::{Mixer, Sketch, is_small, is_small_indexed};
 use crate::{LedgerError, Result};
 
 /// Where the exact sets of an index are.
-pub(crate) trait Sets {
+pub(crate) trait Sets: Sync {
     /// The set at this place of the index.
     fn units(&self, set: u32) -> Result<Arc<RoaringBitmap>>;
 

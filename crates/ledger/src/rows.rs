@@ -19,7 +19,7 @@ use roaring::RoaringBitmap;
 
 use crate::sketch::{Mixer, for_each};
 use crate::span::Vector;
-use crate::trits::Trit;
+use crate::trits::{Trit, Trits};
 
 /// Which rows the units of a cell have. Where there is nothing in it, each unit has its first row alone.
 ///
@@ -124,19 +124,23 @@ pub(crate) fn left(parts: &[Part]) -> Option<usize> {
 impl Mixer {
     /// The rows of these units among the columns.
     pub(crate) fn rows_vector(self, units: &RoaringBitmap, rows: &Rows, width: u32) -> Vector {
-        let mut vector = self.vector(units, width);
+        let (mut sums, _) = self.sums(units, width);
         let mut weight = rows.weight;
         for_each(units, |unit| {
             weight = weight.wrapping_add(row_weight(unit, 0));
         });
-        vector.sum = weight;
         // One of each is there already.
         for (units, factor) in [(&rows.twos, 1), (&rows.threes, 2)] {
             if !units.is_empty() {
-                let more = self.vector(units, width);
-                vector.columns.add(factor, &more.columns);
+                let (more, _) = self.sums(units, width);
+                for (sum, more) in sums.iter_mut().zip(more) {
+                    *sum += factor * more;
+                }
             }
         }
-        vector
+        Vector {
+            columns: Trits::of(&sums),
+            sum: weight,
+        }
     }
 }

@@ -70,7 +70,7 @@ pub(crate) struct Span {
 }
 
 /// Whether a set leaves few units in a combination with others, given the names of these and how often each is in it, modulo 3.
-pub(crate) type IsFew<'a> = &'a dyn Fn(&[(u32, Trit)]) -> bool;
+pub(crate) type IsFew<'a> = &'a (dyn Fn(&[(u32, Trit)]) -> bool + Sync);
 
 /// What a set adds to all combinations.
 #[derive(PartialEq, Eq, Clone, Copy, Debug)]
@@ -88,8 +88,18 @@ pub(crate) enum Adds {
 }
 
 impl Mixer {
-    /// A set among the columns. Units with numbers near to each other are in columns of their own.
+    /// A set among the columns.
     pub(crate) fn vector(self, units: &RoaringBitmap, width: u32) -> Vector {
+        let (sums, sum) = self.sums(units, width);
+        Vector {
+            columns: Trits::of(&sums),
+            sum,
+        }
+    }
+
+    /// What the units of each column come to, and the sum of their hashes. Units with numbers near to each other are in columns
+    /// of their own.
+    pub(crate) fn sums(self, units: &RoaringBitmap, width: u32) -> (Vec<i32>, u64) {
         let parts = by_ranges(units, |range| {
             let (mut sums, mut all) = (vec![0_i32; width as usize], 0_u64);
             let mut block = Block::of(self, 0, width);
@@ -111,10 +121,7 @@ impl Mixer {
                 *column += of_part;
             }
         }
-        Vector {
-            columns: Trits::of(&sums),
-            sum: all,
-        }
+        (sums, all)
     }
 }
 
@@ -260,21 +267,16 @@ impl Span {
         &mut self,
         rests: Vec<Rest>,
         k: u64,
-        is_few: impl Fn(usize) -> IsFew<'a>,
+        is_few: impl Fn(usize) -> IsFew<'a> + Sync,
     ) -> Vec<Adds> {
         let before = self.clone();
-        let (mut one, mut other) = (Vec::new(), Vec::new());
-        for (place, rest) in rests.into_iter().enumerate() {
-            let least = |at: usize| Least {
+        let [one, other] = self.take(rests, |place, at| {
+            Some(Least {
                 k: k as usize,
                 before: Some(&before.forms[at]),
                 is_few: Some(is_few(place)),
-            };
-            let (set, [of_one, of_other]) = ((rest.sum, rest.name), rest.forms);
-            let [form, other_form] = &mut self.forms;
-            one.push(form.take(of_one, set, Some(least(0))));
-            other.push(other_form.take(of_other, set, Some(least(1))));
-        }
+            })
+        });
         self.both(one, other)
     }
 

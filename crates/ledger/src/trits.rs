@@ -45,12 +45,11 @@ impl Trits {
         let mut trits = Trits::default();
         for (at, of) in numbers.chunks(64).enumerate() {
             let (mut lo, mut hi) = (0, 0);
-            for (bit, number) in of.iter().enumerate().filter(|(_, number)| **number != 0) {
-                match number.rem_euclid(3) {
-                    1 => lo |= 1 << bit,
-                    2 => hi |= 1 << bit,
-                    _ => {}
-                }
+            // Without a branch, as what is left of a number cannot be foreseen.
+            for (bit, number) in of.iter().enumerate() {
+                let left = number.rem_euclid(3);
+                lo |= u64::from(left == 1) << bit;
+                hi |= u64::from(left == 2) << bit;
             }
             if lo | hi != 0 {
                 trits.lengthen(at + 1);

@@ -1,6 +1,5 @@
 //! The running update: one pass over rows sorted by unit.
 
-use std::num::Wrapping;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Float64Array};
@@ -13,6 +12,7 @@ use crate::compute::GROUPS_MAX;
 use super::groups::Groups;
 use super::layout::{Arguments, Layout};
 use super::runs::{Arranged, Order};
+use super::several::Weighed;
 
 /// Arranged of a group came in another order than that of units.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +71,7 @@ struct Column {
     /// The numbers of the rows, and of those in which an argument has a value.
     numbers: Vec<u32>,
     some_numbers: Vec<u32>,
-    /// What each row weighs, and each unit of a group.
-    weights: [Vec<Wrapping<u64>>; 2],
+    weighed: Weighed,
 }
 
 impl Column {
@@ -153,11 +152,10 @@ impl Evidence {
                 numbers.map(|of| of.values().as_ref()),
                 &mut self.column.numbers,
             );
-            several.update(
-                &self.all,
-                &self.column.numbers,
-                self.column.weights.each_mut(),
-            );
+            let Column {
+                numbers, weighed, ..
+            } = &mut self.column;
+            several.update(&self.all, numbers, weighed);
         }
         self.update_counts(&batches)?;
         self.update_sums(&batches)?;
@@ -209,10 +207,10 @@ impl Evidence {
                 self.column.keep_numbers();
                 let Column {
                     some_numbers,
-                    weights,
+                    weighed,
                     ..
                 } = &mut self.column;
-                several.update(&self.some, some_numbers, weights.each_mut());
+                several.update(&self.some, some_numbers, weighed);
             }
         }
         Ok(())
@@ -229,7 +227,7 @@ impl Evidence {
                 by_unit,
                 numbers,
                 some_numbers,
-                weights,
+                weighed,
             } = &mut self.column;
             let columns = || batches.iter().map(|batch| batch.summed(at));
             self.order
@@ -254,7 +252,7 @@ impl Evidence {
                 if let Some(several) = &mut own.several
                     && self.layout.has_numbers()
                 {
-                    several.update(rows, numbers, weights.each_mut());
+                    several.update(rows, numbers, weighed);
                 }
             }
             contributions.update(rows, values, by_unit);
@@ -337,7 +335,7 @@ impl GroupsAccumulator for Evidence {
             + self.column.has_value.capacity()
             + size_of::<u32>()
                 * (self.column.numbers.capacity() + self.column.some_numbers.capacity())
-            + size_of::<u64>() * self.column.weights.iter().map(Vec::capacity).sum::<usize>()
+            + self.column.weighed.size()
     }
 }
 

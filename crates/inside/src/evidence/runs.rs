@@ -5,7 +5,7 @@
 //! where the unit changes, once for all that is computed of them: what follows works on whole units, without asking of each
 //! row whether it begins another one, which a processor cannot foresee.
 
-use std::ops::{AddAssign, Range};
+use std::ops::Range;
 
 /// Where rows go for those of a group to stand together, in the order in which they came.
 #[derive(Debug, Default)]
@@ -270,20 +270,20 @@ impl Arranged {
     }
 
     /// What the values of each unit of a group add up to, of a column in the same order. The first unit has something already.
-    pub(super) fn by_unit<'a, T: Copy + Default + PartialEq + AddAssign>(
+    pub(super) fn by_unit<'a>(
         &self,
         of: &Segments<'_>,
-        column: &'a [T],
-        first: T,
-        sums: &'a mut Vec<T>,
-    ) -> &'a [T] {
+        column: &'a [f64],
+        first: f64,
+        sums: &'a mut Vec<f64>,
+    ) -> &'a [f64] {
         let values = &column[of.rows.clone()];
-        if of.is_a_row_each() && first == T::default() {
+        if of.is_a_row_each() && first == 0.0 {
             return values;
         }
         let units = &self.units[of.rows.clone()];
         sums.clear();
-        sums.resize(of.units.len(), T::default());
+        sums.resize(of.units.len(), 0.0);
         sums[0] = first;
         let (mut at, mut last) = (0, units[0]);
         for (unit, value) in units.iter().zip(values) {
@@ -293,6 +293,27 @@ impl Arranged {
             last = *unit;
         }
         sums
+    }
+
+    /// What each unit of a group adds, where a column in the same order has what all rows up to each one add up to, modulo 2⁶⁴.
+    pub(super) fn by_unit_of_totals(
+        &self,
+        of: &Segments<'_>,
+        totals: &[u64],
+        sums: &mut Vec<u64>,
+    ) {
+        let mut before = of.rows.start.checked_sub(1).map_or(0, |last| totals[last]);
+        let totals = &totals[of.rows.clone()];
+        let mut added = |total: u64| {
+            let sum = total.wrapping_sub(before);
+            before = total;
+            sum
+        };
+        sums.clear();
+        match of.ends {
+            None => sums.extend(totals.iter().map(|total| added(*total))),
+            Some(ends) => sums.extend(ends.iter().map(|end| added(totals[*end as usize - 1]))),
+        }
     }
 
     pub(super) fn size(&self) -> usize {

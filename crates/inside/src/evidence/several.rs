@@ -5,7 +5,6 @@
 //! written down what they weigh modulo 3, of all together what they weigh, and of few what each weighs. Where units have one
 //! row each, all of this stays empty.
 
-use std::num::Wrapping;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -44,8 +43,55 @@ struct Weight {
     /// The unit we are in.
     unit: u32,
     is_in: bool,
-    /// How many units weigh something else than their first row.
+    /// How many units weigh something else than their first row: no longer counted once they are too many for noting them.
     units: u32,
+}
+
+impl Weight {
+    /// Adds what all rows of units weigh, which come in ascending order, where there are too many for noting them. Says which
+    /// of them weigh two and which nothing modulo 3: neither are those that weigh what their first row does.
+    fn add_unnoted(
+        &mut self,
+        units: &[u32],
+        sums: &[u64],
+        twos: &mut Vec<u32>,
+        threes: &mut Vec<u32>,
+    ) {
+        twos.resize(units.len(), 0);
+        threes.resize(units.len(), 0);
+        let (mut twos_end, mut threes_end) = (0, 0);
+        // Each is written down, and kept where it is one of them: what a unit weighs cannot be foreseen, and no branch depends
+        // on it.
+        for (unit, sum) in units.iter().zip(sums) {
+            self.all = self.all.wrapping_add(*sum).wrapping_sub(row_weight(*unit, 0));
+            let modulo = *sum % 3;
+            twos[twos_end] = *unit;
+            twos_end += usize::from(modulo == 2);
+            threes[threes_end] = *unit;
+            threes_end += usize::from(modulo == 0);
+        }
+        twos.truncate(twos_end);
+        threes.truncate(threes_end);
+    }
+}
+
+/// Room for what rows weigh.
+#[derive(Debug, Default)]
+pub(super) struct Weighed {
+    /// What all rows up to each one weigh together.
+    totals: Vec<u64>,
+    /// What each unit of a group weighs.
+    sums: Vec<u64>,
+    twos: Vec<u32>,
+    threes: Vec<u32>,
+}
+
+impl Weighed {
+    /// Bytes held.
+    pub(super) fn size(&self) -> usize {
+        size_of::<u64>() * (self.totals.capacity() + self.sums.capacity())
+            + size_of::<u32>() * (self.twos.capacity() + self.threes.capacity())
+    }
 }
 
 /// What is handed over of it.
@@ -90,35 +136,39 @@ impl Several {
         self.of.resize(groups, Weight::default());
     }
 
-    /// Adds rows, given the number of each. `weights` and `sums` are used for what each row and each unit weighs.
-    pub(super) fn update(
-        &mut self,
-        rows: &Arranged,
-        numbers: &[u32],
-        [weights, sums]: [&mut Vec<Wrapping<u64>>; 2],
-    ) {
-        weights.clear();
+    /// Adds rows, given the number of each.
+    pub(super) fn update(&mut self, rows: &Arranged, numbers: &[u32], weighed: &mut Weighed) {
+        let mut total = 0_u64;
         let each = rows.units().iter().zip(numbers);
-        weights.extend(each.map(|(unit, number)| Wrapping(row_weight(*unit, *number))));
+        weighed.totals.clear();
+        weighed.totals.extend(each.map(|(unit, number)| {
+            total = total.wrapping_add(row_weight(*unit, *number));
+            total
+        }));
         for of in rows.iter() {
             let mut weight = self.of[of.group];
-            let (mut units, joined) = (of.units, weight.is_in && weight.unit == of.units[0]);
-            let so_far = Wrapping(if joined { weight.current } else { 0 });
-            let mut sums = rows.by_unit(&of, weights, so_far, sums);
-            if joined {
-                weight.current = sums[0].0;
+            rows.by_unit_of_totals(&of, &weighed.totals, &mut weighed.sums);
+            let (mut units, mut sums) = (of.units, weighed.sums.as_slice());
+            if weight.is_in && weight.unit == units[0] {
+                weight.current = weight.current.wrapping_add(sums[0]);
                 (units, sums) = (&units[1..], &sums[1..]);
             }
             if let (Some((last, units)), Some((of_last, sums))) =
                 (units.split_last(), sums.split_last())
             {
                 self.end_unit(of.group, &mut weight);
-                for (unit, sum) in units.iter().zip(sums) {
-                    self.add(of.group, &mut weight, *unit, sum.0);
+                if weight.units <= NOTED_MAX {
+                    for (unit, sum) in units.iter().zip(sums) {
+                        self.add(of.group, &mut weight, *unit, *sum);
+                    }
+                } else {
+                    weight.add_unnoted(units, sums, &mut weighed.twos, &mut weighed.threes);
+                    self.twos.extend(of.group, &weighed.twos);
+                    self.threes.extend(of.group, &weighed.threes);
                 }
                 weight.unit = *last;
                 weight.is_in = true;
-                weight.current = of_last.0;
+                weight.current = *of_last;
             }
             self.of[of.group] = weight;
         }

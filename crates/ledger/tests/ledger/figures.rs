@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use weir_ledger::{Cell, History, Ledger, LedgerKey, Question};
 
+use crate::rows::cell_of;
 use crate::support::{KEY, Random, digest, question, record, release, set};
 
 const UNITS: u32 = 1_000_000;
@@ -71,6 +72,29 @@ fn figures_of_chosen_cells() {
         let started = Instant::now();
         let _asked = ledger.ask(few).unwrap();
         println!("after them {:?} for 28 more", started.elapsed());
+    }
+}
+
+/// A table that somebody chose, where each unit has four rows in any of the cells: its rows are looked at too.
+#[test]
+#[ignore = "takes a minute; a figure, not a test"]
+fn figures_of_rows_in_several_cells() {
+    let mut random = Random(1);
+    let mut ledger = Ledger::in_memory(KEY);
+    for earlier in 0..2 {
+        let mut rows = vec![Vec::new(); 1_000];
+        for unit in 0..UNITS {
+            (0..4).for_each(|row| rows[random.below(1_000) as usize].push((unit, row)));
+        }
+        let cells = rows.into_iter().map(|rows| cell_of(0, rows));
+        let asked = question(cells.collect());
+        let started = Instant::now();
+        let asked = ledger.ask(asked).unwrap();
+        println!(
+            "{earlier},000 chosen cells: {:?} for 1,000 with rows of a unit in several",
+            started.elapsed()
+        );
+        record(&mut ledger, asked).unwrap();
     }
 }
 

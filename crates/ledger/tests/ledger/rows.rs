@@ -8,7 +8,7 @@ use weir_ledger::{Cell, Ledger, LedgerKey, Question, Rows, Statistic, Verdict, r
 use crate::support::{KEY, Random, cell, digest, question, release, release_one, set};
 
 /// A cell of rows, each given by its unit and its number among the unit's rows.
-fn cell_of(partition: u32, rows: impl IntoIterator<Item = (u32, u32)>) -> Cell {
+pub(crate) fn cell_of(partition: u32, rows: impl IntoIterator<Item = (u32, u32)>) -> Cell {
     let mut of_unit = BTreeMap::<u32, u64>::new();
     for (unit, row) in rows {
         *of_unit.entry(unit).or_default() += row_weight(unit, row);
