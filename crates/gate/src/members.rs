@@ -30,7 +30,7 @@ pub struct RowsSeen {
     pub twos: ListArray,
     /// Units whose rows weigh nothing modulo 3.
     pub threes: ListArray,
-    /// What all rows weigh, without a first row of each unit.
+    /// What all rows weigh; zero where each unit has its first row alone.
     pub weight: UInt64Array,
     /// Units that have other rows than their first, ascending, and what each weighs, as four and eight little-endian bytes;
     /// null where they are many.

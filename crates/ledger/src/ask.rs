@@ -507,7 +507,9 @@ impl Judging<'_> {
         let own = |cell: &usize| self.verdicts[*cell].iter().any(Verdict::is_own);
         let cells: Vec<usize> = partition.iter().copied().filter(own).collect();
         let sets: Vec<&NewSet> = cells.iter().map(|cell| &self.cells[*cell]).collect();
-        let Some(new) = New::of(&sets, union) else {
+        // What others answer for is in the union too, and the size of that says nothing of these cells.
+        let is_theirs = partition.iter().all(|of| self.answered_by[*of].is_empty());
+        let Some(new) = New::of(&sets, Some(union).filter(|_| is_theirs)) else {
             return Ok((cells, None, Hits::default()));
         };
         let (against, released) = (self.against, &self.released);

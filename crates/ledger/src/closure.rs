@@ -144,15 +144,14 @@ pub(crate) fn is_tracker(
 }
 
 impl New {
-    /// A partition of these sets; none where they share units.
-    pub(crate) fn of(cells: &[&NewSet], union: &NewSet) -> Option<New> {
+    /// A partition of these sets, given their union where that is known; none where they share units.
+    pub(crate) fn of(cells: &[&NewSet], union: Option<&NewSet>) -> Option<New> {
         let sizes: Vec<u64> = cells.iter().map(|cell| cell.sketch.cardinality).collect();
         let sets: Vec<Arc<RoaringBitmap>> =
             cells.iter().map(|cell| Arc::clone(&cell.units)).collect();
         let units: u64 = sizes.iter().sum();
-        // The union given may have more: cells that answer for others. Where it has fewer, some unit is in two cells.
-        let all = union.sketch.cardinality;
-        if all < units || (all > units && united(&sets).len() != units) {
+        let all = union.map_or_else(|| united(&sets).len(), |union| union.sketch.cardinality);
+        if all != units {
             return None;
         }
         let fine = Labels::new(FINE, &sets)?;

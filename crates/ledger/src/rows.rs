@@ -30,7 +30,7 @@ pub struct Rows {
     pub twos: Arc<RoaringBitmap>,
     /// Units whose rows weigh nothing modulo 3.
     pub threes: Arc<RoaringBitmap>,
-    /// What all rows weigh ([`row_weight`]), without a first row of each unit, modulo 2⁶⁴.
+    /// What all rows weigh ([`row_weight`]), modulo 2⁶⁴; zero where each unit has its first row alone, which weighs what it does.
     pub weight: u64,
     /// Units that have other rows than their first, ascending, and what each weighs; none where they are many.
     pub noted: Option<Arc<[(u32, u64)]>>,
@@ -126,9 +126,11 @@ impl Mixer {
     pub(crate) fn rows_vector(self, units: &RoaringBitmap, rows: &Rows, width: u32) -> Vector {
         let (mut sums, _) = self.sums(units, width);
         let mut weight = rows.weight;
-        for_each(units, |unit| {
-            weight = weight.wrapping_add(row_weight(unit, 0));
-        });
+        if !rows.has_several() {
+            for_each(units, |unit| {
+                weight = weight.wrapping_add(row_weight(unit, 0));
+            });
+        }
         // One of each is there already.
         for (units, factor) in [(&rows.twos, 1), (&rows.threes, 2)] {
             if !units.is_empty() {

@@ -23,7 +23,7 @@
 use roaring::RoaringBitmap;
 
 use crate::limits::COMBINED_MAX;
-use crate::parallel;
+use crate::parallel::{self, PARALLEL_UNITS_MIN};
 use crate::sketch::{Mixer, by_ranges, for_each_within};
 use crate::trits::{Trit, Trits};
 
@@ -202,14 +202,16 @@ impl Span {
         self.width
     }
 
-    /// What is left of each of these sets, whose vectors are made of them.
+    /// What is left of each of these sets, of so many units in all, whose vectors are made of them.
     pub(crate) fn rests<T: Sync>(
         &self,
         sets: &[T],
+        units: u64,
         vector: impl Fn(&T, u32) -> Vector + Sync,
     ) -> Vec<Rest> {
         let of_set = |set: &T| Rest::of(vector(set, self.width));
-        if sets.len() * (self.forms[0].rows() + VECTOR_ROWS) < PARALLEL_MIN {
+        let work = sets.len() * (self.forms[0].rows() + VECTOR_ROWS);
+        if work < PARALLEL_MIN && units < PARALLEL_UNITS_MIN {
             let mut rests: Vec<Rest> = sets.iter().map(of_set).collect();
             for (at, form) in self.forms.iter().enumerate() {
                 form.reduce_all(rests.iter_mut().map(|rest| &mut rest.forms[at]));

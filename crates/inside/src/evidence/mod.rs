@@ -31,7 +31,9 @@ mod tag;
 mod unordered;
 mod whole;
 
-use datafusion::arrow::array::{Array, AsArray, Float64Array, StructArray, UInt64Array};
+use datafusion::arrow::array::{
+    Array, AsArray, BinaryArray, Float64Array, StructArray, UInt64Array,
+};
 use datafusion::arrow::datatypes::{Float64Type, UInt64Type};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::AggregateFunction;
@@ -218,17 +220,22 @@ impl EvidencePlan {
                 let set = or_the_cells(what, at)?.as_list_opt::<i32>();
                 set.cloned().ok_or(ComputeError::Bug)
             };
+            let noted = match is_the_cells("weight", at)? {
+                true => column("noted_0".to_owned())?,
+                false => column(format!("noted_{at}"))?,
+            };
+            let noted: BinaryArray = noted.as_binary_opt().cloned().ok_or(ComputeError::Bug)?;
+            // Nothing is said of cells whose units have their first row alone.
+            let weight = weight.values().iter().zip(&noted);
+            let weight = weight.map(|(weight, noted)| match noted {
+                Some([]) => 0,
+                _ => *weight,
+            });
             Ok(Some(RowsSeen {
                 twos: set("twos")?,
                 threes: set("threes")?,
-                weight,
-                noted: {
-                    let noted = match is_the_cells("weight", at)? {
-                        true => column("noted_0".to_owned())?,
-                        false => column(format!("noted_{at}"))?,
-                    };
-                    noted.as_binary_opt().cloned().ok_or(ComputeError::Bug)?
-                },
+                weight: weight.collect::<Vec<u64>>().into(),
+                noted,
             }))
         };
         let most = (0..self.layout.counts).map(|at| format!("count_{at}_most"));

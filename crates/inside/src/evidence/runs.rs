@@ -296,12 +296,7 @@ impl Arranged {
     }
 
     /// What each unit of a group adds, where a column in the same order has what all rows up to each one add up to, modulo 2⁶⁴.
-    pub(super) fn by_unit_of_totals(
-        &self,
-        of: &Segments<'_>,
-        totals: &[u64],
-        sums: &mut Vec<u64>,
-    ) {
+    pub(super) fn by_unit_of_totals(&self, of: &Segments<'_>, totals: &[u64], sums: &mut Vec<u64>) {
         let mut before = of.rows.start.checked_sub(1).map_or(0, |last| totals[last]);
         let totals = &totals[of.rows.clone()];
         let mut added = |total: u64| {

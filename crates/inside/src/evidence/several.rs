@@ -36,7 +36,7 @@ const NOTED_MAX: u32 = 64;
 /// What the rows of a group weigh.
 #[derive(Debug, Clone, Copy, Default)]
 struct Weight {
-    /// All, without a first row of each unit.
+    /// All of units that came to their end.
     all: u64,
     /// Those of the unit we are in.
     current: u64,
@@ -50,28 +50,28 @@ struct Weight {
 impl Weight {
     /// Adds what all rows of units weigh, which come in ascending order, where there are too many for noting them. Says which
     /// of them weigh two and which nothing modulo 3: neither are those that weigh what their first row does.
-    fn add_unnoted(
+    fn add_unnoted<'a>(
         &mut self,
         units: &[u32],
         sums: &[u64],
-        twos: &mut Vec<u32>,
-        threes: &mut Vec<u32>,
-    ) {
-        twos.resize(units.len(), 0);
-        threes.resize(units.len(), 0);
+        [twos, threes]: [&'a mut Vec<u32>; 2],
+    ) -> [&'a [u32]; 2] {
+        // Nothing is cleared that is written anyway.
+        for room in [&mut *twos, &mut *threes] {
+            room.resize(room.len().max(units.len()), 0);
+        }
         let (mut twos_end, mut threes_end) = (0, 0);
         // Each is written down, and kept where it is one of them: what a unit weighs cannot be foreseen, and no branch depends
         // on it.
         for (unit, sum) in units.iter().zip(sums) {
-            self.all = self.all.wrapping_add(*sum).wrapping_sub(row_weight(*unit, 0));
+            self.all = self.all.wrapping_add(*sum);
             let modulo = *sum % 3;
             twos[twos_end] = *unit;
             twos_end += usize::from(modulo == 2);
             threes[threes_end] = *unit;
             threes_end += usize::from(modulo == 0);
         }
-        twos.truncate(twos_end);
-        threes.truncate(threes_end);
+        [&twos[..twos_end], &threes[..threes_end]]
     }
 }
 
@@ -162,9 +162,10 @@ impl Several {
                         self.add(of.group, &mut weight, *unit, *sum);
                     }
                 } else {
-                    weight.add_unnoted(units, sums, &mut weighed.twos, &mut weighed.threes);
-                    self.twos.extend(of.group, &weighed.twos);
-                    self.threes.extend(of.group, &weighed.threes);
+                    let room = [&mut weighed.twos, &mut weighed.threes];
+                    let [twos, threes] = weight.add_unnoted(units, sums, room);
+                    self.twos.extend(of.group, twos);
+                    self.threes.extend(of.group, threes);
                 }
                 weight.unit = *last;
                 weight.is_in = true;
@@ -184,11 +185,10 @@ impl Several {
     /// Adds what all rows of a unit weigh; units of a group come in ascending order.
     #[inline]
     fn add(&mut self, group: usize, weight: &mut Weight, unit: u32, sum: u64) {
-        let first = row_weight(unit, 0);
-        if sum == first {
+        weight.all = weight.all.wrapping_add(sum);
+        if sum == row_weight(unit, 0) {
             return;
         }
-        weight.all = weight.all.wrapping_add(sum).wrapping_sub(first);
         if weight.units < NOTED_MAX {
             self.noted.push((group as u32, unit, sum));
         }

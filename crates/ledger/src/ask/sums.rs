@@ -191,10 +191,11 @@ impl Judging<'_> {
     fn take_rests(&mut self, of: Of, next: &[usize], work: &mut Work) -> Result<(), Stop> {
         let next = next.iter().copied();
         let next: Vec<usize> = next.take(RESTS_AT_ONCE).collect();
+        let units = next.iter().map(|cell| self.cells[*cell].units.len()).sum();
         let span = &self.sums(of)?.span;
-        work.visits(span.work() * next.len() as u64 + self.work_to_read(&next))?;
+        work.visits(span.work() * next.len() as u64 + units / VISITS_PER_WORK)?;
         let (question, mixer) = (self.question, self.against.mixer);
-        let rests = span.rests(&next, |cell, width| {
+        let rests = span.rests(&next, units, |cell, width| {
             let cell = &question.cells[*cell];
             match of {
                 Of::Units => mixer.vector(&cell.units, width),
@@ -214,11 +215,6 @@ impl Judging<'_> {
             }
         }
         Ok(())
-    }
-
-    fn work_to_read(&self, cells: &[usize]) -> u64 {
-        let units = cells.iter().map(|cell| self.cells[*cell].units.len());
-        units.sum::<u64>() / VISITS_PER_WORK
     }
 
     /// All combinations once a table is among them, or what it is that leaves a few.
@@ -250,7 +246,10 @@ impl Judging<'_> {
         if let Some(union) = union.filter(|_| self.against.combines) {
             work.visits(span.work() + union.sketch.cardinality / VISITS_PER_WORK)?;
             let mixer = self.against.mixer;
-            rests.extend(span.rests(&[&*union.units], |set, width| mixer.vector(set, width)));
+            let units = union.sketch.cardinality;
+            rests.extend(span.rests(&[&*union.units], units, |set, width| {
+                mixer.vector(set, width)
+            }));
             sets.push(None);
         }
         let with = self.extended(span, rests, looked_at, work)?;

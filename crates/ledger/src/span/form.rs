@@ -13,8 +13,8 @@ use crate::trits::{HEAD_PLACES, Head, NUMBERS, TOGETHER, Trit, Trits, add_many, 
 
 /// How many times [`TOGETHER`] new rows the older ones may owe: then each is read and written once for all of them.
 const OWED_MAX: usize = 16;
-/// For fewer sets, rows are added one by one.
-const TOGETHER_MIN: usize = 32;
+/// For fewer sets, rows are added as they are met.
+const TOGETHER_MIN: usize = 4;
 
 /// How many units a combination with a set has to leave.
 #[derive(Clone, Copy)]

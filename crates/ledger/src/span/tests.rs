@@ -18,7 +18,7 @@ fn vector(units: impl IntoIterator<Item = u32>) -> Vector {
 }
 
 fn rests(span: &Span, sets: &[&RoaringBitmap]) -> Vec<Rest> {
-    span.rests(sets, |units, width| mixer().vector(units, width))
+    span.rests(sets, 0, |units, width| mixer().vector(units, width))
 }
 
 fn adds(span: &Span, units: impl IntoIterator<Item = u32>) -> Adds {

@@ -16,8 +16,8 @@ const PARTS: usize = 16;
 const WORDS: usize = 32;
 /// Words that are added at a time: those of the widest registers.
 const REGISTER: usize = 8;
-/// For fewer others, combinations are not made: each vector is added by itself.
-const OTHERS_MIN: usize = 32;
+/// For fewer others, combinations are not made, as making them all is as much work as adding each vector by itself to so many.
+const OTHERS_MIN: usize = 48;
 
 /// The factors that a number stands for, as digits to the base 3.
 pub(crate) fn digits(number: u8) -> impl Iterator<Item = Trit> {
@@ -28,9 +28,10 @@ pub(crate) fn digits(number: u8) -> impl Iterator<Item = Trit> {
 /// digits are their factors, and zero beyond the last vector.
 pub(crate) fn add_many(others: &mut [(&mut Trits, &[u8])], vectors: &[&Trits]) {
     if others.len() < OTHERS_MIN {
-        for (other, numbers) in others {
-            for (some, number) in vectors.chunks(TOGETHER).zip(*numbers) {
-                let factors = digits(*number);
+        // Each vector is read once: there may be far more of them than a cache holds.
+        for (at, some) in vectors.chunks(TOGETHER).enumerate() {
+            for (other, numbers) in &mut *others {
+                let factors = digits(numbers[at]);
                 some.iter()
                     .zip(factors)
                     .for_each(|(vector, factor)| other.add(factor, vector));
@@ -156,6 +157,7 @@ mod tests {
             (45, 10),
             (45, 50),
             (70, 33),
+            (70, 60),
         ] {
             let mut vector = || {
                 let length = next() % 9_000;

@@ -236,6 +236,12 @@ fn agree(
     Ok(seen)
 }
 
+/// Two cells with a unit in common, beside one that another answers for: all together have as many units as both have each.
+#[test]
+fn cells_that_share_a_unit_are_no_partition_beside_one_that_another_answers_for() {
+    agree(11_902_921_111_604_346_484, 120, 12, None).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 

@@ -19,14 +19,15 @@ pub(crate) fn cell_of(partition: u32, rows: impl IntoIterator<Item = (u32, u32)>
             .filter(move |(_, weight)| **weight % 3 == left)
             .map(|(unit, _)| *unit)
     };
-    let weights = of_unit.iter();
-    let weights = weights.map(|(unit, weight)| weight.wrapping_sub(row_weight(*unit, 0)));
     let others = of_unit.iter().map(|(unit, weight)| (*unit, *weight));
     let others = others.filter(|(unit, weight)| *weight != row_weight(*unit, 0));
     let rows = Rows {
         twos: set(with(2)),
         threes: set(with(0)),
-        weight: weights.fold(0, u64::wrapping_add),
+        weight: match others.clone().next() {
+            Some(_) => of_unit.values().copied().fold(0, u64::wrapping_add),
+            None => 0,
+        },
         noted: (others.clone().count() <= 64).then(|| others.collect()),
     };
     Cell {

@@ -364,15 +364,14 @@ fn naive_members(rows: &[Row]) -> Members {
                     .filter(move |(_, weight)| **weight % 3 == left);
                 of.map(|(unit, _)| *unit).collect()
             };
-            let beyond = weights.iter();
-            let beyond = beyond.map(|(unit, of)| of.wrapping_sub(row_weight(*unit, 0)));
+            let all = weights.values().copied().fold(0, u64::wrapping_add);
             let others = weights.iter();
             let others = others.filter(|(unit, of)| **of != row_weight(**unit, 0));
             let noted = others.flat_map(|(unit, of)| {
                 [unit.to_le_bytes().to_vec(), of.to_le_bytes().to_vec()].concat()
             });
             let noted = noted.collect();
-            (left(2), left(0), beyond.fold(0, u64::wrapping_add), noted)
+            (left(2), left(0), all, noted)
         };
         let weighed = vec![
             of_rows(|_| true),
