@@ -442,14 +442,10 @@ impl Judging<'_> {
         }
     }
 
-    /// Notes whose rows are looked at together with others from here on.
-    fn sum_up(&mut self, partition: &[usize]) {
+    /// The cells of a partition that are released with their own numbers.
+    fn own(&self, partition: &[usize]) -> Vec<usize> {
         let own = |cell: &usize| self.verdicts[*cell].iter().any(Verdict::is_own);
-        let own: Vec<usize> = partition.iter().copied().filter(own).collect();
-        if self.is_summed {
-            self.summed.shares_units |= self.shares_units && own.len() > 1;
-            self.summed.cells.extend(own);
-        }
+        partition.iter().copied().filter(own).collect()
     }
 
     /// The cells of a partition that cannot be released beside the others.
@@ -504,8 +500,7 @@ impl Judging<'_> {
         union: &NewSet,
         work: &mut Work,
     ) -> std::result::Result<(Vec<usize>, Option<New>, Hits), Stop> {
-        let own = |cell: &usize| self.verdicts[*cell].iter().any(Verdict::is_own);
-        let cells: Vec<usize> = partition.iter().copied().filter(own).collect();
+        let cells = self.own(partition);
         let sets: Vec<&NewSet> = cells.iter().map(|cell| &self.cells[*cell]).collect();
         // What others answer for is in the union too, and the size of that says nothing of these cells.
         let is_theirs = partition.iter().all(|of| self.answered_by[*of].is_empty());

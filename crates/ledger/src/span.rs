@@ -250,33 +250,22 @@ impl Span {
         }
     }
 
-    /// Adds sets in their order, of which the first so many were looked at each by itself. What each adds, with the sets
-    /// before it; what leaves a few is not added, and where there is any, these combinations are of no more use.
-    pub(crate) fn extend(&mut self, rests: Vec<Rest>, looked_at: usize, k: u64) -> Vec<Adds> {
-        let before = self.clone();
-        let [one, other] = self.take(rests, |place, at| {
-            Some(Least {
-                k: k as usize,
-                before: (place < looked_at).then_some(&before.forms[at]),
-                is_few: None,
-            })
-        });
-        self.both(one, other)
-    }
-
-    /// The same of rows, each with what says whether it leaves few units.
-    pub(crate) fn extend_rows<'a>(
+    /// Adds sets in their order, of which the first so many were looked at each by itself, and some have what says whether
+    /// they leave few units. What each adds, with the sets before it; what leaves a few is not added, and where there is any,
+    /// these combinations are of no more use.
+    pub(crate) fn extend<'a>(
         &mut self,
         rests: Vec<Rest>,
+        looked_at: usize,
         k: u64,
-        is_few: impl Fn(usize) -> IsFew<'a> + Sync,
+        is_few: impl Fn(usize) -> Option<IsFew<'a>> + Sync,
     ) -> Vec<Adds> {
         let before = self.clone();
         let [one, other] = self.take(rests, |place, at| {
             Some(Least {
                 k: k as usize,
-                before: Some(&before.forms[at]),
-                is_few: Some(is_few(place)),
+                before: (place < looked_at).then_some(&before.forms[at]),
+                is_few: is_few(place),
             })
         });
         self.both(one, other)

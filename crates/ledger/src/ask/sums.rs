@@ -252,7 +252,7 @@ impl Judging<'_> {
             }));
             sets.push(None);
         }
-        let with = self.extended(span, rests, looked_at, work)?;
+        let with = self.extended(span, rests, looked_at, |_| None, work)?;
         Ok(match with {
             Ok(span) => Ok((span, sets)),
             Err(few) => Err(few.into_iter().map(|at| sets[at]).collect()),
@@ -273,8 +273,6 @@ impl Judging<'_> {
         for (name, rest) in (known as u32..).zip(&mut rests) {
             rest.name = name;
         }
-        work.visits(span.work_of(rests.len()))?;
-        let mut with = span.clone();
         // Those of this table, which have names from here on, are together with the cell.
         let is_few: Vec<_> = (0..cells.len())
             .map(|at| {
@@ -282,24 +280,35 @@ impl Judging<'_> {
                 move |others: &[(u32, Trit)]| self.is_few(cells[at], (cells, known as u32), others)
             })
             .collect();
-        let adds = with.extend_rows(rests, self.against.k, |at| &is_few[at]);
-        Ok(match self.few(&adds)? {
-            few if few.is_empty() => Ok(Some(with)),
-            few => Err(few.into_iter().map(|at| Some(cells[at])).collect()),
+        let looked_at = rests.len();
+        let with = self.extended(span, rests, looked_at, |at| Some(&is_few[at]), work)?;
+        Ok(match with {
+            Ok(span) => Ok(Some(span)),
+            Err(few) => Err(few.into_iter().map(|at| Some(cells[at])).collect()),
         })
     }
 
+    /// Notes whose rows are looked at together with others from here on.
+    pub(super) fn sum_up(&mut self, partition: &[usize]) {
+        if self.is_summed {
+            let own = self.own(partition);
+            self.summed.shares_units |= self.shares_units && own.len() > 1;
+            self.summed.cells.extend(own);
+        }
+    }
+
     /// Combinations with more, or which of these leave a few.
-    fn extended(
+    fn extended<'a>(
         &self,
         span: &Span,
         rests: Vec<Rest>,
         looked_at: usize,
+        is_few: impl Fn(usize) -> Option<IsFew<'a>> + Sync,
         work: &mut Work,
     ) -> Result<Result<Span, Vec<usize>>, Stop> {
         work.visits(span.work_of(rests.len()))?;
         let mut with = span.clone();
-        let adds = with.extend(rests, looked_at, self.against.k);
+        let adds = with.extend(rests, looked_at, self.against.k, is_few);
         Ok(match self.few(&adds)? {
             few if few.is_empty() => Ok(with),
             few => Err(few),

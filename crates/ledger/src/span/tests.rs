@@ -38,7 +38,7 @@ fn extended(span: &Span, sets: &[Vec<u32>]) -> (Vec<Adds>, Span) {
     let mut span = span.clone();
     let all_pass = alone.iter().all(|adds| *adds != Adds::AFew);
     let looked_at = if all_pass { rests.len() } else { 0 };
-    let adds = span.extend(rests, looked_at, 10);
+    let adds = span.extend(rests, looked_at, 10, |_| None);
     (adds, span)
 }
 
