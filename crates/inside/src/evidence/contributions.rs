@@ -6,11 +6,20 @@ use weir_gate::TOP_UNITS;
 use super::prints::Prints;
 use super::runs::Arranged;
 
+/// Contributions are added up in so many lanes, by turns: in one, each addition would wait for the one before it. The turn is
+/// by the number of units, so that it is the same however rows come in batches.
+const LANES: usize = 4;
+
 /// Contributions of the units of one group.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sum {
     /// Sum of the unit we are in.
     current: f64,
+    /// Sums of contributions that are in neither of the two sums yet, and of each without its sign.
+    lanes: [f64; LANES],
+    lanes_total: [f64; LANES],
+    /// The lane whose turn it is.
+    turn: usize,
     /// Sum of all contributions.
     pub(super) sum: f64,
     /// Likewise, each without its sign.
@@ -28,11 +37,49 @@ impl Sum {
     #[inline]
     fn fold(&mut self, sum: f64) {
         self.negative |= sum < 0.0;
-        self.sum += sum;
-        self.total += sum.abs();
+        self.lanes[self.turn] += sum;
+        self.lanes_total[self.turn] += sum.abs();
+        self.turn = (self.turn + 1) % LANES;
         if sum.abs() > self.top[TOP_UNITS - 1] {
             self.rank(sum.abs());
         }
+    }
+
+    /// Ends units with what each summed up to.
+    fn fold_all(&mut self, sums: &[f64]) {
+        let until_first = sums.len().min((LANES - self.turn) % LANES);
+        let (first, sums) = sums.split_at(until_first);
+        first.iter().for_each(|sum| self.fold(*sum));
+        let (turns, rest) = sums.as_chunks::<LANES>();
+        let (mut lanes, mut totals) = (self.lanes, self.lanes_total);
+        let (mut least, mut most) = ([0.0_f64; LANES], [0.0_f64; LANES]);
+        for turn in turns {
+            // Each lane by itself, and no branch: several lanes are one operation.
+            for lane in 0..LANES {
+                let (sum, size) = (turn[lane], turn[lane].abs());
+                lanes[lane] += sum;
+                totals[lane] += size;
+                least[lane] = if sum < least[lane] { sum } else { least[lane] };
+                most[lane] = if size > most[lane] { size } else { most[lane] };
+            }
+        }
+        (self.lanes, self.lanes_total) = (lanes, totals);
+        self.negative |= least.iter().any(|sum| *sum < 0.0);
+        if most.iter().any(|size| *size > self.top[TOP_UNITS - 1]) {
+            for sum in turns.as_flattened() {
+                if sum.abs() > self.top[TOP_UNITS - 1] {
+                    self.rank(sum.abs());
+                }
+            }
+        }
+        rest.iter().for_each(|sum| self.fold(*sum));
+    }
+
+    /// Adds up what the lanes have.
+    fn settle(&mut self) {
+        let all = |[a, b, c, d]: [f64; LANES]| (a + b) + (c + d);
+        self.sum += all(std::mem::take(&mut self.lanes));
+        self.total += all(std::mem::take(&mut self.lanes_total));
     }
 
     /// Keeps a contribution that is among the largest.
@@ -98,13 +145,10 @@ impl Contributions {
                 if let (Some((unit, of_unit)), Some(print)) = (sum.end(), &mut print) {
                     print.add(unit, of_unit);
                 }
-                let ended = units.iter().zip(sums);
-                match &mut print {
-                    Some(print) => ended.for_each(|(unit, of_unit)| {
-                        sum.fold(*of_unit);
-                        print.add(*unit, *of_unit);
-                    }),
-                    None => ended.for_each(|(_, of_unit)| sum.fold(*of_unit)),
+                sum.fold_all(sums);
+                if let Some(print) = &mut print {
+                    let ended = units.iter().zip(sums);
+                    ended.for_each(|(unit, of_unit)| print.add(*unit, *of_unit));
                 }
                 sum.unit = *last;
                 sum.is_in = true;
@@ -122,12 +166,13 @@ impl Contributions {
         }
     }
 
-    /// Ends the unit that each group is in.
+    /// Ends the unit that each group is in, and the sums.
     pub(super) fn end(&mut self) {
         for (group, sum) in self.of.iter_mut().enumerate() {
-            if let (Some((unit, sum)), Some(print)) = (sum.end(), &mut self.print) {
-                print.add(group, unit, sum);
+            if let (Some((unit, of_unit)), Some(print)) = (sum.end(), &mut self.print) {
+                print.add(group, unit, of_unit);
             }
+            sum.settle();
         }
     }
 

@@ -151,13 +151,18 @@ impl Presence {
             start = of.end(last) - 1;
         } else {
             let mut most = 0;
-            for at in from..last {
-                let end = of.end(at);
-                most = most.max(end - start);
-                if let Some(print) = &mut print {
-                    print.add(of.units[at], f64::from(end - start));
+            let ends = of.ends(from..last);
+            if let Some(print) = &mut print {
+                for (unit, end) in of.units[from..last].iter().zip(ends) {
+                    most = most.max(end - start);
+                    print.add(*unit, f64::from(end - start));
+                    start = *end;
                 }
-                start = end;
+            } else if let (Some(first), Some(end)) = (ends.first(), ends.last()) {
+                // Without a sum that each depends on, several are compared at once.
+                let between = ends.iter().zip(&ends[1..]).map(|(end, next)| next - end);
+                most = between.fold(first - start, u32::max);
+                start = *end;
             }
             count.most = count.most.max(u64::from(most));
         }

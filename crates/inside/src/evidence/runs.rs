@@ -167,6 +167,11 @@ impl Segments<'_> {
         self.ends.is_none()
     }
 
+    /// How many rows there are to the end of each of some units, given by their positions; none where each has a row.
+    pub(super) fn ends(&self, units: Range<usize>) -> &[u32] {
+        self.ends.map_or(&[], |ends| &ends[units])
+    }
+
     /// How many rows there are to the end of a unit, given by its position.
     pub(super) fn end(&self, at: usize) -> u32 {
         self.ends.map_or(at as u32 + 1, |ends| ends[at])
