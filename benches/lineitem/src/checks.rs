@@ -1,7 +1,8 @@
 //! Aggregates with every check of the default policy, beside the plain engine and beside what one would write by hand.
 //!
 //! Weir's side is all of a run between the snapshot and the released table: planning, computing with evidence and sets of
-//! units, judging, asking an empty ledger and recording in it, rounding. The plain engine's side is the same aggregate over the same sealed files, without a check, with as many
+//! units, judging, asking an empty ledger and recording in it, rounding. *Alone* is the same with every check of the table by
+//! itself and without what the ledger compares: no sets of units. The plain engine's side is the same aggregate over the same sealed files, without a check, with as many
 //! partitions as the machine has threads. DuckDB's side is k-anonymity and dominance as a careful analyst would write them:
 //! `HAVING count(DISTINCT unit) >= 10` and the two largest units of each group, over plain Parquet.
 
@@ -171,7 +172,7 @@ pub(crate) fn compare(
         }
         for (name, sql, by_hand) in asked.queries() {
             let (mut to_plain, mut to_duckdb, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
-            let mut computed = Vec::new();
+            let (mut computed, mut alone) = (Vec::new(), Vec::new());
             let mut to_plain_cpu = Vec::new();
             for _ in 0..turns {
                 let begun_s = measure::processor_s()?;
@@ -182,6 +183,7 @@ pub(crate) fn compare(
                 to_plain_cpu.push((between_s - begun_s) / (ended_s - between_s));
                 to_plain.push(checked_s / plain_s);
                 computed.push(computed_s / plain_s);
+                alone.push(checked_alone(&sql, &table, unit).await? / plain_s);
                 seconds.push(checked_s);
                 if cells > plain_cells {
                     return Err("more cells were released than there are".into());
@@ -195,10 +197,11 @@ pub(crate) fn compare(
                 }
             }
             println!(
-                "{name:<12} checked {:>7.3} s   checked ÷ plain {}   of it before the ledger {}   by processor time {}   by hand in DuckDB ÷ checked {}",
+                "{name:<12} checked {:>7.3} s   checked ÷ plain {}   of it before the ledger {}   checks alone ÷ plain {}   by processor time {}   by hand in DuckDB ÷ checked {}",
                 median(&mut seconds).0,
                 spread(&mut to_plain),
                 spread(&mut computed),
+                spread(&mut alone),
                 spread(&mut to_plain_cpu),
                 spread(&mut to_duckdb)
             );
@@ -244,6 +247,7 @@ async fn refused(table: &Arc<dyn TableProvider>, unit: &str) -> Result<()> {
             .as_str(),
         table,
         unit,
+        depth(),
     )?;
     match plan.compute(Limits::default()).await {
         Err(error) => println!(
@@ -265,7 +269,7 @@ async fn checked(
     unit: &str,
 ) -> Result<(f64, f64, usize)> {
     let start = Instant::now();
-    let plan = planned(sql, table, unit)?;
+    let plan = planned(sql, table, unit, depth())?;
     let unreleased = plan.compute(Limits::default()).await?;
     let computed_s = start.elapsed().as_secs_f64();
     let mut ledger = Ledger::in_memory([7; 16]);
@@ -286,8 +290,23 @@ async fn checked(
     Ok((computed_s, checked_s, usize::try_from(cells)?))
 }
 
-fn planned(sql: &str, table: &Arc<dyn TableProvider>, unit: &str) -> Result<Plan> {
-    let policy = Policy::built_in_default();
+/// The time of a run whose table is judged by itself.
+async fn checked_alone(sql: &str, table: &Arc<dyn TableProvider>, unit: &str) -> Result<f64> {
+    let start = Instant::now();
+    let plan = planned(sql, table, unit, depth().without_history())?;
+    let unreleased = plan.compute(Limits::default()).await?;
+    match weir_gate::judge_without_history(unreleased, &Policy::built_in_default())? {
+        Verdict::Release(_) => Ok(start.elapsed().as_secs_f64()),
+        Verdict::Review(_) => Err(GateError::Review.into()),
+    }
+}
+
+/// What the default policy wants to know of each cell.
+fn depth() -> Depth {
+    Depth::of(&Policy::built_in_default())
+}
+
+fn planned(sql: &str, table: &Arc<dyn TableProvider>, unit: &str, depth: Depth) -> Result<Plan> {
     let query = Query::parse(sql)?;
     let columns = table.schema();
     let rights = columns.fields().iter().map(|field| ColumnRights {
@@ -314,7 +333,7 @@ fn planned(sql: &str, table: &Arc<dyn TableProvider>, unit: &str) -> Result<Plan
             model: None,
         }],
     };
-    Ok(Plan::new(&query, &sources, Depth::of(&policy))?)
+    Ok(Plan::new(&query, &sources, depth)?)
 }
 
 async fn plainly(on: &Runtime, plain: &SessionContext, sql: &str) -> Result<(f64, usize)> {

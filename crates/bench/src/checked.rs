@@ -40,7 +40,7 @@ levels_max = 50000
 
 /// What a run took and gave.
 pub(crate) struct Answer {
-    /// Seconds without those in the ledger: sets and prints for it are gathered and counted here.
+    /// Seconds without those in the ledger: sets and prints for it are gathered, if they are, and counted here.
     pub(crate) without_ledger_s: f64,
     /// Seconds from SQL to answer.
     pub(crate) whole_s: f64,
@@ -83,10 +83,26 @@ impl Asker {
 
     /// Asks, with a ledger that remembers it.
     pub(crate) async fn ask(&self, sql: &str, ledger: &mut Ledger) -> Result<Answer> {
+        self.asked(sql, ledger, true).await
+    }
+
+    /// Asks with every check of a table by itself, and nothing that remembers: no sets of units are gathered either.
+    pub(crate) async fn ask_alone(&self, sql: &str) -> Result<Answer> {
+        self.asked(sql, &mut Ledger::in_memory([7; 16]), false)
+            .await
+    }
+
+    async fn asked(&self, sql: &str, ledger: &mut Ledger, history: bool) -> Result<Answer> {
         let start = Instant::now();
         let planning = failed("planning the checked query");
         let query = Query::parse(sql).map_err(planning)?;
-        let plan = Plan::new(&query, &self.sources, Depth::of(&self.policy))
+        let depth = Depth::of(&self.policy);
+        let depth = if history {
+            depth
+        } else {
+            depth.without_history()
+        };
+        let plan = Plan::new(&query, &self.sources, depth)
             .map_err(failed("planning the checked query"))?;
         let cells = plan.compute(Limits::default()).await;
         let cells = cells.map_err(failed("computing the checked query"))?;
@@ -95,7 +111,7 @@ impl Asker {
             ledger,
             seconds: 0.0,
         };
-        let released = {
+        let verdict = if history {
             let release = format!("run {}", ledger.ledger.releases());
             let mut past = Past {
                 history: &mut ledger,
@@ -103,16 +119,17 @@ impl Asker {
                 snapshots: [7; 32],
                 release,
             };
-            let judging = "judging the checked query";
-            let judged = weir_gate::judge(cells, &self.policy, &mut past)
-                .and_then(Verdict::without_review)
-                .map_err(failed(judging))?;
-            let recorded = judged
-                .record_units(&mut ledger)
-                .map_err(failed("recording the checked query"))?;
-            let Ok((released, ())) = recorded.release(&mut Unlogged);
-            released
+            weir_gate::judge(cells, &self.policy, &mut past)
+        } else {
+            weir_gate::judge_without_history(cells, &self.policy)
         };
+        let judged = verdict
+            .and_then(Verdict::without_review)
+            .map_err(failed("judging the checked query"))?;
+        let recorded = judged
+            .record_units(&mut ledger)
+            .map_err(failed("recording the checked query"))?;
+        let Ok((released, ())) = recorded.release(&mut Unlogged);
         let table = weir_outside::answer(plan.above(), &released).await;
         let table = table.map_err(failed("finishing the checked query"))?;
         let whole_s = start.elapsed().as_secs_f64();

@@ -60,7 +60,20 @@ impl Plan {
         let schema = Arc::new(Schema::new(fields));
         let cells = RecordBatch::try_new_with_options(schema, columns, &options)
             .map_err(|_| ComputeError::Bug)?;
-        let members = table.columns()[evidence_at..]
+        let mut unreleased = Unreleased::new(cells, self.shape().clone(), evidence)?;
+        if let Some(noise) = &self.noise {
+            unreleased = unreleased.with_noise(noise.clone())?;
+        }
+        if !self.depth.history() {
+            return Ok(unreleased);
+        }
+        let provenance = self.provenance(&table.columns()[evidence_at..])?;
+        Ok(unreleased.with_provenance(provenance)?)
+    }
+
+    /// What the numbers are of, by the evidence for each kind of unit.
+    fn provenance(&self, evidence: &[ArrayRef]) -> Result<Provenance, ComputeError> {
+        let members = evidence
             .iter()
             .zip(&self.populations)
             .map(|(column, population)| {
@@ -68,19 +81,13 @@ impl Plan {
                 self.evidence.members(column, population)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let bases = self.evidence.bases(&self.statistics, &members)?;
-        let parts = self.evidence.parts(&self.statistics, &members)?;
-        let mut unreleased = Unreleased::new(cells, self.shape().clone(), evidence)?;
-        if let Some(noise) = &self.noise {
-            unreleased = unreleased.with_noise(noise.clone())?;
-        }
-        Ok(unreleased.with_provenance(Provenance {
+        Ok(Provenance {
+            bases: self.evidence.bases(&self.statistics, &members)?,
+            parts: self.evidence.parts(&self.statistics, &members)?,
             members,
-            bases,
-            parts,
             selection: self.selection.clone(),
             is_plain: self.is_plain,
-        })?)
+        })
     }
 
     /// Positions of grouping sets, of the engine's numbers for them.

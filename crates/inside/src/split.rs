@@ -47,7 +47,7 @@ pub struct Plan {
     pub(crate) selection: String,
     /// Whether every row is read and grouped by columns of the data alone.
     pub(crate) is_plain: bool,
-    depth: Depth,
+    pub(crate) depth: Depth,
     /// How to tell the evidence from the cells.
     pub(crate) evidence: EvidencePlan,
     pub(crate) grouping: Grouping,

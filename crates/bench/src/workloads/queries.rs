@@ -72,6 +72,13 @@ fn equal(
     let ours = Cells::of_batches(&[ours.table], keys)?;
     // Weir withholds more than the two rules by hand do; what it shows has to be there, and the same.
     ours.check_within(&safe, &format!("{name}, by Weir and by hand"))?;
+    let alone = bench.runtime.block_on(asker.ask_alone(&query.plain()))?;
+    let alone = Cells::of_batches(&[alone.table], keys)?;
+    alone.check_within(&safe, &format!("{name}, by Weir alone and by hand"))?;
+    ours.check_within(
+        &alone,
+        &format!("{name}, by Weir with the ledger and without"),
+    )?;
     if ours.len() == 0 {
         return Err(BenchError::unequal(name, "Weir released nothing"));
     }
@@ -107,9 +114,14 @@ fn timed(
         let plain = &plain;
         Box::new(move || Ok(bench.runtime.block_on(plain::asked(plain, &sql))?.0))
     };
+    let alone: Contender<'_> = Box::new(|| {
+        let answer = bench.runtime.block_on(asker.ask_alone(&query.plain()))?;
+        Ok(answer.whole_s)
+    });
     let mut contenders = vec![
         weir,
         engine(query.plain()),
+        alone,
         engine(query.by_hand(Dialect::Standard)),
     ];
     if let Some(duckdb) = &duckdb {
@@ -133,10 +145,11 @@ fn timed(
     let mut next = || samples.next().unwrap_or_default();
     Ok(Measured {
         cells,
-        checked: counted.iter().map(|(seconds, _)| *seconds).collect(),
+        with_sets: counted.iter().map(|(seconds, _)| *seconds).collect(),
         computed: counted.iter().map(|(_, seconds)| *seconds).collect(),
         with_ledger: next(),
         plain: next(),
+        checked: next(),
         by_hand: next(),
         duckdb: next(),
         duckdb_by_hand: next(),

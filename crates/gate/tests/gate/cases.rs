@@ -9,9 +9,11 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::ipc::reader::StreamReader;
 use weir_gate::{
-    CELLS_JUDGED_MAX, COLUMNS_MAX, DecisionRecord, Family, GateError, Recorder, TEXT_BYTES_MAX,
-    Unreleased, judge_without_history,
+    CELLS_JUDGED_MAX, COLUMNS_MAX, DecisionRecord, Family, GateError, Past, Recorder,
+    TEXT_BYTES_MAX, Unreleased, judge_without_history,
 };
+use weir_ledger::rounding::CoinKey;
+use weir_ledger::{Ledger, LedgerKey};
 use weir_policy::Policy;
 
 use crate::table::{
@@ -157,6 +159,21 @@ fn the_same_cell_twice_is_a_bug_even_where_both_halves_are_withheld() {
             ("GATE_CELL_TWICE", Family::Bug)
         );
     }
+}
+
+#[test]
+fn what_was_computed_without_history_is_not_judged_beside_it() {
+    let mut ledger = Ledger::in_memory([7; 16]);
+    let mut past = Past {
+        history: &mut ledger,
+        coins: &CoinKey::new(&LedgerKey::new([7; 32])).unwrap(),
+        snapshots: [7; 32],
+        release: "run".to_owned(),
+    };
+    let counts = of_counts(same(2, 10), same(2, 10));
+    let table = Unreleased::new(ids(2), fixed(1, 0), vec![counts]).unwrap();
+    let refused = weir_gate::judge(table, &Policy::built_in_default(), &mut past);
+    assert_eq!(refused.err(), Some(GateError::EvidenceMissing));
 }
 
 #[test]

@@ -160,21 +160,27 @@ impl Groups {
                 columns.push(first_units(own.unwrap_or(cells), cells)?);
             }
         }
-        columns.push(sets(cells, layout)?);
+        if layout.history {
+            columns.push(sets(cells, layout)?);
+        }
         for (own, _) in arguments.iter().filter(|(_, keeps)| keeps.set) {
             columns.push(match own {
                 Some(own) => sets(own, layout)?,
                 None => new_null_array(&Sets::data_type(), cells.counts.len()),
             });
         }
-        columns.extend(several(cells, layout)?);
+        if layout.history {
+            columns.extend(several(cells, layout)?);
+        }
         for (own, _) in arguments.iter().filter(|(_, keeps)| keeps.set) {
             columns.extend(match own {
                 Some(own) => several(own, layout)?,
                 None => Columns::unknown(cells.counts.len()).in_order(),
             });
         }
-        columns.push(prints(cells)?);
+        if layout.history {
+            columns.push(prints(cells)?);
+        }
         for (own, keeps) in arguments.iter().filter(|(_, keeps)| keeps.print.is_some()) {
             columns.push(match own {
                 Some(own) => prints(own)?,

@@ -25,9 +25,12 @@ pub(crate) struct Layout {
     pub(crate) values: usize,
     /// Which of the counted and of the summed arguments have their own first units kept, a bit for each.
     pub(crate) named: (u64, u64),
-    /// Which of them have the set of their units kept, likewise. The cell always has.
+    /// Whether cells are to be compared with earlier ones. Where not, there are no sets and no prints, and rows of a unit are
+    /// not told apart.
+    pub(crate) history: bool,
+    /// Which of them have the set of their units kept, likewise. The cell has, too.
     pub(crate) with_set: (u64, u64),
-    /// Which of them have a print, likewise. The cell always has, of the rows of each unit.
+    /// Which of them have a print, likewise. The cell has, too, of the rows of each unit.
     pub(crate) with_print: (u64, u64),
     /// How many buckets a print has, a power of two.
     pub(crate) buckets: usize,
@@ -98,9 +101,12 @@ impl Layout {
     pub(super) const fn of_cells(self) -> Keeps {
         Keeps {
             first_units: Some(self.units_kept),
-            set: true,
-            rows: true,
-            print: Some(self.buckets),
+            set: self.history,
+            rows: self.history,
+            print: match self.history {
+                true => Some(self.buckets),
+                false => None,
+            },
         }
     }
 
@@ -148,12 +154,14 @@ impl Layout {
 
     /// How many sets a group has.
     pub(crate) const fn sets_kept(self) -> usize {
-        1 + (self.with_set.0.count_ones() + self.with_set.1.count_ones()) as usize
+        self.history as usize
+            + (self.with_set.0.count_ones() + self.with_set.1.count_ones()) as usize
     }
 
     /// How many prints a group has.
     pub(crate) const fn prints_kept(self) -> usize {
-        1 + (self.with_print.0.count_ones() + self.with_print.1.count_ones()) as usize
+        self.history as usize
+            + (self.with_print.0.count_ones() + self.with_print.1.count_ones()) as usize
     }
 
     /// Bytes that are kept of the units and values of one group, without the sets.

@@ -123,7 +123,9 @@ impl<'a> Part<'a> {
         for of in with(&mut counts, &named.counts).chain(with(&mut sums, &named.sums)) {
             of.first_units = Some(column()?.as_list());
         }
-        cells.set = Some(column()?);
+        if layout.history {
+            cells.set = Some(column()?);
+        }
         for of in with(&mut counts, &sets.counts).chain(with(&mut sums, &sets.sums)) {
             of.set = Some(column()?);
         }
@@ -136,11 +138,15 @@ impl<'a> Part<'a> {
             };
             Ok::<_, DataFusionError>(Some(of).filter(|of| of.weights.null_count() == 0))
         };
-        cells.several = several()?;
+        if layout.history {
+            cells.several = several()?;
+        }
         for of in with(&mut counts, &sets.counts).chain(with(&mut sums, &sets.sums)) {
             of.several = several()?;
         }
-        cells.print = Some(column()?);
+        if layout.history {
+            cells.print = Some(column()?);
+        }
         for of in with(&mut counts, &prints.counts) {
             of.print = Some(column()?);
         }

@@ -71,6 +71,8 @@ pub struct Depth {
     buckets: usize,
     /// How many rows of a unit count, where numbers have noise.
     rows_per_unit: Option<u64>,
+    /// Whether cells will be compared with earlier ones.
+    history: bool,
 }
 
 /// Fewest and most buckets of a print, and how many there are for each unit by which two cells have to differ: with twice
@@ -95,7 +97,22 @@ impl Depth {
             rows_per_unit: policy
                 .dp_epsilon_millionths()
                 .map(|_| policy.dp_rows_per_unit()),
+            history: true,
         }
+    }
+
+    /// The same for a table that is judged by itself ([`weir_gate::judge_without_history`]): what the ledger compares is not
+    /// computed, and the gate takes such a table for nothing else.
+    #[must_use]
+    pub const fn without_history(self) -> Self {
+        Self {
+            history: false,
+            ..self
+        }
+    }
+
+    pub(crate) const fn history(self) -> bool {
+        self.history
     }
 
     pub(crate) const fn digits(self) -> u64 {
@@ -140,14 +157,17 @@ impl EvidencePlan {
         groups_max: usize,
         depth: Depth,
     ) -> Self {
+        let history = depth.history;
+        let if_compared = |which: (u64, u64)| if history { which } else { (0, 0) };
         let layout = Layout {
             rows: RowsOf::One,
             counts: arguments.counts.len(),
             sums: arguments.sums.len(),
             values: arguments.values.len(),
             named: arguments.named,
-            with_set: arguments.with_set,
-            with_print: arguments.with_print,
+            history,
+            with_set: if_compared(arguments.with_set),
+            with_print: if_compared(arguments.with_print),
             buckets: depth.buckets,
             set_units_min: depth.neighbours,
             units_kept: depth.units,
@@ -157,7 +177,8 @@ impl EvidencePlan {
         let all = arguments.counts.iter().chain(&arguments.sums).cloned();
         let all: Vec<Expr> = all.chain(tags).collect();
         let aggregates = kinds.iter().enumerate().map(|(at, kind)| {
-            let Kind { unit, number } = kind;
+            let unit = &kind.unit;
+            let number = kind.number.as_ref().filter(|_| history);
             let layout = Layout {
                 rows: match number {
                     Some(_) => RowsOf::Numbered { groups_max },

@@ -28,6 +28,7 @@ const LAYOUT: Layout = Layout {
     sums: 1,
     values: 1,
     named: (1, 1),
+    history: true,
     with_set: (0, 0),
     with_print: (0, 0),
     buckets: 32,
