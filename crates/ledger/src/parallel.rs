@@ -3,7 +3,7 @@
 use std::thread;
 
 /// From so many units on, sets are worked on by several threads.
-pub const PARALLEL_UNITS_MIN: u64 = 1_000_000;
+pub const PARALLEL_UNITS_MIN: u64 = 250_000;
 
 /// What each thing comes to, in order, on as many threads as there are processors.
 pub fn each<T: Sync, R: Send>(things: &[T], of: impl Fn(&T) -> R + Sync) -> Vec<R> {

@@ -271,7 +271,7 @@ impl Store {
     fn cut(&mut self, length: u64) -> Result<()> {
         if length > self.head.bytes {
             let path = self.path();
-            let cut = self.disk.cut(&path, self.head.bytes);
+            let cut = self.disk.set_length(&path, self.head.bytes);
             cut.map_err(LedgerError::io("cut", &path))?;
         }
         self.length = self.head.bytes;
@@ -419,14 +419,18 @@ impl Store {
     /// Adds a release. After an error it is open whether it is on the disk: [`Store::reopen`] finds out.
     pub(crate) fn add(&mut self, new: &NewEntry) -> Result<Vec<Place>> {
         let path = self.path();
-        let frame = Frame::of(&self.key, &self.head, new)?;
-        if frame.bytes.len() as u64 > FRAME_BYTES_MAX {
+        let mut frame = Frame::of(&self.key, &self.head, new)?;
+        let length = frame.bytes.len() as u64;
+        if length > FRAME_BYTES_MAX {
             return Err(LedgerError::TooLarge);
         }
-        self.reserve(frame.bytes.len() as u64)?;
+        if self.reserve(length)? {
+            // Zeros that are written, and not only the file's length: what is written over them needs no place on the disk.
+            frame.bytes.resize((length + RESERVED_BYTES) as usize, 0);
+        }
         let appended = self.disk.append(&path, self.head.bytes, &frame.bytes);
         appended.map_err(LedgerError::io("append to", &path))?;
-        let head = self.head.after(frame.bytes.len() as u64, frame.chain);
+        let head = self.head.after(length, frame.chain);
         // A crash from here on leaves a recorded release, whether or not anybody saw it.
         let places = self.places(&frame.spans);
         self.frames.push(FrameAt {
@@ -441,19 +445,19 @@ impl Store {
         Ok(places)
     }
 
-    /// Has zeros where the next frame goes: what is written over them is durable without a change of the file's length.
-    fn reserve(&mut self, bytes: u64) -> Result<()> {
+    /// Makes the file longer where the next frame goes beyond its end: what is written within it is durable without a change of
+    /// the file's length, and a frame that is torn ends before the file does. Whether it was too short.
+    fn reserve(&mut self, bytes: u64) -> Result<bool> {
         let end = self.head.bytes + bytes;
         // Never all of it: what is reserved says that the ledger was not closed.
         if end < self.length {
-            return Ok(());
+            return Ok(false);
         }
-        let path = self.path();
-        let zeros = vec![0; (end - self.length + RESERVED_BYTES) as usize];
-        let reserved = self.disk.append(&path, self.length, &zeros);
-        reserved.map_err(LedgerError::io("append to", &path))?;
-        self.length += zeros.len() as u64;
-        Ok(())
+        let (path, length) = (self.path(), end + RESERVED_BYTES);
+        let reserved = self.disk.set_length(&path, length);
+        reserved.map_err(LedgerError::io("lengthen", &path))?;
+        self.length = length;
+        Ok(true)
     }
 
     /// A set, from memory or from the disk.

@@ -23,11 +23,11 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// Whatever the disk says.
     fn append(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()>;
-    /// Cuts a file, durably.
+    /// Gives a file another length, durably: what it grows by is zeros.
     ///
     /// # Errors
     /// Whatever the disk says.
-    fn cut(&self, path: &Path, bytes: u64) -> io::Result<()>;
+    fn set_length(&self, path: &Path, bytes: u64) -> io::Result<()>;
     /// Puts a file in the place of another, atomically.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Disk for OsDisk {
         file.sync_data()
     }
 
-    fn cut(&self, path: &Path, bytes: u64) -> io::Result<()> {
+    fn set_length(&self, path: &Path, bytes: u64) -> io::Result<()> {
         let file = writable(path)?;
         file.set_len(bytes)?;
         file.sync_all()

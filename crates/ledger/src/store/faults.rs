@@ -168,7 +168,7 @@ fn append(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
         .write_all_at(bytes, offset)
 }
 
-fn cut(path: &Path, bytes: u64) -> io::Result<()> {
+fn set_length(path: &Path, bytes: u64) -> io::Result<()> {
     fs::OpenOptions::new()
         .write(true)
         .open(path)?
@@ -204,9 +204,13 @@ impl Disk for FaultyDisk {
         })
     }
 
-    fn cut(&self, path: &Path, bytes: u64) -> io::Result<()> {
+    fn set_length(&self, path: &Path, bytes: u64) -> io::Result<()> {
         let act = |torn: bool| {
-            if torn { Ok(()) } else { cut(path, bytes) }
+            if torn {
+                Ok(())
+            } else {
+                set_length(path, bytes)
+            }
         };
         self.step(vec![as_is(path)], true, act)
     }

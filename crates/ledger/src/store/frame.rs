@@ -15,6 +15,7 @@ use ring::digest::{SHA256, digest};
 use roaring::RoaringBitmap;
 
 use crate::entry::{NewEntry, Span};
+use crate::parallel::{self, PARALLEL_UNITS_MIN};
 use crate::question::Digest;
 use crate::store::head::Head;
 use crate::store::seal::{LedgerKey, PieceKey, TAG_LEN, random};
@@ -73,23 +74,27 @@ impl Frame {
     pub(crate) fn of(ledger: &LedgerKey, head: &Head, new: &NewEntry) -> Result<Frame> {
         let salt = random()?;
         let key = key(ledger, &salt)?;
-        let mut sets = Vec::new();
-        let mut spans = Vec::new();
-        let mut plain = Vec::new();
-        for (number, set) in new.sets.iter().enumerate() {
-            plain.clear();
-            write_set(set, &mut plain)?;
-            let offset = sets.len() as u64;
-            key.seal_onto(&mut sets, FIRST_SET + number as u64, &[], &plain)?;
-            let bytes = u32::try_from(sets.len() as u64 - offset);
-            let bytes = bytes.map_err(|_| LedgerError::Internal {
+        let units: u64 = new.sets.iter().map(|set| set.len()).sum();
+        let sets = if units < PARALLEL_UNITS_MIN {
+            new.sets.iter().map(write_set).collect()
+        } else {
+            parallel::each(&new.sets, write_set)
+        };
+        let sets = sets.into_iter().collect::<Result<Vec<_>>>()?;
+        let mut spans = Vec::with_capacity(sets.len());
+        let mut sets_length = 0;
+        for set in &sets {
+            let length = set.len() + TAG_LEN;
+            let bytes = u32::try_from(length).map_err(|_| LedgerError::Internal {
                 action: "writing a set of more than 4 GiB",
             })?;
+            let offset = sets_length as u64;
             spans.push(Span { offset, bytes });
+            sets_length += length;
         }
         let entry = new.entry.write(&spans);
         let entry_length = entry.len() + TAG_LEN;
-        let length = padded((START_LEN + entry_length + sets.len() + TAG_LEN) as u64);
+        let length = padded((START_LEN + entry_length + sets_length + TAG_LEN) as u64);
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
         bytes.extend_from_slice(&salt);
         let of_entry = entry_length as u64 | PADDING_IS_SEALED;
@@ -98,7 +103,9 @@ impl Frame {
         key.seal_onto(&mut bytes, ENTRY, &[], &entry)?;
         let chain = chain(head, &bytes);
         let sets_at = bytes.len() as u64;
-        bytes.append(&mut sets);
+        for (number, set) in (FIRST_SET..).zip(&sets) {
+            key.seal_onto(&mut bytes, number, &[], set)?;
+        }
         // Plain zeros would show where the padding begins.
         let zeros = vec![0; length as usize - bytes.len() - TAG_LEN];
         key.seal_onto(&mut bytes, PADDING, &[], &zeros)?;
@@ -153,15 +160,16 @@ pub(crate) fn chain(head: &Head, bytes: &[u8]) -> Digest {
     chain
 }
 
-fn write_set(set: &Arc<RoaringBitmap>, plain: &mut Vec<u8>) -> Result<()> {
+fn write_set(set: &Arc<RoaringBitmap>) -> Result<Vec<u8>> {
     let mut small = (**set).clone();
     // Neighbouring units as runs.
     small.optimize();
-    small
-        .serialize_into(plain)
-        .map_err(|_| LedgerError::Internal {
-            action: "writing a set",
-        })
+    let mut written = Vec::with_capacity(small.serialized_size());
+    let done = small.serialize_into(&mut written);
+    done.map_err(|_| LedgerError::Internal {
+        action: "writing a set",
+    })?;
+    Ok(written)
 }
 
 /// Rounded up so that a length has few significant bits (Padmé, Nikitin and others, "Reducing Metadata Leakage from

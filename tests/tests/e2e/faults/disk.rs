@@ -199,8 +199,8 @@ impl LedgerDisk for Faulty {
         })
     }
 
-    fn cut(&self, path: &Path, bytes: u64) -> io::Result<()> {
-        self.whole(false, || LedgerOsDisk.cut(path, bytes))
+    fn set_length(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        self.whole(false, || LedgerOsDisk.set_length(path, bytes))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
