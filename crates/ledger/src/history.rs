@@ -171,6 +171,16 @@ impl Population {
             .catch_up(more, |cell, width| cell.vector(mixer, sets, width))
     }
 
+    /// Does a part of what questions would wait for. Whether there was something to do.
+    pub(crate) fn prepare(&mut self, mixer: Mixer, sets: &dyn Sets) -> Result<bool> {
+        let of_set = |set: &u32, width| Ok(mixer.vector(&*sets.units(*set)?, width));
+        Ok(self.units.prepare(of_set)?
+            || self.has_rows
+                && self
+                    .rows
+                    .prepare(|cell, width| cell.vector(mixer, sets, width))?)
+    }
+
     /// How many sets and how many cells were noted so.
     pub(crate) fn combined(&self) -> (usize, usize) {
         (self.units.of().len(), self.rows.of().len())

@@ -288,6 +288,28 @@ impl Ledger {
         })
     }
 
+    /// Does a part of the work that later questions would otherwise wait for: for when nobody asks. Whether there was something
+    /// to do. It changes no answer.
+    ///
+    /// # Errors
+    /// Whatever keeps the history from being read; the next question will say so, too.
+    pub fn prepare(&mut self) -> Result<bool> {
+        self.settle()?;
+        if self.is_earlier || !self.combines {
+            return Ok(false);
+        }
+        for known in self.populations.values_mut() {
+            let sets = Exact {
+                sets: &known.sets,
+                store: self.store.as_ref(),
+            };
+            if known.population.prepare(self.mixer, &sets)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Reads the disk again where a record failed.
     fn settle(&mut self) -> Result<()> {
         if !self.unsure {

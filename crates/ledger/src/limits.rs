@@ -21,8 +21,8 @@ pub const VISITS_MAX: u64 = 400_000_000;
 /// is in memory.
 pub const COMPARISONS_MAX: u64 = 200_000;
 /// Most independent sets of a population whose sums are looked at together; beyond, what a query chose goes to review.
-/// With two forms of 10 KiB for each, and what it is made of, they take 240 MiB at most; and as much again where units have
-/// several rows.
+/// With two forms of 10 KiB for each, what it is made of, and the first columns twice, they take 270 MiB at most; and as
+/// much again where units have several rows.
 pub(crate) const COMBINED_MAX: usize = 10_240;
 /// Up to so many of them, with those that are asked about, fewer columns do.
 pub(crate) const COMBINED_FEW_MAX: usize = 2_048;

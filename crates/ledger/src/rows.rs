@@ -13,13 +13,14 @@
 //! each weighs, and so exactly who is left ([`left`]).
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::sketch::{Mixer, for_each};
-use crate::span::Vector;
-use crate::trits::{Trit, Trits};
+use crate::sketch::{Mixer, by_ranges, for_each, for_each_within};
+use crate::span::{Places, Vector};
+use crate::trits::Trit;
 
 /// Which rows the units of a cell have. Where there is nothing in it, each unit has its first row alone.
 ///
@@ -124,25 +125,77 @@ pub(crate) fn left(parts: &[Part]) -> Option<usize> {
 impl Mixer {
     /// The rows of these units among the columns.
     pub(crate) fn rows_vector(self, units: &RoaringBitmap, rows: &Rows, width: u32) -> Vector {
-        let (mut sums, _) = self.sums(units, width);
         let mut weight = rows.weight;
         if !rows.has_several() {
             for_each(units, |unit| {
                 weight = weight.wrapping_add(row_weight(unit, 0));
             });
         }
-        // One of each is there already.
-        for (units, factor) in [(&rows.twos, 1), (&rows.threes, 2)] {
-            if !units.is_empty() {
-                let (more, _) = self.sums(units, width);
-                for (sum, more) in sums.iter_mut().zip(more) {
-                    *sum += factor * more;
-                }
+        let parts = by_ranges(units, |range| {
+            let mut places = Places::new(self, width);
+            let mut times = Times::default();
+            for within in containers(&range, units) {
+                times.set(rows, &within);
+                for_each_within(units, within.clone(), |unit| {
+                    places.add(unit, times.of(unit));
+                });
+                times.unset(rows, &within);
             }
-        }
+            places
+        });
         Vector {
-            columns: Trits::of(&sums),
+            columns: Places::all(parts),
             sum: weight,
         }
     }
+}
+
+/// How often the units of a container count, modulo 3.
+#[derive(Default)]
+struct Times {
+    /// None where each counts once.
+    of: Vec<u8>,
+}
+
+impl Times {
+    fn of(&self, unit: u32) -> i32 {
+        let at = (unit % CONTAINER) as usize;
+        self.of.get(at).map_or(1, |times| i32::from(*times))
+    }
+
+    fn set(&mut self, rows: &Rows, within: &RangeInclusive<u32>) {
+        self.put(&rows.twos, within, 2);
+        self.put(&rows.threes, within, 3);
+    }
+
+    fn unset(&mut self, rows: &Rows, within: &RangeInclusive<u32>) {
+        self.put(&rows.twos, within, 1);
+        self.put(&rows.threes, within, 1);
+    }
+
+    fn put(&mut self, units: &RoaringBitmap, within: &RangeInclusive<u32>, times: u8) {
+        if units.is_empty() {
+            return;
+        }
+        self.of.resize(CONTAINER as usize, 1);
+        for_each_within(units, within.clone(), |unit| {
+            self.of[(unit % CONTAINER) as usize] = times;
+        });
+    }
+}
+
+/// So many numbers share a container of a set.
+const CONTAINER: u32 = 1 << 16;
+
+/// The containers within a range that a set can have numbers in.
+fn containers(
+    range: &RangeInclusive<u32>,
+    units: &RoaringBitmap,
+) -> impl Iterator<Item = RangeInclusive<u32>> + use<> {
+    let last = units.max().unwrap_or(0).min(*range.end());
+    let first = units.min().unwrap_or(0).max(*range.start());
+    (first / CONTAINER..=last / CONTAINER).map(|upper| {
+        let start = upper * CONTAINER;
+        start..=start | (CONTAINER - 1)
+    })
 }

@@ -29,6 +29,7 @@ use crate::trits::{Trit, Trits};
 
 use form::{Combination, Form, Least, Reduced};
 
+mod ahead;
 mod form;
 
 /// Columns of a form, for few sets and for many: with at most a quarter of them pivots, few columns of a combination are.
@@ -90,40 +91,79 @@ pub(crate) enum Adds {
 impl Mixer {
     /// A set among the columns.
     pub(crate) fn vector(self, units: &RoaringBitmap, width: u32) -> Vector {
-        let (sums, sum) = self.sums(units, width);
+        let parts = by_ranges(units, |range| {
+            let (mut places, mut sum) = (Places::new(self, width), 0_u64);
+            for_each_within(units, range, |unit| {
+                sum = sum.wrapping_add(self.hash(unit));
+                places.add(unit, 1);
+            });
+            (places, sum)
+        });
+        let (places, sums): (Vec<Places>, Vec<u64>) = parts.into_iter().unzip();
         Vector {
-            columns: Trits::of(&sums),
-            sum,
+            columns: Places::all(places),
+            sum: sums.into_iter().fold(0, u64::wrapping_add),
+        }
+    }
+}
+
+/// What the units of each column come to. Units with numbers near to each other are in columns of their own.
+pub(crate) struct Places {
+    mixer: Mixer,
+    width: u32,
+    block: Block,
+    /// A bit for each of sixty-four units that follow each other, and which these are: whether it counts as minus one.
+    signs: u64,
+    signs_of: u32,
+    sums: Vec<i32>,
+}
+
+impl Places {
+    pub(crate) fn new(mixer: Mixer, width: u32) -> Places {
+        Places {
+            mixer,
+            width,
+            block: Block::of(mixer, 0, width),
+            signs: mixer.hash(SIGNS),
+            signs_of: 0,
+            sums: vec![0; width as usize],
         }
     }
 
-    /// What the units of each column come to, and the sum of their hashes. Units with numbers near to each other are in columns
-    /// of their own.
-    pub(crate) fn sums(self, units: &RoaringBitmap, width: u32) -> (Vec<i32>, u64) {
-        let parts = by_ranges(units, |range| {
-            let (mut sums, mut all) = (vec![0_i32; width as usize], 0_u64);
-            let mut block = Block::of(self, 0, width);
-            for_each_within(units, range, |unit| {
-                if !block.has(unit) {
-                    block = Block::of(self, unit, width);
-                }
-                let hash = self.hash(unit);
-                all = all.wrapping_add(hash);
-                sums[block.column(unit)] += if hash >> 63 == 0 { 1 } else { -1 };
-            });
-            (sums, all)
-        });
-        let mut parts = parts.into_iter();
-        let (mut sums, mut all) = parts.next().unwrap_or_default();
-        for (of_part, sum) in parts {
-            all = all.wrapping_add(sum);
+    /// Adds a unit so often. Units come in any order, and cost least in theirs.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, unit: u32, times: i32) {
+        if !self.block.has(unit) {
+            self.begin_block(unit);
+        }
+        if unit / u64::BITS != self.signs_of {
+            self.signs_of = unit / u64::BITS;
+            self.signs = self.mixer.hash(self.signs_of | SIGNS);
+        }
+        let minus = (self.signs >> (unit % u64::BITS) & 1) as i32;
+        self.sums[self.block.column(unit)] += (times ^ -minus) + minus;
+    }
+
+    #[cold]
+    fn begin_block(&mut self, unit: u32) {
+        self.block = Block::of(self.mixer, unit, self.width);
+    }
+
+    /// All together, modulo 3.
+    pub(crate) fn all(parts: Vec<Places>) -> Trits {
+        let mut parts = parts.into_iter().map(|of| of.sums);
+        let mut sums = parts.next().unwrap_or_default();
+        for of_part in parts {
             for (column, of_part) in sums.iter_mut().zip(of_part) {
                 *column += of_part;
             }
         }
-        (sums, all)
+        Trits::of(&sums)
     }
 }
+
+/// Signs are by another hash than that of any unit below it.
+const SIGNS: u32 = 1 << 30;
 
 /// Units that have columns of their own.
 struct Block {
@@ -133,6 +173,8 @@ struct Block {
     length: u32,
     factor: u32,
     shift: u32,
+    /// 2⁶⁴ over the length, rounded up.
+    inverse: u64,
 }
 
 impl Block {
@@ -157,16 +199,21 @@ impl Block {
             length,
             factor,
             shift: (hash >> 32) as u32 % length,
+            inverse: (u64::MAX / u64::from(length)).wrapping_add(1),
         }
     }
 
+    #[inline]
     fn has(&self, unit: u32) -> bool {
-        unit >= self.start && unit - self.start < self.length
+        unit.wrapping_sub(self.start) < self.length
     }
 
     fn column(&self, unit: u32) -> usize {
+        // Fits 32 bits, so that what a division leaves comes of two multiplications (Lemire, Kaser, Kurz, *Faster remainder by
+        // direct computation*, 2019).
         let place = u64::from(unit - self.start) * u64::from(self.factor) + u64::from(self.shift);
-        self.first as usize + (place % u64::from(self.length)) as usize
+        let part = u128::from(self.inverse.wrapping_mul(place));
+        self.first as usize + ((part * u128::from(self.length)) >> 64) as usize
     }
 }
 
@@ -202,19 +249,21 @@ impl Span {
         self.width
     }
 
-    /// What is left of each of these sets, of so many units in all, whose vectors are made of them.
+    /// What is left of each of these sets, of so many units in all, whose vectors are made of them; as far as it takes to see
+    /// whether fewer than k columns are.
     pub(crate) fn rests<T: Sync>(
-        &self,
+        &mut self,
         sets: &[T],
-        units: u64,
+        (units, k): (u64, u64),
         vector: impl Fn(&T, u32) -> Vector + Sync,
     ) -> Vec<Rest> {
-        let of_set = |set: &T| Rest::of(vector(set, self.width));
+        let (width, k) = (self.width, k as usize);
+        let of_set = |set: &T| Rest::of(vector(set, width));
         let work = sets.len() * (self.forms[0].rows() + VECTOR_ROWS);
         if work < PARALLEL_MIN && units < PARALLEL_UNITS_MIN {
             let mut rests: Vec<Rest> = sets.iter().map(of_set).collect();
-            for (at, form) in self.forms.iter().enumerate() {
-                form.reduce_all(rests.iter_mut().map(|rest| &mut rest.forms[at]));
+            for (at, form) in self.forms.iter_mut().enumerate() {
+                form.look_at(rests.iter_mut().map(|rest| &mut rest.forms[at]), k);
             }
             return rests;
         }
@@ -226,10 +275,10 @@ impl Span {
              }| (one, other),
         );
         let (of_one, of_other): (Vec<_>, Vec<_>) = of_forms.unzip();
-        let [one, other] = &self.forms;
+        let [one, other] = &mut self.forms;
         std::thread::scope(|scope| {
-            scope.spawn(|| other.reduce_all(of_other.into_iter()));
-            one.reduce_all(of_one.into_iter());
+            scope.spawn(|| other.look_at(of_other.into_iter(), k));
+            one.look_at(of_one.into_iter(), k);
         });
         rests
     }
@@ -349,6 +398,23 @@ impl Span {
         });
     }
 
+    /// Makes rows of all that waits for it, where that is much. Whether it was.
+    pub(crate) fn flush_many(&mut self) -> bool {
+        let is_many = self.forms.iter().any(Form::has_many_waiting);
+        if is_many {
+            self.flush();
+        }
+        is_many
+    }
+
+    fn flush(&mut self) {
+        let [one, other] = &mut self.forms;
+        std::thread::scope(|scope| {
+            scope.spawn(|| other.flush());
+            one.flush();
+        });
+    }
+
     fn rows(&self) -> u64 {
         self.forms.iter().map(|form| form.rows() as u64).sum()
     }
@@ -381,7 +447,7 @@ impl Rest {
             columns: set.columns,
             made_of: Trits::default(),
         };
-        let reduced = Reduced { of, rows: 0 };
+        let reduced = Reduced::of(of);
         Rest {
             forms: [reduced.clone(), reduced],
             sum: set.sum,

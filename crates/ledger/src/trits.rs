@@ -23,7 +23,7 @@ pub(crate) struct Trits {
 }
 
 /// How many words [`Head`] has of 1 and of 2.
-const HEAD: usize = 8;
+const HEAD: usize = 32;
 /// How many places [`Head`] has.
 pub(crate) const HEAD_PLACES: usize = 64 * HEAD;
 
@@ -32,6 +32,17 @@ pub(crate) const HEAD_PLACES: usize = 64 * HEAD;
 pub(crate) struct Head {
     lo: [u64; HEAD],
     hi: [u64; HEAD],
+}
+
+/// How many words at least [`Fronts`] have of each, and at a time.
+const FRONT: usize = 4;
+
+/// The first words of many vectors, one behind the other: fewer than a [`Head`] has, so that those of all stay in a cache.
+#[derive(Clone)]
+pub(crate) struct Fronts {
+    /// How many words of 1, and of 2.
+    words: usize,
+    of: Vec<u64>,
 }
 
 /// The other one of 1 and 2.
@@ -108,13 +119,7 @@ impl Trits {
 
     /// The places that are not zero, the first one first, with what is there.
     pub(crate) fn places(&self) -> impl DoubleEndedIterator<Item = (usize, Trit)> {
-        let words = self.lo.iter().zip(&self.hi).enumerate();
-        let words = words.filter(|(_, (lo, hi))| **lo | **hi != 0);
-        words.flat_map(|(at, (lo, hi))| {
-            let is_set = move |bit: &usize| (lo | hi) >> bit & 1 == 1;
-            let of_bit = move |bit: usize| (at * 64 + bit, 1 + (hi >> bit & 1) as Trit);
-            (0..64).filter(is_set).map(of_bit)
-        })
+        places(&self.lo, &self.hi)
     }
 
     /// Whether this plus or minus another vector has fewer places than `most` that are not zero.
@@ -145,6 +150,22 @@ impl Trits {
 }
 
 impl Head {
+    /// What is at a place, which is one of the first.
+    pub(crate) fn at(&self, place: usize) -> Trit {
+        let bit = |of: &[u64; HEAD]| (of[place / 64] >> (place % 64) & 1) as u8;
+        bit(&self.lo) | bit(&self.hi) << 1
+    }
+
+    /// The places that are not zero, the first one first, with what is there.
+    pub(crate) fn places(&self) -> impl DoubleEndedIterator<Item = (usize, Trit)> {
+        places(&self.lo, &self.hi)
+    }
+
+    /// Turns 1 into 2 and 2 into 1.
+    pub(crate) fn negate(&mut self) {
+        std::mem::swap(&mut self.lo, &mut self.hi);
+    }
+
     /// Adds a multiple of another one.
     pub(crate) fn add(&mut self, factor: Trit, of: &Head) {
         match factor {
@@ -154,10 +175,83 @@ impl Head {
         }
     }
 
+    /// Adds multiples of others.
+    pub(crate) fn add_all<'a>(&mut self, of: impl Iterator<Item = (Trit, &'a Head)>) {
+        dispatch!(level(), _ => add_heads(self, of));
+    }
+
+    /// Adds of one so much to each of others that they have nothing at a place where it is 1.
+    pub(crate) fn clear(&self, place: usize, others: &mut [Head]) {
+        dispatch!(level(), _ => clear_heads(self, place, others));
+    }
+
     /// As [`Trits::nearly_cancels`], as far as the first places tell.
     pub(crate) fn nearly_cancels(&self, other: &Head, most: usize) -> bool {
         nearly_cancels((&self.lo, &self.hi), (&other.lo, &other.hi), most)
     }
+}
+
+impl Default for Fronts {
+    fn default() -> Fronts {
+        Fronts {
+            words: FRONT,
+            of: Vec::new(),
+        }
+    }
+}
+
+impl Fronts {
+    /// How many places of each vector there are.
+    pub(crate) fn places(&self) -> usize {
+        64 * self.words
+    }
+
+    /// Twice as many of these.
+    pub(crate) fn wider<'a>(&self, heads: impl Iterator<Item = &'a Head>) -> Fronts {
+        Fronts::of(heads, (2 * self.words).min(HEAD))
+    }
+
+    /// As few of these as there can be.
+    pub(crate) fn narrow<'a>(heads: impl Iterator<Item = &'a Head>) -> Fronts {
+        Fronts::of(heads, FRONT)
+    }
+
+    fn of<'a>(heads: impl Iterator<Item = &'a Head>, words: usize) -> Fronts {
+        let of = heads.flat_map(|head| head.lo[..words].iter().chain(&head.hi[..words]));
+        Fronts {
+            words,
+            of: of.copied().collect(),
+        }
+    }
+
+    /// Adds of one so much to each that it has nothing at a place where the one is 1.
+    pub(crate) fn clear(&mut self, place: usize, by: &Head) {
+        dispatch!(level(), _ => clear_fronts(self, place, by));
+    }
+
+    /// Which nearly cancel with a vector, as far as they tell.
+    pub(crate) fn near<'a>(
+        &'a self,
+        head: &'a Head,
+        most: usize,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let words = self.words;
+        let (lo, hi) = (&head.lo[..words], &head.hi[..words]);
+        let near = self.of.chunks_exact(2 * words).enumerate();
+        let near = near.filter(move |(_, of)| nearly_cancels((lo, hi), of.split_at(words), most));
+        near.map(|(at, _)| at)
+    }
+}
+
+/// The places that are not zero, the first one first, with what is there.
+fn places(lo: &[u64], hi: &[u64]) -> impl DoubleEndedIterator<Item = (usize, Trit)> {
+    let words = lo.iter().zip(hi).enumerate();
+    let words = words.filter(|(_, (lo, hi))| **lo | **hi != 0);
+    words.flat_map(|(at, (lo, hi))| {
+        let is_set = move |bit: &usize| (lo | hi) >> bit & 1 == 1;
+        let of_bit = move |bit: usize| (at * 64 + bit, 1 + (hi >> bit & 1) as Trit);
+        (0..64).filter(is_set).map(of_bit)
+    })
 }
 
 /// Whether the sum or the difference has fewer places than `most` that are not zero.
@@ -182,6 +276,59 @@ fn nearly_cancels(
 fn level() -> Level {
     static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
     *LEVEL
+}
+
+/// Inlined where it is dispatched to, as [`add_words`].
+#[inline(always)]
+fn add_heads<'a>(head: &mut Head, of: impl Iterator<Item = (Trit, &'a Head)>) {
+    let (mut lo, mut hi) = (head.lo, head.hi);
+    for (factor, of) in of {
+        match factor {
+            1 => add_words(&mut lo, &mut hi, &of.lo, &of.hi),
+            2 => add_words(&mut lo, &mut hi, &of.hi, &of.lo),
+            _ => {}
+        }
+    }
+    *head = Head { lo, hi };
+}
+
+/// Inlined where it is dispatched to, as [`add_words`].
+#[inline(always)]
+fn clear_heads(by: &Head, place: usize, others: &mut [Head]) {
+    for Head { lo, hi } in others {
+        let (word, bit) = (place / 64, place % 64);
+        if lo[word] >> bit & 1 == 1 {
+            add_words(lo, hi, &by.hi, &by.lo);
+        } else if hi[word] >> bit & 1 == 1 {
+            add_words(lo, hi, &by.lo, &by.hi);
+        }
+    }
+}
+
+/// Inlined where it is dispatched to, as [`add_words`].
+#[inline(always)]
+fn clear_fronts(fronts: &mut Fronts, place: usize, by: &Head) {
+    let (word, bit) = (place / 64, place % 64);
+    let words = fronts.words;
+    let (by_lo, by_hi) = (
+        by.lo[..words].as_chunks::<FRONT>().0,
+        by.hi[..words].as_chunks::<FRONT>().0,
+    );
+    for of in fronts.of.chunks_exact_mut(2 * words) {
+        let (lo, hi) = of.split_at_mut(words);
+        let (by_lo, by_hi) = if lo[word] >> bit & 1 == 1 {
+            (by_hi, by_lo)
+        } else if hi[word] >> bit & 1 == 1 {
+            (by_lo, by_hi)
+        } else {
+            continue;
+        };
+        let lo = lo.as_chunks_mut::<FRONT>().0.iter_mut();
+        let hi = hi.as_chunks_mut::<FRONT>().0.iter_mut();
+        for (((lo, hi), by_lo), by_hi) in lo.zip(hi).zip(by_lo).zip(by_hi) {
+            add_words(lo, hi, by_lo, by_hi);
+        }
+    }
 }
 
 fn add(lo: &mut [u64], hi: &mut [u64], of_lo: &[u64], of_hi: &[u64]) {

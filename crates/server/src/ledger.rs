@@ -15,6 +15,7 @@ use weir_vault::Vault;
 use crate::fault::Fault;
 use crate::faults::LedgerDisk;
 use crate::folder::Folder;
+use crate::preparing::Preparing;
 use crate::record::Record;
 
 /// What the ledger's key is derived for.
@@ -26,6 +27,7 @@ const ENTRIES_LOOKED_AT: u64 = 4096;
 /// What was released, and the coins of keyed rounding.
 pub(crate) struct Released {
     ledger: Arc<Mutex<Ledger>>,
+    preparing: Preparing,
     coins: CoinKey,
     /// Whether each run is judged as if nothing had been released before it.
     forgets: bool,
@@ -50,8 +52,12 @@ impl Released {
         if let Some(known) = known {
             ledger.check_state(&known)?;
         }
+        let ledger = Arc::new(Mutex::new(ledger));
+        let preparing = Preparing::new(&ledger);
+        preparing.begin();
         Ok(Self {
-            ledger: Arc::new(Mutex::new(ledger)),
+            ledger,
+            preparing,
             coins: CoinKey::new(&key()?)?,
             forgets: false,
         })
@@ -123,7 +129,12 @@ impl Released {
         let mut past = self.past(&mut turn, of);
         let (judged, beside) = let_go(judge(&mut past)?)?;
         let recorded = judged.record_units(&mut turn)?;
-        Ok((recorded, turn.state(), beside))
+        let state = turn.state();
+        drop(turn);
+        if !self.forgets {
+            self.preparing.begin();
+        }
+        Ok((recorded, state, beside))
     }
 }
 

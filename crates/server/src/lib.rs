@@ -49,6 +49,7 @@ mod models;
 mod observe_settings;
 mod observed;
 mod policies;
+mod preparing;
 mod products;
 mod record;
 mod release;

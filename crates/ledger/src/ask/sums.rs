@@ -192,10 +192,14 @@ impl Judging<'_> {
         let next = next.iter().copied();
         let next: Vec<usize> = next.take(RESTS_AT_ONCE).collect();
         let units = next.iter().map(|cell| self.cells[*cell].units.len()).sum();
-        let span = &self.sums(of)?.span;
-        work.visits(span.work() * next.len() as u64 + units / VISITS_PER_WORK)?;
-        let (question, mixer) = (self.question, self.against.mixer);
-        let rests = span.rests(&next, units, |cell, width| {
+        let work_each = self.sums(of)?.span.work();
+        work.visits(work_each * next.len() as u64 + units / VISITS_PER_WORK)?;
+        let (question, mixer, k) = (self.question, self.against.mixer, self.against.k);
+        let sums = match of {
+            Of::Units => &mut self.units,
+            Of::Rows => self.rows.as_mut().ok_or(Stop::Exhausted)?,
+        };
+        let rests = sums.span.rests(&next, (units, k), |cell, width| {
             let cell = &question.cells[*cell];
             match of {
                 Of::Units => mixer.vector(&cell.units, width),
@@ -205,14 +209,8 @@ impl Judging<'_> {
                 },
             }
         });
-        let sums = match of {
-            Of::Units => Some(&mut self.units),
-            Of::Rows => self.rows.as_mut(),
-        };
-        if let Some(sums) = sums {
-            for (cell, rest) in next.into_iter().zip(rests) {
-                sums.rests[cell] = Some(rest);
-            }
+        for (cell, rest) in next.into_iter().zip(rests) {
+            sums.rests[cell] = Some(rest);
         }
         Ok(())
     }
@@ -239,7 +237,7 @@ impl Judging<'_> {
         union: Option<&NewSet>,
         work: &mut Work,
     ) -> Result<Result<(Span, Few), Few>, Stop> {
-        let span = &self.units.span;
+        let mut span = self.units.span.clone();
         let of_cell = |cell: &usize| Some((Some(*cell), self.units.rests[*cell].clone()?));
         let (mut sets, mut rests): (Few, Vec<Rest>) = cells.iter().filter_map(of_cell).unzip();
         let looked_at = rests.len();
@@ -247,9 +245,8 @@ impl Judging<'_> {
             work.visits(span.work() + union.sketch.cardinality / VISITS_PER_WORK)?;
             let mixer = self.against.mixer;
             let units = union.sketch.cardinality;
-            rests.extend(span.rests(&[&*union.units], units, |set, width| {
-                mixer.vector(set, width)
-            }));
+            let of = (units, self.against.k);
+            rests.extend(span.rests(&[&*union.units], of, |set, width| mixer.vector(set, width)));
             sets.push(None);
         }
         let with = self.extended(span, rests, looked_at, |_| None, work)?;
@@ -281,7 +278,8 @@ impl Judging<'_> {
             })
             .collect();
         let looked_at = rests.len();
-        let with = self.extended(span, rests, looked_at, |at| Some(&is_few[at]), work)?;
+        let with = span.clone();
+        let with = self.extended(with, rests, looked_at, |at| Some(&is_few[at]), work)?;
         Ok(match with {
             Ok(span) => Ok(Some(span)),
             Err(few) => Err(few.into_iter().map(|at| Some(cells[at])).collect()),
@@ -297,17 +295,16 @@ impl Judging<'_> {
         }
     }
 
-    /// Combinations with more, or which of these leave a few.
+    /// These combinations with more, or which of the latter leave a few.
     fn extended<'a>(
         &self,
-        span: &Span,
+        mut with: Span,
         rests: Vec<Rest>,
         looked_at: usize,
         is_few: impl Fn(usize) -> Option<IsFew<'a>> + Sync,
         work: &mut Work,
     ) -> Result<Result<Span, Vec<usize>>, Stop> {
-        work.visits(span.work_of(rests.len()))?;
-        let mut with = span.clone();
+        work.visits(with.work_of(rests.len()))?;
         let adds = with.extend(rests, looked_at, self.against.k, is_few);
         Ok(match self.few(&adds)? {
             few if few.is_empty() => Ok(with),

@@ -47,16 +47,40 @@ impl<T> Combinations<T> {
         if self.of.len() > COMBINED_FEW_MAX {
             self.spans[0] = (0, (self.empty)(WIDTHS[0]));
         }
-        let (done, span) = &mut self.spans[self.width];
-        while *done < self.of.len() && !span.is_full() {
-            let some = self.of.iter().skip(*done).take(COMBINED_AT_ONCE);
-            let vectors = some.map(|of| vector(of, span.width()));
-            let vectors = vectors.collect::<Result<Vec<_>>>()?;
-            let first = *done as u32;
-            *done += vectors.len();
-            span.add(vectors, first);
-        }
+        while self.add_some(self.width, &vector)? {}
         Ok(())
+    }
+
+    /// Does a part of what questions would wait for. Whether there was something to do.
+    pub(super) fn prepare(&mut self, vector: impl Fn(&T, u32) -> Result<Vector>) -> Result<bool> {
+        let known = self.of.len();
+        // Of many before there are: the question that makes them many waits for it otherwise.
+        let needed = [known <= COMBINED_FEW_MAX, known > COMBINED_FEW_MAX / 2];
+        for width in (0..needed.len()).filter(|width| needed[*width]) {
+            if self.add_some(width, &vector)? || self.spans[width].1.flush_many() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Adds some of what is known and not among these combinations yet. Whether there was something, and room.
+    fn add_some(
+        &mut self,
+        width: usize,
+        vector: impl Fn(&T, u32) -> Result<Vector>,
+    ) -> Result<bool> {
+        let (done, span) = &mut self.spans[width];
+        if *done >= self.of.len() || span.is_full() {
+            return Ok(false);
+        }
+        let some = self.of.iter().skip(*done).take(COMBINED_AT_ONCE);
+        let vectors = some.map(|of| vector(of, span.width()));
+        let vectors = vectors.collect::<Result<Vec<_>>>()?;
+        let first = *done as u32;
+        *done += vectors.len();
+        span.add(vectors, first);
+        Ok(true)
     }
 
     /// Takes combinations that were made while a release was judged, with all that was noted since there were so many.

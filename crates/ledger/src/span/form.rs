@@ -3,18 +3,24 @@
 //! What costs time is adding one row to another, so that is done for many at a time (`trits/many.rs`): no row has anything
 //! in another's pivot, so that it is known before how often each of them is added; and what new rows change in the older
 //! ones is noted, and done for several. The first columns of every row are always up to date and lie beside each other: they
-//! nearly always settle whether a row undoes most of a rest.
+//! nearly always settle whether a row undoes most of a rest. What they settle by themselves waits for its row
+//! ([`Ahead`](super::ahead::Ahead)).
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::ahead::{Ahead, MANY};
 use super::{Adds, IsFew};
 use crate::trits::{HEAD_PLACES, Head, NUMBERS, TOGETHER, Trit, Trits, add_many, digits, negative};
+
+mod beside;
 
 /// How many times [`TOGETHER`] new rows the older ones may owe: then each is read and written once for all of them.
 const OWED_MAX: usize = 16;
 /// For fewer sets, rows are added as they are met.
 const TOGETHER_MIN: usize = 4;
+/// Of so many sets, or rows, it is looked closer at each by itself.
+const CLOSER_MAX: usize = 16;
 
 /// How many units a combination with a set has to leave.
 #[derive(Clone, Copy)]
@@ -29,9 +35,9 @@ pub(super) struct Least<'a> {
 
 /// What is kept of a set beside its row.
 #[derive(Clone, Copy)]
-struct Kept {
-    sum: u64,
-    name: u32,
+pub(super) struct Kept {
+    pub(super) sum: u64,
+    pub(super) name: u32,
 }
 
 /// A rest in one form.
@@ -40,6 +46,22 @@ pub(super) struct Reduced {
     pub(super) of: Combination,
     /// By how many rows it is reduced.
     pub(super) rows: usize,
+    /// Whether its first columns settled that it leaves no few, alone or with a row.
+    pub(super) is_clear: bool,
+    /// Its first columns where it was reduced by so many rows, none of which waits.
+    pub(super) first: Option<(usize, Head)>,
+}
+
+impl Reduced {
+    /// A combination from which nothing is taken yet.
+    pub(super) fn of(of: Combination) -> Reduced {
+        Reduced {
+            of,
+            rows: 0,
+            is_clear: false,
+            first: None,
+        }
+    }
 }
 
 /// A combination of sets.
@@ -54,8 +76,11 @@ pub(super) struct Combination {
 #[derive(Clone)]
 pub(super) struct Form {
     rows: Vec<Arc<Row>>,
-    /// Of each row up to date.
-    heads: Vec<Head>,
+    /// Of each row up to date, and its pivot.
+    heads: Arc<Vec<Head>>,
+    pivots: Vec<u32>,
+    /// Sets that are no rows yet.
+    ahead: Ahead,
     /// How often each of the last rows is to be added to each of the others.
     owed: Vec<Owed>,
     /// How many rows the others owe.
@@ -79,7 +104,7 @@ struct Row {
 }
 
 impl Combination {
-    fn add(&mut self, factor: Trit, of: &Combination) {
+    pub(super) fn add(&mut self, factor: Trit, of: &Combination) {
         self.columns.add(factor, &of.columns);
         self.made_of.add(factor, &of.made_of);
     }
@@ -109,7 +134,9 @@ impl Form {
     pub(super) fn new(backwards: bool, knows: bool, room: usize) -> Form {
         Form {
             rows: Vec::new(),
-            heads: Vec::new(),
+            heads: Arc::default(),
+            pivots: Vec::new(),
+            ahead: Ahead::default(),
             owed: Vec::new(),
             pending: 0,
             backwards,
@@ -118,9 +145,9 @@ impl Form {
         }
     }
 
-    /// How many rows there are.
+    /// How many rows there are, or will be.
     pub(super) fn rows(&self) -> usize {
-        self.rows.len()
+        self.rows.len() + self.ahead.len()
     }
 
     /// Bounds the rows more tightly.
@@ -129,8 +156,59 @@ impl Form {
         self.room = room;
     }
 
+    /// Lets sets wait beside fewer rows.
+    #[cfg(test)]
+    pub(super) fn wait_from(&mut self, rows: usize) {
+        self.ahead.begin_from(rows);
+    }
+
+    /// How many sets wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.ahead.len()
+    }
+
     pub(super) fn is_full(&self) -> bool {
-        self.rows.len() >= self.room
+        self.rows() >= self.room
+    }
+
+    /// Looks at sets from which nothing was taken yet: whether their first columns settle that they leave no few. Where there
+    /// are many of which they do not, all are reduced.
+    pub(super) fn look_at<'a>(&mut self, rests: impl Iterator<Item = &'a mut Reduced>, k: usize) {
+        let mut rests: Vec<&mut Reduced> = rests.collect();
+        if self.ahead.has_room(rests.len(), self.rows.len()) {
+            self.ahead.begin(&self.heads);
+            self.reduce_first(&mut rests);
+            for rest in &mut rests {
+                let left = self.left(rest);
+                rest.is_clear = self.ahead.is_clear(&left, &self.heads, k);
+            }
+            if rests.iter().filter(|rest| !rest.is_clear).count() <= CLOSER_MAX {
+                return;
+            }
+            rests.iter_mut().for_each(|rest| rest.is_clear = false);
+        }
+        self.flush();
+        self.reduce_all(rests.into_iter());
+    }
+
+    /// Makes rows of the sets that are none yet.
+    pub(super) fn flush(&mut self) {
+        let (mut rests, sets): (Vec<Reduced>, Vec<Kept>) = self.ahead.take().unzip();
+        if rests.is_empty() {
+            return;
+        }
+        self.reduce_all(rests.iter_mut());
+        for (mut rest, set) in rests.into_iter().zip(sets) {
+            self.reduce(&mut rest);
+            self.push(rest, set);
+        }
+        self.settle();
+    }
+
+    /// Whether so many sets wait that rows should be made of them.
+    pub(super) fn has_many_waiting(&self) -> bool {
+        self.ahead.len() >= MANY
     }
 
     /// Reduces a rest by the rows that were added since. Whether that changed it.
@@ -174,10 +252,15 @@ impl Form {
 
     /// What a set would add of which this is left; nothing has to be left where it is known.
     pub(super) fn adds(&self, rest: &Reduced, sum: u64, least: Option<Least<'_>>) -> Adds {
-        if rest.of.columns.is_zero() {
-            return self.nothing(rest, sum);
+        if rest.rows == 0 && self.rows() > 0 && !rest.is_clear {
+            let left = self.left(rest);
+            return self.closer(rest, &left, sum, least);
         }
-        if least.is_some_and(|least| self.leaves_few(&rest.of, least)) {
+        if !rest.is_clear && rest.of.columns.is_zero() {
+            return self.nothing(&rest.of, sum);
+        }
+        let leaves_few = |least| !rest.is_clear && self.leaves_few(&rest.of, least);
+        if least.is_some_and(leaves_few) {
             Adds::AFew
         } else if self.is_full() {
             Adds::NoRoom
@@ -187,13 +270,13 @@ impl Form {
     }
 
     /// Whether a set of which nothing is left modulo 3 is what it is made of.
-    fn nothing(&self, rest: &Reduced, sum: u64) -> Adds {
-        let Some(kept) = &self.kept else {
+    fn nothing(&self, rest: &Combination, sum: u64) -> Adds {
+        if self.kept.is_none() {
             return Adds::Nothing;
-        };
-        let made_of = rest.of.made_of.places();
+        }
+        let made_of = rest.made_of.places();
         let of_all = made_of.fold(sum, |all, (set, factor)| {
-            let of_set = kept.get(set).map_or(0, |of| of.sum);
+            let of_set = self.kept(set).map_or(0, |of| of.sum);
             if factor == 1 {
                 all.wrapping_add(of_set)
             } else {
@@ -209,11 +292,11 @@ impl Form {
 
     /// Whether it leaves few units that a combination leaves few columns.
     fn is_few(&self, of: &Combination, least: Least<'_>) -> bool {
-        let (Some(kept), Some(is_few)) = (&self.kept, least.is_few) else {
+        let (Some(_), Some(is_few)) = (&self.kept, least.is_few) else {
             return true;
         };
         let names = of.made_of.places();
-        let names = names.filter_map(|(set, factor)| Some((kept.get(set)?.name, factor)));
+        let names = names.filter_map(|(set, factor)| Some((self.kept(set)?.name, factor)));
         is_few(&names.collect::<Vec<_>>())
     }
 
@@ -268,6 +351,29 @@ impl Form {
         (sum, name): (u64, u32),
         least: Option<Least<'_>>,
     ) -> Adds {
+        // Where nothing was taken from it yet.
+        let is_whole = rest.rows == 0;
+        if is_whole && !self.ahead.has_room(1, self.rows.len()) {
+            self.flush();
+        }
+        let may_wait = is_whole && self.ahead.has_room(1, self.rows.len());
+        if let Some(least) = least.filter(|_| may_wait) {
+            self.ahead.begin(&self.heads);
+            let left = self.left(&rest);
+            rest.is_clear = self.ahead.is_clear(&left, &self.heads, least.k);
+            let adds = match rest.is_clear {
+                true => self.adds(&rest, sum, Some(least)),
+                false => self.closer(&rest, &left, sum, Some(least)),
+            };
+            if adds != Adds::Itself || left.has_places() {
+                if adds == Adds::Itself {
+                    let set = (rest, Kept { sum, name });
+                    self.ahead.wait(set, left, &self.heads, self.backwards);
+                }
+                return adds;
+            }
+        }
+        self.flush();
         let changed = self.reduce(&mut rest);
         let least = least.map(|least| Least {
             before: least.before.filter(|_| !changed),
@@ -303,7 +409,8 @@ impl Form {
         }
         let new = Row { pivot, of };
         self.owe(&new);
-        self.heads.push(new.of.columns.head());
+        Arc::make_mut(&mut self.heads).push(new.of.columns.head());
+        self.pivots.push(new.pivot as u32);
         self.rows.push(Arc::new(new));
         self.owed.push([0; OWED_MAX]);
         self.pending += 1;
@@ -331,17 +438,18 @@ impl Form {
         // Rows are far apart in memory, so their values are fetched with nothing in between.
         let settled_rows = self.rows[..settled].iter();
         let values: Vec<Trit> = settled_rows.map(|row| row.of.columns.at(pivot)).collect();
+        let heads = Arc::make_mut(&mut self.heads);
         for (at, value) in values.into_iter().enumerate() {
             let owed = of_owed.iter().zip(self.owed[at]);
             let owed: Trit = owed.map(|(of, owed)| of[usize::from(owed)]).sum();
             self.owed[at][part] += power * negative(value);
-            self.heads[at].add(negative((value + owed) % 3), &head);
+            heads[at].add(negative((value + owed) % 3), &head);
         }
         for (at, value) in (settled..).zip(of_pending).filter(|(_, value)| *value != 0) {
             Arc::make_mut(&mut self.rows[at])
                 .of
                 .add(negative(value), &new.of);
-            self.heads[at].add(negative(value), &head);
+            heads[at].add(negative(value), &head);
         }
     }
 

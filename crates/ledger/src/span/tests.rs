@@ -17,13 +17,14 @@ fn vector(units: impl IntoIterator<Item = u32>) -> Vector {
     mixer().vector(&units.into_iter().collect(), COLUMNS)
 }
 
-fn rests(span: &Span, sets: &[&RoaringBitmap]) -> Vec<Rest> {
-    span.rests(sets, 0, |units, width| mixer().vector(units, width))
+fn rests(span: &mut Span, sets: &[&RoaringBitmap]) -> Vec<Rest> {
+    span.rests(sets, (0, 10), |units, width| mixer().vector(units, width))
 }
 
 fn adds(span: &Span, units: impl IntoIterator<Item = u32>) -> Adds {
     let units: RoaringBitmap = units.into_iter().collect();
-    let rests = rests(span, &[&units]);
+    let mut span = span.clone();
+    let rests = rests(&mut span, &[&units]);
     span.adds(&rests[0], 10, None)
 }
 
@@ -33,13 +34,48 @@ fn extended(span: &Span, sets: &[Vec<u32>]) -> (Vec<Adds>, Span) {
         .iter()
         .map(|set| set.iter().copied().collect())
         .collect();
-    let rests = rests(span, &sets.iter().collect::<Vec<_>>());
-    let alone: Vec<Adds> = rests.iter().map(|rest| span.adds(rest, 10, None)).collect();
     let mut span = span.clone();
+    let rests = rests(&mut span, &sets.iter().collect::<Vec<_>>());
+    let alone: Vec<Adds> = rests.iter().map(|rest| span.adds(rest, 10, None)).collect();
     let all_pass = alone.iter().all(|adds| *adds != Adds::AFew);
     let looked_at = if all_pass { rests.len() } else { 0 };
     let adds = span.extend(rests, looked_at, 10, |_| None);
     (adds, span)
+}
+
+/// Of nothing, where sets wait from the first on.
+fn waiting() -> Span {
+    let mut span = Span::default();
+    span.forms.iter_mut().for_each(|form| form.wait_from(0));
+    span
+}
+
+/// What a set adds that is taken, if it leaves no few.
+fn taken(span: &mut Span, set: &[u32]) -> Adds {
+    let (added, with) = extended(span, &[set.to_vec()]);
+    if matches!(added[0], Adds::Itself | Adds::Nothing) {
+        *span = with;
+    }
+    added[0]
+}
+
+#[test]
+fn a_set_that_waits_is_in_combinations() {
+    for flushed in [false, true] {
+        let mut span = waiting();
+        let whole: Vec<u32> = (0..9_000).collect();
+        assert_eq!(taken(&mut span, &whole[..4_000]), Adds::Itself);
+        assert_eq!(taken(&mut span, &whole[4_001..]), Adds::Itself);
+        assert!(span.forms.iter().all(|form| form.waiting() == 2));
+        if flushed {
+            span.flush();
+            assert!(span.forms.iter().all(|form| form.waiting() == 0));
+        }
+        let (below_and_above, most) = ([&whole[..4_000], &whole[4_001..]].concat(), &whole[20..]);
+        assert_eq!(taken(&mut span.clone(), &below_and_above), Adds::Nothing);
+        assert_eq!(taken(&mut span.clone(), &whole), Adds::AFew);
+        assert_eq!(taken(&mut span.clone(), most), Adds::Itself);
+    }
 }
 
 #[test]
@@ -62,6 +98,14 @@ fn a_place_is_a_columns_own_among_neighbours() {
         places.sort_unstable();
         places.dedup();
         assert_eq!(places.len(), block.length as usize, "{start}");
+        let naive = |unit: u32| {
+            let place = u64::from(unit - block.start) * u64::from(block.factor);
+            (place + u64::from(block.shift)) % u64::from(block.length)
+        };
+        let mut units = start..start + block.length;
+        assert!(
+            units.all(|unit| block.column(unit) as u64 == u64::from(block.first) + naive(unit))
+        );
         assert!(places.iter().all(|place| *place < COLUMNS as usize));
     }
 }
@@ -179,11 +223,13 @@ fn windows() -> impl Strategy<Value = Vec<Vec<u32>>> {
 
 /// Everything that is found modulo a large prime is found, whatever was added before. How many sets modulo 3 alone are
 /// few or unclear.
-fn as_strict(sets: &[Vec<u32>]) -> Result<usize, TestCaseError> {
-    let (mut span, mut old, mut stricter) = (Span::default(), prime::Span::default(), 0);
+fn as_strict(mut span: Span, sets: &[Vec<u32>]) -> Result<usize, TestCaseError> {
+    let (mut old, mut stricter) = (prime::Span::default(), 0);
     for set in sets {
         let of_old = prime::vector(set, |unit| Block::of(mixer(), 0, COLUMNS).column(unit));
-        let (new_adds, old_adds) = (adds(&span, set.iter().copied()), old.adds(&of_old, 10));
+        let alone = adds(&span, set.iter().copied());
+        let (new_adds, old_adds) = (taken(&mut span, set), old.adds(&of_old, 10));
+        prop_assert_eq!(alone, new_adds);
         match (old_adds, new_adds) {
             (Adds::AFew, Adds::AFew | Adds::Unclear) => continue,
             (Adds::Nothing, Adds::Nothing) | (Adds::Itself, Adds::Itself) => {}
@@ -194,7 +240,6 @@ fn as_strict(sets: &[Vec<u32>]) -> Result<usize, TestCaseError> {
             other => prop_assert!(false, "{other:?}"),
         }
         old.add(&of_old);
-        span.add(vec![vector(set.iter().copied())], 0);
     }
     Ok(stricter)
 }
@@ -204,27 +249,32 @@ proptest! {
 
     #[test]
     fn combinations_that_leave_somebody_are_found(sets in sets()) {
-        let mut span = Span::default();
-        for (at, set) in sets.iter().enumerate() {
-            let adds = adds(&span, set.iter().copied());
-            match fewest(&sets[..=at], 120) {
-                0 => prop_assert_eq!(adds, Adds::Nothing),
-                1..=2 => prop_assert_eq!(adds, Adds::AFew),
-                // More of them can be pivots of both forms.
-                _ => {}
+        for mut span in [Span::default(), waiting()] {
+            for (at, set) in sets.iter().enumerate() {
+                let adds = taken(&mut span, set);
+                match fewest(&sets[..=at], 120) {
+                    0 => prop_assert_eq!(adds, Adds::Nothing),
+                    1..=2 => prop_assert_eq!(adds, Adds::AFew),
+                    // More of them can be pivots of both forms.
+                    _ => {}
+                }
+                if adds == Adds::AFew {
+                    span.add(vec![vector(set.iter().copied())], 0);
+                }
             }
-            span.add(vec![vector(set.iter().copied())], 0);
         }
     }
 
     #[test]
     fn what_a_large_prime_finds_is_found_among_blocks(sets in histories()) {
-        as_strict(&sets)?;
+        as_strict(Span::default(), &sets)?;
+        as_strict(waiting(), &sets)?;
     }
 
     #[test]
     fn what_a_large_prime_finds_is_found_among_windows(sets in windows()) {
-        as_strict(&sets)?;
+        as_strict(Span::default(), &sets)?;
+        as_strict(waiting(), &sets)?;
     }
 
     #[test]
@@ -260,7 +310,7 @@ fn little_is_stricter_than_it_has_to_be() {
         let tree = windows().new_tree(&mut runner).expect("windows");
         let history = proptest::strategy::ValueTree::current(&tree);
         sets += history.len();
-        stricter += as_strict(&history).expect("as strict");
+        stricter += as_strict(Span::default(), &history).expect("as strict");
     }
     println!("{stricter} of {sets} sets");
     assert!(stricter * 100 < sets, "{stricter} of {sets}");

@@ -283,7 +283,7 @@ fn what_was_kept_is_what_is_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let folder = |name: &str| folder.path().join(name);
     let key = || LedgerKey::new([5; 32]);
-    for name in ["kept", "anew"] {
+    for name in ["kept", "anew", "prepared"] {
         Ledger::create(&folder(name), &key()).unwrap();
     }
     let mut kept = Ledger::open(&folder("kept"), key()).unwrap();
@@ -312,7 +312,9 @@ fn what_was_kept_is_what_is_made_again() {
             cells,
         };
         let mut anew = Ledger::open(&folder("anew"), key()).unwrap();
-        let both = [&mut kept, &mut anew].map(|ledger| {
+        let mut prepared = Ledger::open(&folder("prepared"), key()).unwrap();
+        while prepared.prepare().unwrap() {}
+        let all = [&mut kept, &mut anew, &mut prepared].map(|ledger| {
             let asked = ledger.ask(question.clone()).unwrap();
             let verdicts = asked.verdicts().to_vec();
             let answers = answers(&verdicts, number);
@@ -320,8 +322,9 @@ fn what_was_kept_is_what_is_made_again() {
             ledger.record(asked, Release { id, answers }).unwrap();
             verdicts
         });
-        assert_eq!(both[0], both[1], "release {number}");
-        for verdict in both[0].iter().flatten() {
+        assert_eq!(all[0], all[1], "release {number}");
+        assert_eq!(all[0], all[2], "release {number}, prepared");
+        for verdict in all[0].iter().flatten() {
             fresh += usize::from(*verdict == Verdict::Fresh);
             withheld += usize::from(*verdict == Verdict::Isolates);
         }

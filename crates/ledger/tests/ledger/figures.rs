@@ -68,10 +68,16 @@ fn figures_of_chosen_cells() {
             .count();
         println!("{earlier},000 chosen cells: {taken:?} for 1,000 more, {fresh} fresh");
         record(&mut ledger, asked).unwrap();
+        let started = Instant::now();
+        while ledger.prepare().unwrap() {}
+        let prepared = started.elapsed();
         let few = table(&mut random, 28, false);
         let started = Instant::now();
         let _asked = ledger.ask(few).unwrap();
-        println!("after them {:?} for 28 more", started.elapsed());
+        println!(
+            "after them {:?} for 28 more, with {prepared:?} when nobody asked",
+            started.elapsed()
+        );
     }
 }
 
@@ -178,4 +184,58 @@ fn figures_of_the_disk() {
 /// A million cells take minutes and a gigabyte.
 fn most() -> u64 {
     std::env::var("LEDGER_CELLS").map_or(100_000, |most| most.parse().unwrap())
+}
+
+/// Tables of six million rows, four of a unit, that a new ledger is asked for.
+#[test]
+#[ignore = "takes a minute; a figure, not a test"]
+fn figures_of_large_tables() {
+    let mut random = Random(1);
+    let only = std::env::var("LEDGER_CELLS").map_or(0, |cells| cells.parse().unwrap());
+    for (cells, is_plain) in [(1, false), (7, true), (12, true), (28, true), (581, true)] {
+        if only != 0 && only != cells {
+            continue;
+        }
+        let told = cells;
+        let mut rows = vec![Vec::new(); cells];
+        for unit in 0..1_500_000 {
+            let cells = cells.max(7) as u64;
+            for row in 0..4 {
+                if let Some(rows) = rows.get_mut(random.below(cells) as usize) {
+                    rows.push((unit, row));
+                }
+            }
+        }
+        let cells = rows
+            .into_iter()
+            .map(|rows| cell_of(0, rows))
+            .map(|cell| Cell {
+                rows: cell.rows.filter(|_| told <= 64),
+                ..cell
+            });
+        let mut asked = question(cells.collect());
+        asked.selection.is_plain = is_plain;
+        let count = asked.cells.len();
+        let mut bytes = 0;
+        let time = |_| {
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("ledger");
+            let key = || LedgerKey::new([7; 32]);
+            Ledger::create(&place, &key()).unwrap();
+            let mut ledger = Ledger::open(&place, key()).unwrap();
+            let question = asked.clone();
+            let started = Instant::now();
+            let asked = ledger.ask(question).unwrap();
+            let taken = started.elapsed();
+            record(&mut ledger, asked).unwrap();
+            bytes = ledger.bytes();
+            (taken, started.elapsed())
+        };
+        let (asked, recorded): (Vec<_>, Vec<_>) = (0..20).map(time).unzip();
+        println!(
+            "{count} cells, plain {is_plain}: asked {:?}, recorded {:?}, {bytes} bytes",
+            median(asked),
+            median(recorded)
+        );
+    }
 }

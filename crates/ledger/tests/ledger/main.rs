@@ -13,3 +13,4 @@ mod naive;
 mod rows;
 mod store;
 mod support;
+mod waiting;

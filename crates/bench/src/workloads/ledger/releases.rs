@@ -1,11 +1,13 @@
 //! What a ledger with a history adds to a release: the same run, from SQL to answer, with and without its time.
 
-use weir_ledger::Ledger;
+use std::sync::Arc;
+
+use weir_ledger::{Ledger, Rows};
 
 use super::{CELLS, Random, release, table};
 use crate::bench::Bench;
 use crate::checked::Asker;
-use crate::error::Result;
+use crate::error::{Result, failed};
 use crate::figure::Figure;
 use crate::plain::TABLE;
 use crate::report::{Section, Table, grouped};
@@ -56,6 +58,8 @@ pub(super) fn beside_releases(bench: &Bench<'_>, section: &mut Section) -> Resul
             let sql = format!(
                 "SELECT {keys}, COUNT(*) AS n, SUM(l_extendedprice) AS s FROM {TABLE} {condition} GROUP BY {keys}"
             );
+            // As a server does between runs.
+            while ledger.prepare().map_err(failed("preparing the ledger"))? {}
             let answer = bench.runtime.block_on(asker.ask(&sql, &mut ledger))?;
             ratios.push(answer.whole_s / answer.without_ledger_s);
         }
@@ -77,10 +81,17 @@ fn known(cells: u64, is_chosen: bool) -> Result<Ledger> {
     for _ in 0..cells.div_ceil(u64::from(CELLS)) {
         let mut earlier = table(&mut random, CELLS);
         earlier.selection.is_plain = !is_chosen;
-        earlier
-            .cells
-            .iter_mut()
-            .for_each(|cell| cell.is_chosen = is_chosen);
+        for cell in earlier.cells.iter_mut().filter(|_| is_chosen) {
+            cell.is_chosen = true;
+            // Units have other rows than their first, as in the table that is asked for.
+            let mut of = |_: &u32| random.below(3) == 0;
+            cell.rows = Some(Rows {
+                twos: Arc::new(cell.units.iter().filter(&mut of).collect()),
+                threes: Arc::default(),
+                weight: cell.units.len(),
+                noted: None,
+            });
+        }
         release(&mut ledger, earlier)?;
     }
     Ok(ledger)
