@@ -171,6 +171,11 @@ impl Population {
             .catch_up(more, |cell, width| cell.vector(mixer, sets, width))
     }
 
+    /// Whether there is much that questions would wait for.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.units.is_behind() || (self.has_rows && self.rows.is_behind())
+    }
+
     /// Does a part of what questions would wait for. Whether there was something to do.
     pub(crate) fn prepare(&mut self, mixer: Mixer, sets: &dyn Sets) -> Result<bool> {
         let of_set = |set: &u32, width| Ok(mixer.vector(&*sets.units(*set)?, width));

@@ -288,6 +288,13 @@ impl Ledger {
         })
     }
 
+    /// Whether there is much work that later questions would wait for ([`Ledger::prepare`]).
+    pub fn is_behind(&self) -> bool {
+        self.populations
+            .values()
+            .any(|known| known.population.is_behind())
+    }
+
     /// Does a part of the work that later questions would otherwise wait for: for when nobody asks. Whether there was something
     /// to do. It changes no answer.
     ///

@@ -400,11 +400,16 @@ impl Span {
 
     /// Makes rows of all that waits for it, where that is much. Whether it was.
     pub(crate) fn flush_many(&mut self) -> bool {
-        let is_many = self.forms.iter().any(Form::has_many_waiting);
+        let is_many = self.has_many_waiting();
         if is_many {
             self.flush();
         }
         is_many
+    }
+
+    /// Whether so many sets wait for their rows that these should be made.
+    pub(crate) fn has_many_waiting(&self) -> bool {
+        self.forms.iter().any(Form::has_many_waiting)
     }
 
     fn flush(&mut self) {

@@ -129,9 +129,9 @@ impl Released {
         let mut past = self.past(&mut turn, of);
         let (judged, beside) = let_go(judge(&mut past)?)?;
         let recorded = judged.record_units(&mut turn)?;
-        let state = turn.state();
+        let (state, is_behind) = (turn.state(), turn.ledger().is_behind());
         drop(turn);
-        if !self.forgets {
+        if is_behind && !self.forgets {
             self.preparing.begin();
         }
         Ok((recorded, state, beside))

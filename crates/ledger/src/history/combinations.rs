@@ -4,6 +4,9 @@ use crate::Result;
 use crate::limits::{COMBINED_AT_ONCE, COMBINED_FEW_MAX};
 use crate::span::{Span, Vector, WIDTHS};
 
+/// So many sets that are not among the combinations yet are worth a thread.
+const BEHIND: usize = 64;
+
 /// What sums of are looked at together, in the order in which it became known, and all combinations of it.
 ///
 /// These are made when they are asked for, as what they are made of is read again: a ledger opens without that.
@@ -51,12 +54,26 @@ impl<T> Combinations<T> {
         Ok(())
     }
 
+    /// Which widths may be asked for next: that for many before there are, as the question that makes them many waits for it
+    /// otherwise.
+    fn needed(&self) -> impl Iterator<Item = usize> + use<T> {
+        let known = self.of.len();
+        let needed = [known <= COMBINED_FEW_MAX, known > COMBINED_FEW_MAX / 2];
+        (0..needed.len()).filter(move |width| needed[*width])
+    }
+
+    /// Whether there is much that questions would wait for.
+    pub(super) fn is_behind(&self) -> bool {
+        self.needed().any(|width| {
+            let (done, span) = &self.spans[width];
+            let behind = self.of.len().saturating_sub(*done);
+            (behind >= BEHIND && !span.is_full()) || span.has_many_waiting()
+        })
+    }
+
     /// Does a part of what questions would wait for. Whether there was something to do.
     pub(super) fn prepare(&mut self, vector: impl Fn(&T, u32) -> Result<Vector>) -> Result<bool> {
-        let known = self.of.len();
-        // Of many before there are: the question that makes them many waits for it otherwise.
-        let needed = [known <= COMBINED_FEW_MAX, known > COMBINED_FEW_MAX / 2];
-        for width in (0..needed.len()).filter(|width| needed[*width]) {
+        for width in self.needed() {
             if self.add_some(width, &vector)? || self.spans[width].1.flush_many() {
                 return Ok(true);
             }
