@@ -201,6 +201,11 @@ impl Default for Fronts {
 }
 
 impl Fronts {
+    /// How many vectors there are.
+    pub(crate) fn len(&self) -> usize {
+        self.of.len() / (2 * self.words)
+    }
+
     /// How many places of each vector there are.
     pub(crate) fn places(&self) -> usize {
         64 * self.words

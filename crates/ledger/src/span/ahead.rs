@@ -110,8 +110,13 @@ impl Ahead {
         rows: &'a [Head],
         k: usize,
     ) -> impl Iterator<Item = usize> + 'a {
-        let fronts = self.rows.iter();
-        let near = fronts.flat_map(move |fronts| fronts.near(&left.head, k));
+        // Where nobody began, or there are other rows by now, each is compared with.
+        let fronts = self.rows.as_ref();
+        let near: Box<dyn Iterator<Item = usize> + 'a> =
+            match fronts.filter(|of| of.len() == rows.len()) {
+                Some(fronts) => Box::new(fronts.near(&left.head, k)),
+                None => Box::new(0..rows.len()),
+            };
         let near = near.filter(move |at| {
             let row = self.left(rows[*at].clone());
             left.head.nearly_cancels(&row.head, k)
