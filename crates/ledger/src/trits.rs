@@ -4,6 +4,7 @@
 //! GF(3^m)*, 2008). A vector is as long as its last place that is not zero wants it; what lies beyond is zero. Words are
 //! added in the widest registers that the processor has.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use fearless_simd::{Level, dispatch};
@@ -37,11 +38,14 @@ pub(crate) struct Head {
 /// How many words at least [`Fronts`] have of each, and at a time.
 const FRONT: usize = 4;
 
-/// The first words of many vectors, one behind the other: fewer than a [`Head`] has, so that those of all stay in a cache.
+/// The first words of many heads, or the last ones, one behind the other: fewer than a [`Head`] has, so that those of all stay
+/// in a cache.
 #[derive(Clone)]
 pub(crate) struct Fronts {
     /// How many words of 1, and of 2.
     words: usize,
+    /// The first of these.
+    start: usize,
     of: Vec<u64>,
 }
 
@@ -191,40 +195,34 @@ impl Head {
     }
 }
 
-impl Default for Fronts {
-    fn default() -> Fronts {
-        Fronts {
-            words: FRONT,
-            of: Vec::new(),
-        }
-    }
-}
-
 impl Fronts {
     /// How many vectors there are.
     pub(crate) fn len(&self) -> usize {
         self.of.len() / (2 * self.words)
     }
 
-    /// How many places of each vector there are.
-    pub(crate) fn places(&self) -> usize {
-        64 * self.words
+    /// The places of each vector that there are.
+    pub(crate) fn places(&self) -> Range<usize> {
+        64 * self.start..64 * (self.start + self.words)
     }
 
     /// Twice as many of these.
     pub(crate) fn wider<'a>(&self, heads: impl Iterator<Item = &'a Head>) -> Fronts {
-        Fronts::of(heads, (2 * self.words).min(HEAD))
+        Fronts::of(heads, (2 * self.words).min(HEAD), self.start > 0)
     }
 
-    /// As few of these as there can be.
-    pub(crate) fn narrow<'a>(heads: impl Iterator<Item = &'a Head>) -> Fronts {
-        Fronts::of(heads, FRONT)
+    /// As few of these as there can be, from the end or from the beginning.
+    pub(crate) fn narrow<'a>(heads: impl Iterator<Item = &'a Head>, backwards: bool) -> Fronts {
+        Fronts::of(heads, FRONT, backwards)
     }
 
-    fn of<'a>(heads: impl Iterator<Item = &'a Head>, words: usize) -> Fronts {
-        let of = heads.flat_map(|head| head.lo[..words].iter().chain(&head.hi[..words]));
+    fn of<'a>(heads: impl Iterator<Item = &'a Head>, words: usize, backwards: bool) -> Fronts {
+        let start = if backwards { HEAD - words } else { 0 };
+        let part = start..start + words;
+        let of = heads.flat_map(|head| head.lo[part.clone()].iter().chain(&head.hi[part.clone()]));
         Fronts {
             words,
+            start,
             of: of.copied().collect(),
         }
     }
@@ -241,7 +239,8 @@ impl Fronts {
         most: usize,
     ) -> impl Iterator<Item = usize> + 'a {
         let words = self.words;
-        let (lo, hi) = (&head.lo[..words], &head.hi[..words]);
+        let part = self.start..self.start + words;
+        let (lo, hi) = (&head.lo[part.clone()], &head.hi[part]);
         let near = self.of.chunks_exact(2 * words).enumerate();
         let near = near.filter(move |(_, of)| nearly_cancels((lo, hi), of.split_at(words), most));
         near.map(|(at, _)| at)
@@ -313,11 +312,11 @@ fn clear_heads(by: &Head, place: usize, others: &mut [Head]) {
 /// Inlined where it is dispatched to, as [`add_words`].
 #[inline(always)]
 fn clear_fronts(fronts: &mut Fronts, place: usize, by: &Head) {
-    let (word, bit) = (place / 64, place % 64);
-    let words = fronts.words;
+    let (words, part) = (fronts.words, fronts.start..fronts.start + fronts.words);
+    let (word, bit) = (place / 64 - fronts.start, place % 64);
     let (by_lo, by_hi) = (
-        by.lo[..words].as_chunks::<FRONT>().0,
-        by.hi[..words].as_chunks::<FRONT>().0,
+        by.lo[part.clone()].as_chunks::<FRONT>().0,
+        by.hi[part].as_chunks::<FRONT>().0,
     );
     for of in fronts.of.chunks_exact_mut(2 * words) {
         let (lo, hi) = of.split_at_mut(words);

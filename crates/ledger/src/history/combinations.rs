@@ -9,7 +9,8 @@ const BEHIND: usize = 64;
 
 /// What sums of are looked at together, in the order in which it became known, and all combinations of it.
 ///
-/// These are made when they are asked for, as what they are made of is read again: a ledger opens without that.
+/// These are made when nobody asks, or when they are asked for, as what they are made of is read again: a ledger opens without
+/// that.
 pub(crate) struct Combinations<T> {
     of: Vec<T>,
     /// For few and for many, and how far each was brought.

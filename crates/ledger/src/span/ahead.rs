@@ -27,6 +27,8 @@ pub(super) struct Ahead {
     heads: Vec<Head>,
     /// From so many rows on, sets wait.
     from: usize,
+    /// Whether pivots are chosen from the end.
+    backwards: bool,
 }
 
 /// A set that waits.
@@ -52,18 +54,18 @@ impl Left {
     }
 }
 
-impl Default for Ahead {
-    fn default() -> Ahead {
+impl Ahead {
+    /// Where nothing waits.
+    pub(super) fn new(backwards: bool) -> Ahead {
         Ahead {
             sets: Vec::new(),
             rows: None,
             heads: Vec::new(),
             from: ROWS_MIN,
+            backwards,
         }
     }
-}
 
-impl Ahead {
     pub(super) fn len(&self) -> usize {
         self.sets.len()
     }
@@ -94,7 +96,7 @@ impl Ahead {
 
     /// Begins to compare with rows, by the first columns of each.
     pub(super) fn begin(&mut self, rows: &[Head]) {
-        let narrow = || Arc::new(Fronts::narrow(rows.iter()));
+        let narrow = || Arc::new(Fronts::narrow(rows.iter(), self.backwards));
         self.rows.get_or_insert_with(narrow);
     }
 
@@ -135,13 +137,13 @@ impl Ahead {
     }
 
     /// Lets a set wait of which this is left, not all of it zero.
-    pub(super) fn wait(&mut self, of: (Reduced, Kept), left: Left, rows: &[Head], backwards: bool) {
+    pub(super) fn wait(&mut self, of: (Reduced, Kept), left: Left, rows: &[Head]) {
         let Left {
             mut head,
             mut made_of,
         } = left;
         self.begin(rows);
-        let Some((pivot, value)) = self.pivot(&head, rows, backwards) else {
+        let Some((pivot, value)) = self.pivot(&head, rows) else {
             return;
         };
         made_of.set(self.sets.len(), 1);
@@ -164,17 +166,17 @@ impl Ahead {
         });
     }
 
-    /// A place for a pivot: among as few of the first columns as leave enough to compare.
-    fn pivot(&mut self, head: &Head, rows: &[Head], backwards: bool) -> Option<(usize, Trit)> {
+    /// A place for a pivot, the first or the last: among as few of the first columns as leave enough to compare.
+    fn pivot(&mut self, head: &Head, rows: &[Head]) -> Option<(usize, Trit)> {
+        let place = match self.backwards {
+            true => head.places().next_back(),
+            false => head.places().next(),
+        };
+        let (at, _) = place?;
         loop {
             let within = self.rows.as_ref()?.places();
-            let is_widest = within == HEAD_PLACES;
-            let mut places = head.places().filter(|(at, _)| *at < within);
-            let place = match backwards {
-                true => places.next_back(),
-                false => places.next(),
-            };
-            if is_widest || (place.is_some() && self.sets.len() < within / 8 * 3) {
+            let is_widest = within.len() == HEAD_PLACES;
+            if is_widest || (within.contains(&at) && self.sets.len() < within.len() / 8 * 3) {
                 return place;
             }
             let all: Vec<Head> = rows.iter().map(|row| self.left(row.clone()).head).collect();

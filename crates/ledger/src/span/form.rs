@@ -136,7 +136,7 @@ impl Form {
             rows: Vec::new(),
             heads: Arc::default(),
             pivots: Vec::new(),
-            ahead: Ahead::default(),
+            ahead: Ahead::new(backwards),
             owed: Vec::new(),
             pending: 0,
             backwards,
@@ -260,7 +260,12 @@ impl Form {
             return self.nothing(&rest.of, sum);
         }
         let leaves_few = |least| !rest.is_clear && self.leaves_few(&rest.of, least);
-        if least.is_some_and(leaves_few) {
+        self.adds_if(least.is_some_and(leaves_few))
+    }
+
+    /// What a set adds of which something is left.
+    fn adds_if(&self, leaves_few: bool) -> Adds {
+        if leaves_few {
             Adds::AFew
         } else if self.is_full() {
             Adds::NoRoom
@@ -368,7 +373,7 @@ impl Form {
             if adds != Adds::Itself || left.has_places() {
                 if adds == Adds::Itself {
                     let set = (rest, Kept { sum, name });
-                    self.ahead.wait(set, left, &self.heads, self.backwards);
+                    self.ahead.wait(set, left, &self.heads);
                 }
                 return adds;
             }

@@ -71,6 +71,9 @@ fn a_set_that_waits_is_in_combinations() {
             span.flush();
             assert!(span.forms.iter().all(|form| form.waiting() == 0));
         }
+        // Asked alone, where none but waiting sets are known and where rows were made of them.
+        assert_eq!(adds(&span, 0..4_000), Adds::Nothing);
+        assert_eq!(adds(&span, 0..9_000), Adds::AFew);
         let (below_and_above, most) = ([&whole[..4_000], &whole[4_001..]].concat(), &whole[20..]);
         assert_eq!(taken(&mut span.clone(), &below_and_above), Adds::Nothing);
         assert_eq!(taken(&mut span.clone(), &whole), Adds::AFew);

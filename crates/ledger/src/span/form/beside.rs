@@ -56,13 +56,7 @@ impl Form {
         if all.columns.is_zero() {
             return self.nothing(&all, sum);
         }
-        if least.is_some_and(|least| self.leaves_few_beside(&all, left, least)) {
-            Adds::AFew
-        } else if self.is_full() {
-            Adds::NoRoom
-        } else {
-            Adds::Itself
-        }
+        self.adds_if(least.is_some_and(|least| self.leaves_few_beside(&all, left, least)))
     }
 
     /// As [`Form::leaves_few`], where sets wait.
