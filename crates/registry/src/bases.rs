@@ -1,6 +1,6 @@
 //! What releases are made from: texts under their digests, and which of them a run's computation began with.
 
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 
 use crate::database::Registry;
 use crate::error::RegistryError;
@@ -64,15 +64,15 @@ impl Registry {
         texts: &[KeptText],
     ) -> Result<(), RegistryError> {
         let mut transaction = self.begin().await?;
-        for kept in texts {
-            sqlx::query(
-                "INSERT INTO kept_texts (digest, kind, text) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING",
-            )
-            .bind(&kept.digest)
-            .bind(kept.kind.as_str())
-            .bind(&kept.text)
-            .execute(&mut *transaction)
-            .await?;
+        if !texts.is_empty() {
+            let mut all = QueryBuilder::new("INSERT INTO kept_texts (digest, kind, text) ");
+            all.push_values(texts, |mut row, kept| {
+                row.push_bind(&kept.digest)
+                    .push_bind(kept.kind.as_str())
+                    .push_bind(&kept.text);
+            });
+            all.push(" ON CONFLICT (digest) DO NOTHING");
+            all.build().execute(&mut *transaction).await?;
         }
         sqlx::query(
             "INSERT INTO bases (log_index, run, request_digest, basis) VALUES (?, ?, ?, ?) \

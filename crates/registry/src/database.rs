@@ -197,7 +197,7 @@ impl Registry {
     }
 
     async fn commit_with(&self, writing: Writing, has_news: bool) -> Result<(), RegistryError> {
-        let ending = writing.keep().await?;
+        let ending = writing.keep();
         // Those who waited before have their turn before.
         let mut group = self.turn.lock().await;
         if ending.is_empty() {

@@ -25,6 +25,7 @@ use sqlx::sqlite::{SqliteRow, SqliteValueRef};
 use sqlx::{Decode, Row, Sqlite, SqliteConnection, TypeInfo, ValueRef};
 
 use crate::error::RegistryError;
+use watch::Changed;
 
 /// Length of the secret that a key is made of, in bytes.
 pub const REGISTRY_KEY_LEN: usize = 32;
@@ -331,19 +332,21 @@ pub(crate) async fn renew(
     key: &RegistryKey,
     (log, has_news): (LogMark, bool),
 ) -> Result<(), RegistryError> {
-    let changed = watch::changed(connection).await?;
-    if changed.is_empty() && !has_news {
+    let Changed { state, rows } = watch::changed(connection).await?;
+    if rows.is_empty() && !has_news {
         return Ok(());
     }
-    let state = read_known(connection).await?;
+    let state = state.ok_or_else(|| RegistryError::altered("seal"))?;
     let mut state = key.open(&state)?;
-    for row in &changed {
-        let (table, is_added, columns) = watch::parts(row)?;
+    for row in &rows {
+        let (table, times, columns) = watch::parts(row)?;
         let hash = key.hash(table, row, columns)?;
         let sum = state.tables.entry(table.to_owned()).or_default();
-        match is_added {
-            true => sum.add(hash),
-            false => sum.take(hash),
+        for _ in 0..times.unsigned_abs() {
+            match times > 0 {
+                true => sum.add(hash),
+                false => sum.take(hash),
+            }
         }
     }
     state.writes += 1;
@@ -355,13 +358,6 @@ pub(crate) async fn renew(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-async fn read_known(connection: &mut SqliteConnection) -> Result<Vec<u8>, RegistryError> {
-    let sealed: Option<Vec<u8>> = sqlx::query_scalar("SELECT state FROM seal WHERE one = 1")
-        .fetch_optional(connection)
-        .await?;
-    sealed.ok_or_else(|| RegistryError::altered("seal"))
 }
 
 #[cfg(test)]

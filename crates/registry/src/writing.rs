@@ -7,7 +7,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use sqlx::{Executor, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, Executor, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use crate::error::RegistryError;
@@ -28,10 +28,11 @@ type Shared = Arc<RegistryError>;
 /// Where writers wait.
 pub(crate) type Turn = Arc<Mutex<Group>>;
 
-/// The savepoint of whoever writes.
-const SAVEPOINT: &str = "SAVEPOINT writing";
-const UNDO: &str = "ROLLBACK TO writing";
-const KEEP: &str = "RELEASE writing";
+/// The savepoint of whoever writes behind these. They stay until all is committed, so each has a name of its own: should one
+/// be missing, nobody else's write is undone in its place.
+fn savepoint<T>(before: &[T]) -> String {
+    format!("writing_{}", before.len())
+}
 
 /// A write that is under way. Dropping it undoes it.
 pub(crate) struct Writing {
@@ -45,12 +46,12 @@ impl Group {
         let Some(transaction) = self.transaction.as_mut().filter(|_| self.is_to_undo) else {
             return Ok(());
         };
-        if let Err(error) = transaction.execute(UNDO).await {
+        let undo = format!("ROLLBACK TO {}", savepoint(&self.members));
+        if let Err(error) = transaction.execute(AssertSqlSafe(undo)).await {
             self.transaction = None;
             self.is_to_undo = false;
             return Err(error.into());
         }
-        // The savepoint stands; it would be in the way of no other, and goes with the transaction.
         self.is_to_undo = false;
         Ok(())
     }
@@ -95,14 +96,19 @@ impl Writing {
             let members = Committing(std::mem::take(&mut group.members));
             members.end(Err(sqlx::Error::WorkerCrashed.into()));
         }
-        if group.transaction.is_none() {
+        let is_first = group.transaction.is_none();
+        if is_first {
             group.transaction = Some(pool.begin().await?);
         }
         let mut writing = Self {
             group,
             is_kept: false,
         };
-        writing.execute(SAVEPOINT).await?;
+        // With the first one's write all of the transaction is undone.
+        if !is_first {
+            let begin = format!("SAVEPOINT {}", savepoint(&writing.group.members));
+            writing.execute(AssertSqlSafe(begin)).await?;
+        }
         Ok(writing)
     }
 
@@ -112,12 +118,11 @@ impl Writing {
     }
 
     /// Leaves it to be committed with what others write; answers how to hear of that.
-    pub(crate) async fn keep(mut self) -> Result<Ending, RegistryError> {
-        self.execute(KEEP).await?;
+    pub(crate) fn keep(mut self) -> Ending {
         self.is_kept = true;
         let (sender, ending) = oneshot::channel();
         self.group.members.push(sender);
-        Ok(ending)
+        ending
     }
 }
 

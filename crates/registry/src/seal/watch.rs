@@ -7,14 +7,14 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::error::RegistryError;
 
 /// Most columns of a table; the greatest has 16.
 const COLUMNS_MAX: usize = 24;
 
-/// What stands before the values of a noted row: table, 1 or -1, and how many values there are.
+/// What stands before the values of a noted row: table, how many times more it is there, and how many values there are.
 const BEFORE: usize = 3;
 
 /// Where a table is wider than what is noted of it.
@@ -85,43 +85,69 @@ pub(crate) fn statements(tables: &[Table]) -> Result<String, RegistryError> {
             )
         };
         let (gone, new) = (note(-1, "OLD."), note(1, "NEW."));
+        // Many updates leave a row as it is.
+        let is_another = format!(
+            "WHEN ({}) IS NOT ({})",
+            table.columns("OLD."),
+            table.columns("NEW.")
+        );
         let acts = [
-            ("INSERT", new.clone()),
-            ("DELETE", gone.clone()),
-            ("UPDATE", format!("{gone} {new}")),
+            ("INSERT", String::new(), new.clone()),
+            ("DELETE", String::new(), gone.clone()),
+            ("UPDATE", is_another, format!("{gone} {new}")),
         ];
-        for (act, noted) in acts {
+        for (act, when, noted) in acts {
             let name = format!("\"changed {act} {}\"", table.name);
             let on = table.quoted();
             writeln!(
                 text,
-                "CREATE TEMP TRIGGER {name} AFTER {act} ON main.{on} BEGIN {noted} END;"
+                "CREATE TEMP TRIGGER {name} AFTER {act} ON main.{on} {when} BEGIN {noted} END;"
             )
             .map_err(|_| TOO_WIDE)?;
         }
     }
+    text.push_str(
+        "CREATE TEMP TRIGGER sealed AFTER UPDATE ON main.seal BEGIN DELETE FROM changed; END;\n",
+    );
     Ok(text)
 }
 
-/// What was noted since it was last asked.
-pub(crate) async fn changed(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<SqliteRow>, RegistryError> {
-    let rows = sqlx::query("SELECT * FROM temp.changed ORDER BY rowid")
-        .fetch_all(&mut *connection)
-        .await?;
-    if !rows.is_empty() {
-        sqlx::query("DELETE FROM temp.changed")
-            .execute(connection)
-            .await?;
-    }
-    Ok(rows)
+/// What was noted since the seal was last written.
+pub(crate) struct Changed {
+    /// The sealed state; none where it is gone.
+    pub(crate) state: Option<Vec<u8>>,
+    /// Each row that is there more or less often than it was.
+    pub(crate) rows: Vec<SqliteRow>,
 }
 
-/// The table of a noted row, whether it was added or taken away, and where its values are.
-pub(crate) fn parts(row: &SqliteRow) -> Result<(&str, bool, Range<usize>), RegistryError> {
-    let (table, sign, width): (&str, i64, i64) =
+/// What was noted since the seal was last written, which forgets it.
+///
+/// A row that several writes changed one after the other is told as it was and as it is, and not as it was in between. Tables
+/// are strict, so that equal values of a column are of one type.
+pub(crate) async fn changed(connection: &mut SqliteConnection) -> Result<Changed, RegistryError> {
+    let values = |of: &dyn Fn(usize) -> String| (0..COLUMNS_MAX).map(of).collect::<Vec<_>>();
+    let columns = values(&|at| format!("c{at}")).join(", ");
+    let nothing = values(&|_| "NULL".to_owned())[1..].join(", ");
+    // One answer for both: each is a wait for another thread.
+    let statement = format!(
+        "SELECT 'seal', 0, 1, state, {nothing} FROM main.seal WHERE one = 1 UNION ALL \
+         SELECT of, SUM(sign), width, {columns} FROM temp.changed GROUP BY of, width, {columns} HAVING SUM(sign) <> 0"
+    );
+    let mut rows = sqlx::query(AssertSqlSafe(statement))
+        .fetch_all(connection)
+        .await?;
+    let is_state = |row: &SqliteRow| row.try_get::<i64, _>(1).is_ok_and(|times| times == 0);
+    let state = match rows.iter().position(is_state) {
+        Some(at) => Some(rows.swap_remove(at).try_get(BEFORE)?),
+        None => None,
+    };
+    Ok(Changed { state, rows })
+}
+
+/// The table of a noted row, how many times more it is there, and where its values are.
+pub(crate) fn parts(row: &SqliteRow) -> Result<(&str, i64, Range<usize>), RegistryError> {
+    let (table, times, width): (&str, i64, i64) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     let width = usize::try_from(width).map_err(|_| TOO_WIDE)?;
-    Ok((table, sign > 0, BEFORE..BEFORE + width))
+    Ok((table, times, BEFORE..BEFORE + width))
 }

@@ -50,10 +50,55 @@ async fn a_write_that_nobody_waits_for_is_there_after_closing() {
             .execute(&mut *writing)
             .await
             .unwrap();
-        drop(writing.keep().await.unwrap());
+        drop(writing.keep());
     }
     registry.close().await;
     are_kept(&folder, 0..3).await;
+}
+
+/// What a row was in between is in no sum, within one write and across those that share a transaction.
+#[tokio::test]
+async fn rows_that_change_several_times_are_sealed_as_they_are_in_the_end() {
+    let (folder, registry) = registry().await;
+    let fact = |name: &str, value: i64| format!("INSERT INTO facts VALUES ('{name}', '{value}')");
+    let set = |name: &str, value: i64| {
+        format!("UPDATE facts SET value = '{value}' WHERE name = '{name}'")
+    };
+    let gone = |name: &str| format!("DELETE FROM facts WHERE name = '{name}'");
+    let writes = [
+        vec![fact("a", 1), set("a", 2), set("a", 2), fact("b", 1)],
+        vec![gone("b"), set("a", 3), set("a", 2), fact("c", 1), gone("c")],
+        vec![fact("c", 1), gone("a"), fact("a", 3), set("c", 1)],
+        vec![set("a", 4), set("a", 3), set("nobody", 1)],
+    ];
+    let before = registry.sealed_state().await.unwrap().writes;
+    for (at, statements) in writes.iter().enumerate() {
+        let mut writing = registry.begin().await.unwrap();
+        for statement in statements {
+            let statement = sqlx::AssertSqlSafe(statement.clone());
+            sqlx::query(statement).execute(&mut *writing).await.unwrap();
+        }
+        // The second and the third write share a transaction; of the last one nothing is left.
+        match at {
+            1 => drop(writing.keep()),
+            _ => registry.commit(writing).await.unwrap(),
+        }
+        registry.check().await.unwrap();
+    }
+    let writes = registry.sealed_state().await.unwrap().writes - before;
+    assert_eq!(writes, 2);
+    let facts: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, value FROM facts WHERE length(name) = 1 ORDER BY name")
+            .fetch_all(registry.pool())
+            .await
+            .unwrap();
+    let facts: Vec<_> = facts
+        .iter()
+        .map(|(name, value)| (&**name, &**value))
+        .collect();
+    assert_eq!(facts, [("a", "3"), ("c", "1")]);
+    registry.close().await;
+    are_kept(&folder, 0..0).await;
 }
 
 /// The registry opens again, and these runs have ended.
