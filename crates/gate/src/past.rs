@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
-use weir_ledger::parallel::{self, PARALLEL_UNITS_MIN};
+use weir_ledger::parallel;
 use weir_ledger::rounding::CoinKey;
 use weir_ledger::{
     Answers, Asked, Cell, Digest, History, Question, Release, Selection, Statistic, Verdict,
@@ -180,11 +180,8 @@ impl Compared {
     /// The sets of one kind of unit: for each cell that of its units and those of chosen arguments, then its parts.
     fn cells(&self, ground: &Ground, members: &Members) -> Result<Vec<Cell>, GateError> {
         let of_cell = |place: &(u32, usize)| self.sets_of(ground, members, *place);
-        let cells: Vec<_> = if members.bytes_of_sets() < PARALLEL_UNITS_MIN {
-            self.places.iter().map(of_cell).collect()
-        } else {
-            parallel::each(&self.places, of_cell)
-        };
+        // As many bytes are half as many units, and these are opened, too.
+        let cells = parallel::of_units(members.bytes_of_sets(), &self.places, of_cell);
         let cells = cells.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(cells.into_iter().flatten().collect())
     }

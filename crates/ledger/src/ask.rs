@@ -11,7 +11,7 @@ use crate::history::Population;
 use crate::index::{Index, Work};
 use crate::margin::{self, Margins};
 use crate::near::{Counting, Found, InMemory, NewSet, Sets, Stop, Whole};
-use crate::parallel::{self, PARALLEL_UNITS_MIN};
+use crate::parallel;
 use crate::partition::Labels;
 use crate::question::{Question, Verdict};
 use crate::sketch::Mixer;
@@ -46,10 +46,7 @@ pub(crate) struct Against<'a> {
 pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer) -> Vec<NewSet> {
     let of_cell = |cell: &crate::Cell| NewSet::new(Arc::clone(&cell.units), whole, mixer);
     let units: u64 = question.cells.iter().map(|cell| cell.units.len()).sum();
-    if units < PARALLEL_UNITS_MIN {
-        return question.cells.iter().map(of_cell).collect();
-    }
-    parallel::each(&question.cells, of_cell)
+    parallel::of_units(units, &question.cells, of_cell)
 }
 
 /// The verdict on each statistic of each cell, and the union of each partition's released cells.

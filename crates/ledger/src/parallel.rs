@@ -3,11 +3,19 @@
 use std::thread;
 
 /// From so many units on, sets are worked on by several threads.
-pub const PARALLEL_UNITS_MIN: u64 = 250_000;
+pub(crate) const PARALLEL_UNITS_MIN: u64 = 250_000;
 
 /// What each thing comes to, in order, on as many threads as there are processors.
 pub fn each<T: Sync, R: Send>(things: &[T], of: impl Fn(&T) -> R + Sync) -> Vec<R> {
     in_parts(things, |part| part.iter().map(&of).collect())
+}
+
+/// The same for things of so many units in all: one by one where these are few.
+pub fn of_units<T: Sync, R: Send>(units: u64, things: &[T], of: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    if units < PARALLEL_UNITS_MIN {
+        return things.iter().map(of).collect();
+    }
+    each(things, of)
 }
 
 /// The same where the things of a part are worked on together: what each of them comes to.

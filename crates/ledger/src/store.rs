@@ -419,16 +419,17 @@ impl Store {
     /// Adds a release. After an error it is open whether it is on the disk: [`Store::reopen`] finds out.
     pub(crate) fn add(&mut self, new: &NewEntry) -> Result<Vec<Place>> {
         let path = self.path();
-        let mut frame = Frame::of(&self.key, &self.head, new)?;
-        let length = frame.bytes.len() as u64;
+        let frame = Frame::of(&self.key, &self.head, new, RESERVED_BYTES)?;
+        let length = frame.length;
         if length > FRAME_BYTES_MAX {
             return Err(LedgerError::TooLarge);
         }
-        if self.reserve(length)? {
-            // Zeros that are written, and not only the file's length: what is written over them needs no place on the disk.
-            frame.bytes.resize((length + RESERVED_BYTES) as usize, 0);
+        let mut bytes = frame.bytes.as_slice();
+        if !self.reserve(length)? {
+            // Else the zeros are written, too, and not only the file's length: what is written over them needs no place on the disk.
+            bytes = &bytes[..length as usize];
         }
-        let appended = self.disk.append(&path, self.head.bytes, &frame.bytes);
+        let appended = self.disk.append(&path, self.head.bytes, bytes);
         appended.map_err(LedgerError::io("append to", &path))?;
         let head = self.head.after(length, frame.chain);
         // A crash from here on leaves a recorded release, whether or not anybody saw it.

@@ -3,8 +3,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
+
+use rustix::fs::{Advice, fadvise};
 
 /// The steps. An implementation does what the name says, or fails; a failed step may have happened all the same.
 pub trait Disk: Send + Sync {
@@ -40,6 +43,9 @@ pub trait Disk: Send + Sync {
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
 }
 
+/// What is written at a time, in bytes.
+const WRITTEN_BYTES: usize = 1 << 20;
+
 /// The file system.
 #[derive(Debug, Clone, Copy)]
 pub struct OsDisk;
@@ -63,7 +69,16 @@ impl Disk for OsDisk {
 
     fn append(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let file = writable(path)?;
-        file.write_all_at(bytes, offset)?;
+        let mut at = offset;
+        for part in bytes.chunks(WRITTEN_BYTES) {
+            file.write_all_at(part, at)?;
+            if bytes.len() > WRITTEN_BYTES {
+                // The disk begins with it now, and not once all is written. Where it does not, it is waited for longer.
+                let length = NonZeroU64::new(part.len() as u64);
+                let _ = fadvise(&file, at, length, Advice::DontNeed);
+            }
+            at += part.len() as u64;
+        }
         // With a length that has changed, where it has.
         file.sync_data()
     }

@@ -9,13 +9,13 @@
 //! the size of a release of one cell would tell how many units are in it. It is sealed zeros, so that no byte of the file can
 //! be changed unnoticed; in frames of earlier versions it is noise.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::digest::{SHA256, digest};
 use roaring::RoaringBitmap;
 
 use crate::entry::{NewEntry, Span};
-use crate::parallel::{self, PARALLEL_UNITS_MIN};
+use crate::parallel;
 use crate::question::Digest;
 use crate::store::head::Head;
 use crate::store::seal::{LedgerKey, PieceKey, TAG_LEN, random};
@@ -39,7 +39,10 @@ const PADDING: u64 = u64::MAX;
 
 /// A frame as it is written.
 pub(crate) struct Frame {
+    /// With zeros behind it, for what comes next.
     pub(crate) bytes: Vec<u8>,
+    /// How many of these are the frame.
+    pub(crate) length: u64,
     pub(crate) salt: [u8; SALT_LEN],
     pub(crate) spans: Vec<Span>,
     /// Where the sets begin in the frame.
@@ -70,21 +73,15 @@ fn place(head: &Head) -> Vec<u8> {
 }
 
 impl Frame {
-    /// The frame that comes after what `head` covers.
-    pub(crate) fn of(ledger: &LedgerKey, head: &Head, new: &NewEntry) -> Result<Frame> {
+    /// The frame that comes after what `head` covers, with so many zeros behind it.
+    pub(crate) fn of(ledger: &LedgerKey, head: &Head, new: &NewEntry, zeros: u64) -> Result<Frame> {
         let salt = random()?;
         let key = key(ledger, &salt)?;
-        let units: u64 = new.sets.iter().map(|set| set.len()).sum();
-        let sets = if units < PARALLEL_UNITS_MIN {
-            new.sets.iter().map(write_set).collect()
-        } else {
-            parallel::each(&new.sets, write_set)
-        };
-        let sets = sets.into_iter().collect::<Result<Vec<_>>>()?;
+        let sets = small(&new.sets);
         let mut spans = Vec::with_capacity(sets.len());
         let mut sets_length = 0;
         for set in &sets {
-            let length = set.len() + TAG_LEN;
+            let length = set.serialized_size() + TAG_LEN;
             let bytes = u32::try_from(length).map_err(|_| LedgerError::Internal {
                 action: "writing a set of more than 4 GiB",
             })?;
@@ -95,25 +92,27 @@ impl Frame {
         let entry = new.entry.write(&spans);
         let entry_length = entry.len() + TAG_LEN;
         let length = padded((START_LEN + entry_length + sets_length + TAG_LEN) as u64);
-        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-        bytes.extend_from_slice(&salt);
+        let mut start = Vec::with_capacity(START_LEN + entry_length);
+        start.extend_from_slice(&salt);
         let of_entry = entry_length as u64 | PADDING_IS_SEALED;
         let lengths = [of_entry.to_le_bytes(), length.to_le_bytes()].concat();
-        key.seal_onto(&mut bytes, LENGTHS, &place(head), &lengths)?;
-        key.seal_onto(&mut bytes, ENTRY, &[], &entry)?;
-        let chain = chain(head, &bytes);
-        let sets_at = bytes.len() as u64;
-        for (number, set) in (FIRST_SET..).zip(&sets) {
-            key.seal_onto(&mut bytes, number, &[], set)?;
-        }
+        key.seal_onto(&mut start, LENGTHS, &place(head), &lengths)?;
+        key.seal_onto(&mut start, ENTRY, &[], &entry)?;
+        let chain = chain(head, &start);
+        let sets_at = start.len();
+        // Zeros that nobody has written yet, so that each thread is given its own pages.
+        let mut bytes = vec![0; (length + zeros) as usize];
+        bytes[..sets_at].copy_from_slice(&start);
+        let (sets_bytes, padding) = bytes[sets_at..length as usize].split_at_mut(sets_length);
+        write_sets(&key, &sets, sets_bytes)?;
         // Plain zeros would show where the padding begins.
-        let zeros = vec![0; length as usize - bytes.len() - TAG_LEN];
-        key.seal_onto(&mut bytes, PADDING, &[], &zeros)?;
+        key.seal(PADDING, &[], padding)?;
         Ok(Frame {
             bytes,
             salt,
             spans,
-            sets_at,
+            sets_at: sets_at as u64,
+            length,
             chain,
         })
     }
@@ -160,16 +159,35 @@ pub(crate) fn chain(head: &Head, bytes: &[u8]) -> Digest {
     chain
 }
 
-fn write_set(set: &Arc<RoaringBitmap>) -> Result<Vec<u8>> {
-    let mut small = (**set).clone();
-    // Neighbouring units as runs.
-    small.optimize();
-    let mut written = Vec::with_capacity(small.serialized_size());
-    let done = small.serialize_into(&mut written);
-    done.map_err(|_| LedgerError::Internal {
-        action: "writing a set",
-    })?;
-    Ok(written)
+/// The sets with neighbouring units as runs.
+fn small(sets: &[Arc<RoaringBitmap>]) -> Vec<RoaringBitmap> {
+    let small = |set: &Arc<RoaringBitmap>| {
+        let mut small = (**set).clone();
+        small.optimize();
+        small
+    };
+    let units = sets.iter().map(|set| set.len()).sum();
+    parallel::of_units(units, sets, small)
+}
+
+/// Writes sets one behind the other, each sealed.
+fn write_sets(key: &PieceKey, sets: &[RoaringBitmap], mut bytes: &mut [u8]) -> Result<()> {
+    let mut pieces = Vec::with_capacity(sets.len());
+    for (number, set) in (FIRST_SET..).zip(sets) {
+        let (piece, rest) = bytes.split_at_mut(set.serialized_size() + TAG_LEN);
+        pieces.push((number, set, Mutex::new(piece)));
+        bytes = rest;
+    }
+    let units = sets.iter().map(RoaringBitmap::len).sum();
+    let written = parallel::of_units(units, &pieces, |(number, set, piece)| {
+        let mut piece = piece.lock().unwrap_or_else(PoisonError::into_inner);
+        set.serialize_into(&mut **piece)
+            .map_err(|_| LedgerError::Internal {
+                action: "writing a set",
+            })?;
+        key.seal(*number, &[], &mut piece)
+    });
+    written.into_iter().collect()
 }
 
 /// Rounded up so that a length has few significant bits (Padmé, Nikitin and others, "Reducing Metadata Leakage from

@@ -61,6 +61,19 @@ fn nonce(number: u64) -> Nonce {
 }
 
 impl PieceKey {
+    /// Seals what these bytes begin with: the tag takes the last of them.
+    pub(crate) fn seal(&self, number: u64, place: &[u8], bytes: &mut [u8]) -> Result<()> {
+        let sealing = LedgerError::Internal { action: "sealing" };
+        let plain = bytes.len().checked_sub(TAG_LEN).ok_or(sealing)?;
+        let (plain, room) = bytes.split_at_mut(plain);
+        let sealed = self
+            .0
+            .seal_in_place_separate_tag(nonce(number), Aad::from(place), plain);
+        let tag = sealed.map_err(|_| LedgerError::Internal { action: "sealing" })?;
+        room.copy_from_slice(tag.as_ref());
+        Ok(())
+    }
+
     /// Appends the sealed piece: ciphertext and tag.
     pub(crate) fn seal_onto(
         &self,
@@ -71,12 +84,8 @@ impl PieceKey {
     ) -> Result<()> {
         let at = out.len();
         out.extend_from_slice(plain);
-        let sealed =
-            self.0
-                .seal_in_place_separate_tag(nonce(number), Aad::from(place), &mut out[at..]);
-        let tag = sealed.map_err(|_| LedgerError::Internal { action: "sealing" })?;
-        out.extend_from_slice(tag.as_ref());
-        Ok(())
+        out.resize(out.len() + TAG_LEN, 0);
+        self.seal(number, place, &mut out[at..])
     }
 
     /// Opens a piece; none where key, number, place or a single bit differs.
