@@ -104,6 +104,43 @@ fn figures_of_rows_in_several_cells() {
     }
 }
 
+/// A chosen table of six million rows, four of a unit, asked of a ledger that knows chosen cells, and of a new one.
+#[test]
+#[ignore = "takes a minute; a figure, not a test"]
+fn figures_of_large_chosen_tables() {
+    let mut random = Random(1);
+    let mut known = Ledger::in_memory(KEY);
+    let tables = std::env::var("LEDGER_TABLES").map_or(10, |most| most.parse().unwrap());
+    for _ in 0..tables {
+        let mut rows = vec![Vec::new(); 1_000];
+        for unit in 0..UNITS {
+            rows[random.below(1_000) as usize].push((unit, random.below(2) as u32));
+        }
+        let cells = rows.into_iter().map(|rows| cell_of(0, rows));
+        let asked = known.ask(question(cells.collect())).unwrap();
+        record(&mut known, asked).unwrap();
+    }
+    while known.prepare().unwrap() {}
+    let mut new = Ledger::in_memory(KEY);
+    let mut times = vec![Vec::new(); 2];
+    for _ in 0..20 {
+        let mut rows = vec![Vec::new(); 28];
+        for unit in 0..1_500_000 {
+            (0..4).for_each(|row| rows[random.below(28) as usize].push((unit, row)));
+        }
+        let cells = rows.into_iter().map(|rows| cell_of(0, rows));
+        let asked = question(cells.collect());
+        for (ledger, times) in [&mut known, &mut new].into_iter().zip(&mut times) {
+            let asked = asked.clone();
+            let started = Instant::now();
+            let _asked = ledger.ask(asked).unwrap();
+            times.push(started.elapsed());
+        }
+    }
+    let [known, new] = [0, 1].map(|at| median(times[at].clone()));
+    println!("28 chosen cells of six million rows: {known:?} after {tables},000 cells, {new:?} after none");
+}
+
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
