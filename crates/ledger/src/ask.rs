@@ -11,7 +11,6 @@ use crate::history::Population;
 use crate::index::{Index, Work};
 use crate::margin::{self, Margins};
 use crate::near::{Counting, Found, InMemory, NewSet, Sets, Stop, Whole};
-use crate::parallel;
 use crate::partition::Labels;
 use crate::question::{Question, Verdict};
 use crate::sketch::Mixer;
@@ -19,7 +18,7 @@ use crate::span::Span;
 use crate::union::united;
 pub(crate) use sums::Summed;
 use sums::{Sums, WithSums};
-pub(crate) use tables::Table;
+pub(crate) use tables::{Table, prepared};
 
 mod sums;
 mod tables;
@@ -40,13 +39,6 @@ pub(crate) struct Against<'a> {
     pub(crate) with_rows: bool,
     /// Whether pairs of sets have margins.
     pub(crate) has_margins: bool,
-}
-
-/// The cells of a question, made ready to be compared.
-pub(crate) fn prepared(question: &Question, whole: Option<&Whole>, mixer: Mixer) -> Vec<NewSet> {
-    let of_cell = |cell: &crate::Cell| NewSet::new(Arc::clone(&cell.units), whole, mixer);
-    let units: u64 = question.cells.iter().map(|cell| cell.units.len()).sum();
-    parallel::of_units(units, &question.cells, of_cell)
 }
 
 /// The verdict on each statistic of each cell, and the union of each partition's released cells.

@@ -356,7 +356,8 @@ impl Ledger {
         }
         let whole = question.population_units.and(known.population.whole());
         let (cells, digest) = made.unwrap_or_else(|| {
-            let cells = prepared(&question, whole, self.mixer);
+            let width = known.population.rows().width();
+            let cells = prepared(&question, whole, self.mixer, width);
             let digest = repeat::digest_of(&question, &cells);
             (cells, digest)
         });

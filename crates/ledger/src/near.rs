@@ -6,7 +6,9 @@ use roaring::RoaringBitmap;
 
 use crate::index::{Exhausted, Index, Work};
 use crate::margin::{self, Margins};
+use crate::rows::Rows;
 use crate::sketch::{Mixer, Sketch, is_small, is_small_indexed};
+use crate::span::Vector;
 use crate::{LedgerError, Result};
 
 /// Where the exact sets of an index are.
@@ -44,6 +46,8 @@ pub(crate) struct NewSet {
     pub(crate) sketch: Sketch,
     /// Of the units of the population that are not in the set, where the whole counts as released.
     rest: Option<Rest>,
+    /// Its rows among so many columns, where they were put there with its sketch.
+    rows: Option<(u32, Vector)>,
 }
 
 struct Rest {
@@ -107,6 +111,27 @@ impl NewSet {
         NewSet::sketched(units, sketch, whole, mixer)
     }
 
+    /// The same, with its rows among so many columns.
+    pub(crate) fn with_rows(
+        units: Arc<RoaringBitmap>,
+        (rows, width): (&Rows, u32),
+        whole: Option<&Whole>,
+        mixer: Mixer,
+    ) -> NewSet {
+        let (sketch, vector) = mixer.sketch_and_rows(&units, rows, width);
+        let set = NewSet::sketched(units, sketch, whole, mixer);
+        NewSet {
+            rows: Some((width, vector)),
+            ..set
+        }
+    }
+
+    /// Its rows among so many columns, where they are there already.
+    pub(crate) fn rows_vector(&self, width: u32) -> Option<&Vector> {
+        let rows = self.rows.as_ref().filter(|(of, _)| *of == width);
+        rows.map(|(_, vector)| vector)
+    }
+
     /// The union of sets, whose sketch is the sum of theirs where they share no unit.
     pub(crate) fn union(
         units: RoaringBitmap,
@@ -134,6 +159,7 @@ impl NewSet {
             units,
             sketch,
             rest,
+            rows: None,
         }
     }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::sketch::{Mixer, by_ranges, for_each, for_each_within};
+use crate::sketch::{Mixer, Sketch, by_ranges, for_each_within};
 use crate::span::{Places, Vector};
 use crate::trits::Trit;
 
@@ -125,28 +125,53 @@ pub(crate) fn left(parts: &[Part]) -> Option<usize> {
 impl Mixer {
     /// The rows of these units among the columns.
     pub(crate) fn rows_vector(self, units: &RoaringBitmap, rows: &Rows, width: u32) -> Vector {
-        let mut weight = rows.weight;
-        if !rows.has_several() {
-            for_each(units, |unit| {
-                weight = weight.wrapping_add(row_weight(unit, 0));
-            });
-        }
+        self.with_rows::<false>(units, rows, width).1
+    }
+
+    /// The sketch of units, and their rows among the columns: most of both is to go through the units.
+    pub(crate) fn sketch_and_rows(
+        self,
+        units: &RoaringBitmap,
+        rows: &Rows,
+        width: u32,
+    ) -> (Sketch, Vector) {
+        let (buckets, vector) = self.with_rows::<true>(units, rows, width);
+        (self.sketch_of(buckets, units), vector)
+    }
+
+    fn with_rows<const SKETCHES: bool>(
+        self,
+        units: &RoaringBitmap,
+        rows: &Rows,
+        width: u32,
+    ) -> (Sketch, Vector) {
+        let is_weighed = rows.has_several();
         let parts = by_ranges(units, |range| {
             let mut places = Places::new(self, width);
+            let (mut buckets, mut sum) = (Sketch::empty(), 0_u64);
             let mut times = Times::default();
             for within in containers(&range, units) {
                 times.set(rows, &within);
                 for_each_within(units, within.clone(), |unit| {
                     places.add(unit, times.of(unit));
+                    if SKETCHES {
+                        buckets.add(self.hash(unit));
+                    }
+                    if !is_weighed {
+                        sum = sum.wrapping_add(row_weight(unit, 0));
+                    }
                 });
                 times.unset(rows, &within);
             }
-            places
+            (places, (buckets, sum))
         });
-        Vector {
-            columns: Places::all(parts),
-            sum: weight,
-        }
+        let (places, rest): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let add = |(buckets, sum): (Sketch, u64), (more, also): &(Sketch, u64)| {
+            (buckets.and(more), sum.wrapping_add(*also))
+        };
+        let (buckets, sum) = rest.iter().fold((Sketch::empty(), rows.weight), add);
+        let columns = Places::all(places);
+        (buckets, Vector { columns, sum })
     }
 }
 
@@ -154,13 +179,13 @@ impl Mixer {
 #[derive(Default)]
 struct Times {
     /// None where each counts once.
-    of: Vec<u8>,
+    of: Vec<i8>,
 }
 
 impl Times {
-    fn of(&self, unit: u32) -> i32 {
+    fn of(&self, unit: u32) -> i8 {
         let at = (unit % CONTAINER) as usize;
-        self.of.get(at).map_or(1, |times| i32::from(*times))
+        self.of.get(at).copied().unwrap_or(1)
     }
 
     fn set(&mut self, rows: &Rows, within: &RangeInclusive<u32>) {
@@ -173,7 +198,7 @@ impl Times {
         self.put(&rows.threes, within, 1);
     }
 
-    fn put(&mut self, units: &RoaringBitmap, within: &RangeInclusive<u32>, times: u8) {
+    fn put(&mut self, units: &RoaringBitmap, within: &RangeInclusive<u32>, times: i8) {
         if units.is_empty() {
             return;
         }

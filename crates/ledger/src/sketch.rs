@@ -77,7 +77,12 @@ impl Mixer {
     }
 
     pub(crate) fn sketch(self, units: &RoaringBitmap) -> Sketch {
-        let mut sketch = self.buckets(units);
+        self.sketch_of(self.buckets(units), units)
+    }
+
+    /// The sketch of units, of which there are the buckets.
+    pub(crate) fn sketch_of(self, buckets: Sketch, units: &RoaringBitmap) -> Sketch {
+        let mut sketch = buckets;
         sketch.cardinality = units.len();
         if is_small_indexed(sketch.cardinality) {
             let mut by_hash: Vec<(u64, u32)> =
@@ -123,7 +128,8 @@ impl Sketch {
         }
     }
 
-    fn add(&mut self, hash: u64) {
+    #[inline(always)]
+    pub(crate) fn add(&mut self, hash: u64) {
         let bucket = (hash >> 59) as usize;
         self.buckets[bucket] = self.buckets[bucket].wrapping_add(hash as u32);
     }

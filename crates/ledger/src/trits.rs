@@ -56,7 +56,7 @@ pub(crate) fn negative(trit: Trit) -> Trit {
 
 impl Trits {
     /// The vector of these numbers, modulo 3.
-    pub(crate) fn of(numbers: &[i32]) -> Trits {
+    pub(crate) fn of(numbers: &[i8]) -> Trits {
         let mut trits = Trits::default();
         for (at, of) in numbers.chunks(64).enumerate() {
             let (mut lo, mut hi) = (0, 0);
@@ -356,8 +356,8 @@ mod tests {
 
     use super::*;
 
-    fn numbers() -> impl Strategy<Value = Vec<i32>> {
-        proptest::collection::vec(-4_i32..5, 0..200)
+    fn numbers() -> impl Strategy<Value = Vec<i8>> {
+        proptest::collection::vec(-4_i8..5, 0..200)
     }
 
     proptest! {
@@ -365,7 +365,7 @@ mod tests {
         fn it_is_arithmetic_modulo_3(one in numbers(), other in numbers(), factor in 0_u8..3) {
             let mut sum = Trits::of(&one);
             sum.add(factor, &Trits::of(&other));
-            let number = |of: &[i32], at: usize| of.get(at).copied().unwrap_or(0);
+            let number = |of: &[i8], at: usize| i32::from(of.get(at).copied().unwrap_or(0));
             let of_factor = |factor: i32| move |at: usize| -> i32 {
                 number(&one, at) + factor * number(&other, at)
             };
@@ -392,7 +392,7 @@ mod tests {
                 *number += 1;
             }
             let fewest = [1, -1].map(|factor| {
-                let left = one.iter().zip(&other).map(|(one, other)| one + factor * other);
+                let left = one.iter().zip(&other).map(|(one, other)| i32::from(*one) + factor * i32::from(*other));
                 left.filter(|left| left.rem_euclid(3) != 0).count()
             });
             let mut other = Trits::of(&other);

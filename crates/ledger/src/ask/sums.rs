@@ -24,7 +24,7 @@ const VISITS_PER_WORK: u64 = 16;
 const OTHERS_MAX: usize = 64;
 
 /// Of how many cells at a time it is computed what the combinations leave of them.
-const RESTS_AT_ONCE: usize = 512;
+pub(super) const RESTS_AT_ONCE: usize = 512;
 
 /// All combinations, and what they leave of the cells that are looked at.
 pub(super) struct Sums {
@@ -195,18 +195,18 @@ impl Judging<'_> {
         let work_each = self.sums(of)?.span.work();
         work.visits(work_each * next.len() as u64 + units / VISITS_PER_WORK)?;
         let (question, mixer, k) = (self.question, self.against.mixer, self.against.k);
+        let sets = self.cells;
         let sums = match of {
             Of::Units => &mut self.units,
             Of::Rows => self.rows.as_mut().ok_or(Stop::Exhausted)?,
         };
-        let rests = sums.span.rests(&next, (units, k), |cell, width| {
-            let cell = &question.cells[*cell];
-            match of {
-                Of::Units => mixer.vector(&cell.units, width),
-                Of::Rows => match &cell.rows {
-                    Some(rows) => mixer.rows_vector(&cell.units, rows, width),
-                    None => mixer.rows_vector(&cell.units, &Rows::default(), width),
-                },
+        let rests = sums.span.rests(&next, (units, k), |at, width| {
+            let cell = &question.cells[*at];
+            match (of, sets[*at].rows_vector(width), &cell.rows) {
+                (Of::Units, _, _) => mixer.vector(&cell.units, width),
+                (Of::Rows, Some(vector), _) => vector.clone(),
+                (Of::Rows, None, Some(rows)) => mixer.rows_vector(&cell.units, rows, width),
+                (Of::Rows, None, None) => mixer.rows_vector(&cell.units, &Rows::default(), width),
             }
         });
         for (cell, rest) in next.into_iter().zip(rests) {

@@ -1,12 +1,42 @@
 //! The cells of a question, table by table.
 
+use std::sync::Arc;
+
 use roaring::RoaringBitmap;
 
 use crate::limits::COMBINED_TABLE_MAX;
-use crate::near::NewSet;
-use crate::question::Question;
+use crate::near::{NewSet, Whole};
+use crate::parallel;
+use crate::question::{Cell, Question};
 use crate::rows::Rows;
+use crate::sketch::Mixer;
 use crate::union::united;
+
+use super::sums::RESTS_AT_ONCE;
+
+/// The cells of a question, made ready to be compared; with their rows among so many columns, where these will be looked at.
+pub(crate) fn prepared(
+    question: &Question,
+    whole: Option<&Whole>,
+    mixer: Mixer,
+    width: u32,
+) -> Vec<NewSet> {
+    let has_several = |cell: &Cell| cell.rows.as_ref().is_some_and(Rows::has_several);
+    let is_chosen = |cell: &Cell| !question.selection.is_plain || cell.is_chosen;
+    let cells = &question.cells;
+    let is_summed = cells.len() <= COMBINED_TABLE_MAX
+        || cells.len() <= RESTS_AT_ONCE && cells.iter().any(is_chosen);
+    let is_summed = is_summed && cells.iter().any(has_several);
+    let of_cell = |cell: &Cell| {
+        let units = Arc::clone(&cell.units);
+        match cell.rows.as_ref().filter(|_| is_summed) {
+            Some(rows) => NewSet::with_rows(units, (rows, width), whole, mixer),
+            None => NewSet::new(units, whole, mixer),
+        }
+    };
+    let units: u64 = question.cells.iter().map(|cell| cell.units.len()).sum();
+    parallel::of_units(units, &question.cells, of_cell)
+}
 
 /// The cells of one partition that are not withheld already.
 pub(crate) struct Table {

@@ -318,3 +318,43 @@ fn little_is_stricter_than_it_has_to_be() {
     println!("{stricter} of {sets} sets");
     assert!(stricter * 100 < sets, "{stricter} of {sets}");
 }
+
+/// However many units meet in a column, and whichever way they are gone through.
+#[test]
+fn a_column_is_what_all_of_its_units_come_to() {
+    let column = 5;
+    let is_plus =
+        |unit: u32| mixer().hash((unit / u64::BITS) | SIGNS) >> (unit % u64::BITS) & 1 == 0;
+    let of_block = |block: u32| {
+        let start = block * COLUMNS;
+        let block = Block::of(mixer(), start, COLUMNS);
+        (start..start + COLUMNS).find(|unit| block.has(*unit) && block.column(*unit) == column)
+    };
+    let units: RoaringBitmap = (1..500)
+        .filter_map(of_block)
+        .filter(|unit| is_plus(*unit))
+        .collect();
+    assert!(units.len() > 200);
+    for times in [1, 2, 3] {
+        let mut places = Places::new(mixer(), COLUMNS);
+        units.iter().for_each(|unit| places.add(unit, times));
+        let columns = Places::all(vec![places]);
+        let expected = units.len() * times as u64 % 3;
+        assert_eq!(u64::from(columns.at(column)), expected, "{times}");
+        let of = |this: i8| match this == times {
+            true => units.clone(),
+            false => RoaringBitmap::new(),
+        };
+        let rows = crate::Rows {
+            twos: of(2).into(),
+            threes: of(3).into(),
+            weight: 1,
+            noted: None,
+        };
+        let vector = mixer().rows_vector(&units, &rows, COLUMNS);
+        assert!(vector.columns == columns);
+        let (sketch, vector) = mixer().sketch_and_rows(&units, &rows, COLUMNS);
+        assert!(vector.columns == columns && vector.sum == rows.weight);
+        assert!(sketch.is_like(&mixer().sketch(&units)));
+    }
+}

@@ -161,7 +161,7 @@ mod tests {
         ] {
             let mut vector = || {
                 let length = next() % 9_000;
-                let numbers: Vec<i32> = (0..length).map(|_| next() as i32 % 3).collect();
+                let numbers: Vec<i8> = (0..length).map(|_| (next() % 3) as i8).collect();
                 Trits::of(&numbers)
             };
             let of: Vec<Trits> = (0..vectors).map(|_| vector()).collect();

@@ -138,7 +138,9 @@ fn figures_of_large_chosen_tables() {
         }
     }
     let [known, new] = [0, 1].map(|at| median(times[at].clone()));
-    println!("28 chosen cells of six million rows: {known:?} after {tables},000 cells, {new:?} after none");
+    println!(
+        "28 chosen cells of six million rows: {known:?} after {tables},000 cells, {new:?} after none"
+    );
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
