@@ -17,6 +17,8 @@ pub(crate) struct Entry {
     pub(crate) selection: Selection,
     /// Sets that were not known. Their places follow those of the population's sets so far.
     pub(crate) sketches: Vec<Sketch>,
+    /// Whether the sketches are as they are made by now. Those of the first forms were of other hashes, and are made anew.
+    pub(crate) has_sketches: bool,
     pub(crate) answers: Vec<Answered>,
     pub(crate) partitions: Vec<Partitioned>,
     /// New sets that are parts of others.
@@ -165,6 +167,9 @@ impl Entry {
                     }
                 }
             }
+            if self.has_sketches {
+                bytes.push(1);
+            }
         }
         bytes
     }
@@ -232,6 +237,8 @@ impl Entry {
         } else {
             Some(read_summed(&mut input, &mut spans)?)
         };
+        // And entries of the third form here.
+        let has_sketches = !input.0.is_empty() && input.flag()?;
         let entry = Entry {
             shown,
             summed,
@@ -245,6 +252,7 @@ impl Entry {
             snapshots,
             policy,
             sketches,
+            has_sketches,
             answers,
             partitions,
         };

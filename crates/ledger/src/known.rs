@@ -15,7 +15,7 @@ use crate::near::{NewSet, Sets};
 use crate::partition::{FINE, Labels};
 use crate::question::{Release, Verdict};
 use crate::repeat::{self, Shown};
-use crate::sketch::BUCKETS;
+use crate::sketch::{BUCKETS, Mixer};
 use crate::store::{Place, Store};
 use crate::{LedgerError, Result};
 
@@ -77,9 +77,15 @@ pub(crate) fn known<'a>(populations: &'a mut HashMap<String, Known>, name: &str)
 /// Adds an entry that was read from the disk.
 pub(crate) fn load(
     populations: &mut HashMap<String, Known>,
-    entry: Entry,
+    mut entry: Entry,
     places: Vec<Place>,
+    (store, mixer): (&Store, Mixer),
 ) -> Result<()> {
+    if !entry.has_sketches {
+        let sketches = places.iter().take(entry.sketches.len());
+        let sketches = sketches.map(|place| Ok(mixer.sketch(&*store.set(place)?)));
+        entry.sketches = sketches.collect::<Result<_>>()?;
+    }
     let places = places.into_iter().map(At::Disk).collect();
     known(populations, &entry.population.clone()).add(entry, places)
 }
@@ -209,6 +215,7 @@ impl Known {
             snapshots: question.snapshots,
             policy: question.policy,
             sketches: adding.sets.iter().map(|set| set.sketch.clone()).collect(),
+            has_sketches: true,
             answers: answered,
             partitions,
             shown,

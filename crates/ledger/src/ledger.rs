@@ -167,9 +167,9 @@ impl Ledger {
         let mut index_key = [0; 16];
         index_key.copy_from_slice(&key.derive("index", &[])?[..16]);
         let mut ledger = Ledger::in_memory(index_key);
-        let populations = &mut ledger.populations;
-        let store = Store::open(folder, key, disk, &mut |entry, places| {
-            load(populations, entry, places)
+        let (populations, mixer) = (&mut ledger.populations, ledger.mixer);
+        let store = Store::open(folder, key, disk, &mut |entry, places, store| {
+            load(populations, entry, places, (store, mixer))
         })?;
         ledger.releases = store.state().0;
         ledger.store = Some(store);
@@ -239,7 +239,8 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Damaged`]; whatever the disk says.
     pub fn check(&self) -> Result<()> {
-        let check = |store: &Store| store.earlier(self.releases, Depth::Sets, &mut |_, _| Ok(()));
+        let check =
+            |store: &Store| store.earlier(self.releases, Depth::Sets, &mut |_, _, _| Ok(()));
         self.store
             .as_ref()
             .map_or(Ok(()), |store| check(store).map(drop))
@@ -255,7 +256,7 @@ impl Ledger {
         let mut entries = Vec::new();
         let store = match &self.store {
             Some(store) => {
-                store.earlier(state.releases, Depth::Entries, &mut |entry, places| {
+                store.earlier(state.releases, Depth::Entries, &mut |entry, places, _| {
                     entries.push((entry, places));
                     Ok(())
                 })?
@@ -271,7 +272,7 @@ impl Ledger {
         let mut populations = HashMap::new();
         for (at, (entry, places)) in entries.into_iter().enumerate() {
             if which == Earlier::At || last.get(&entry.population) != Some(&at) {
-                load(&mut populations, entry, places)?;
+                load(&mut populations, entry, places, (&store, self.mixer))?;
             }
         }
         Ok(Ledger {
@@ -324,8 +325,10 @@ impl Ledger {
         }
         if let Some(store) = &mut self.store {
             self.populations.clear();
-            let populations = &mut self.populations;
-            store.reopen(&mut |entry, places| load(populations, entry, places))?;
+            let (populations, mixer) = (&mut self.populations, self.mixer);
+            store.reopen(&mut |entry, places, store| {
+                load(populations, entry, places, (store, mixer))
+            })?;
             self.releases = store.state().0;
         }
         self.unsure = false;
@@ -469,5 +472,75 @@ impl Ledger {
         }
         self.releases += 1;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use std::ops::Range;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Selection;
+
+    fn question(units: Range<u32>) -> Question {
+        Question {
+            population: "persons".to_owned(),
+            population_units: None,
+            snapshots: [1; 32],
+            policy: [2; 32],
+            units_min: 10,
+            selection: Selection {
+                digest: [4; 32],
+                is_plain: false,
+            },
+            cells: vec![Cell {
+                units: Arc::new(units.collect()),
+                partition: 0,
+                statistics: vec![[3; 32].into()],
+                rows: None,
+                part_of: None,
+                grouping: 0,
+                group: 0,
+                is_chosen: false,
+            }],
+        }
+    }
+
+    fn verdict(ledger: &mut Ledger, units: Range<u32>) -> Verdict {
+        let asked = ledger.ask(question(units)).unwrap();
+        asked.verdicts()[0][0].clone()
+    }
+
+    /// As earlier builds wrote it, which do not say so.
+    #[test]
+    fn sketches_of_other_hashes_are_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let open = || Ledger::open(&path, LedgerKey::new([7; 32])).unwrap();
+        Ledger::create(&path, &LedgerKey::new([7; 32])).unwrap();
+        let mut ledger = open();
+        let asked = ledger.ask(question(0..500)).unwrap();
+        let release = Release {
+            id: "1".to_owned(),
+            answers: vec![vec![Some(vec![5])]],
+        };
+        let known = known(&mut ledger.populations, "persons");
+        let mut new = known.entry(&asked, release, None).unwrap();
+        new.entry.has_sketches = false;
+        for sketch in &mut new.entry.sketches {
+            sketch.buckets.iter_mut().for_each(|bucket| *bucket ^= 1);
+        }
+        ledger.store.as_mut().unwrap().add(&new).unwrap();
+        drop(ledger);
+        let mut ledger = open();
+        let mut earlier = ledger.earlier(&ledger.state(), Earlier::At).unwrap();
+        for ledger in [&mut ledger, &mut earlier] {
+            assert_eq!(verdict(ledger, 0..500), Verdict::Same([5].into()));
+            assert_eq!(verdict(ledger, 3..500), Verdict::Near([5].into()));
+            assert_eq!(verdict(ledger, 300..900), Verdict::Fresh);
+        }
     }
 }

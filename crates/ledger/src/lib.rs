@@ -57,6 +57,7 @@ mod span;
 mod store;
 mod trits;
 mod union;
+mod words;
 
 pub use error::{Family, LedgerError};
 pub use ledger::{Asked, Earlier, History, Ledger, State};

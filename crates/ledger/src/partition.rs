@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::sketch::for_each;
+use crate::words::{Words, places};
 
 /// The label of a unit in no cell.
 pub(crate) const NO_CELL: u16 = u16::MAX;
@@ -56,12 +56,16 @@ impl Labels {
     /// The labels of cells; none where two of them share a unit that is counted, or there are too many.
     pub(crate) fn new(stride: u32, cells: &[Arc<RoaringBitmap>]) -> Option<Labels> {
         let mut named = Vec::new();
+        // A word's units that are counted: strides are powers of two up to a word.
+        let counted = (0..u64::BITS).step_by(stride as usize);
+        let counted = counted.fold(0_u64, |counted, place| counted | 1 << place);
         for (label, cell) in cells.iter().enumerate() {
             let name = u16::try_from(label)
                 .ok()
                 .filter(|label| *label != NO_CELL)?;
-            for_each(cell, |unit| {
-                if unit % stride == 0 {
+            Words::of(cell).for_each(|word, bits| {
+                for place in places(bits & counted) {
+                    let unit = word * u64::BITS + place as u32;
                     named.push((unit / stride, name));
                 }
             });

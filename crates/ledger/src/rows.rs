@@ -13,14 +13,14 @@
 //! each weighs, and so exactly who is left ([`left`]).
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::sketch::{Mixer, Sketch, by_ranges, for_each_within};
-use crate::span::{Places, Vector};
+use crate::sketch::{Buckets, Mixer, Sketch};
+use crate::span::{Columns, Vector};
 use crate::trits::Trit;
+use crate::words::{CONTAINER_WORDS, Words, places};
 
 /// Which rows the units of a cell have. Where there is nothing in it, each unit has its first row alone.
 ///
@@ -146,81 +146,83 @@ impl Mixer {
         width: u32,
     ) -> (Sketch, Vector) {
         let is_weighed = rows.has_several();
-        let parts = by_ranges(units, |range| {
-            let mut places = Places::new(self, width);
-            let (mut buckets, mut sum) = (Sketch::empty(), 0_u64);
-            let mut times = Times::default();
-            for within in containers(&range, units) {
-                times.set(rows, &within);
-                for_each_within(units, within.clone(), |unit| {
-                    places.add(unit, times.of(unit));
+        let (words, positions) = (Words::of(units), self.positions());
+        let [twos, threes] = [&rows.twos, &rows.threes].map(|units| Words::of(units));
+        let parts = words.by_parts(|part| {
+            let mut columns = Columns::new(self, width);
+            let (mut buckets, mut sum) = (Buckets::new(self, &positions), 0_u64);
+            let (mut twos, mut threes) = (Container::of(&twos), Container::of(&threes));
+            for container in part {
+                let first = words.first_word(container);
+                twos.begin(first);
+                threes.begin(first);
+                words.for_each_in(container, |word, bits| {
+                    let (two, three) = (twos.at(word), threes.at(word));
+                    columns.add(word, bits & !two & !three, bits & two);
                     if SKETCHES {
-                        buckets.add(self.hash(unit));
+                        buckets.add(word, bits);
                     }
                     if !is_weighed {
-                        sum = sum.wrapping_add(row_weight(unit, 0));
+                        let first = word * u64::BITS;
+                        let weights = places(bits).map(|place| row_weight(first + place as u32, 0));
+                        sum = weights.fold(sum, u64::wrapping_add);
                     }
                 });
-                times.unset(rows, &within);
             }
-            (places, (buckets, sum))
+            (columns, (buckets.sketch(), sum))
         });
-        let (places, rest): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let (columns, rest): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let add = |(buckets, sum): (Sketch, u64), (more, also): &(Sketch, u64)| {
             (buckets.and(more), sum.wrapping_add(*also))
         };
         let (buckets, sum) = rest.iter().fold((Sketch::empty(), rows.weight), add);
-        let columns = Places::all(places);
+        let columns = Columns::all(columns);
         (buckets, Vector { columns, sum })
     }
 }
 
-/// How often the units of a container count, modulo 3.
-#[derive(Default)]
-struct Times {
-    /// None where each counts once.
-    of: Vec<i8>,
+/// The words of one container of a set after the other.
+struct Container<'a> {
+    of: &'a Words,
+    /// That whose words these are, where the set has any.
+    at: Option<usize>,
+    words: Vec<u64>,
 }
 
-impl Times {
-    fn of(&self, unit: u32) -> i8 {
-        let at = (unit % CONTAINER) as usize;
-        self.of.get(at).copied().unwrap_or(1)
-    }
-
-    fn set(&mut self, rows: &Rows, within: &RangeInclusive<u32>) {
-        self.put(&rows.twos, within, 2);
-        self.put(&rows.threes, within, 3);
-    }
-
-    fn unset(&mut self, rows: &Rows, within: &RangeInclusive<u32>) {
-        self.put(&rows.twos, within, 1);
-        self.put(&rows.threes, within, 1);
-    }
-
-    fn put(&mut self, units: &RoaringBitmap, within: &RangeInclusive<u32>, times: i8) {
-        if units.is_empty() {
-            return;
+impl Container<'_> {
+    fn of(words: &Words) -> Container<'_> {
+        let length = if words.containers() == 0 {
+            0
+        } else {
+            CONTAINER_WORDS
+        };
+        Container {
+            of: words,
+            at: None,
+            words: vec![0; length],
         }
-        self.of.resize(CONTAINER as usize, 1);
-        for_each_within(units, within.clone(), |unit| {
-            self.of[(unit % CONTAINER) as usize] = times;
-        });
     }
-}
 
-/// So many numbers share a container of a set.
-const CONTAINER: u32 = 1 << 16;
+    /// Goes on with the container that has a word.
+    fn begin(&mut self, word: u32) {
+        if let Some(at) = self.at.take() {
+            let words = &mut self.words;
+            self.of
+                .for_each_in(at, |word, _| words[word as usize % CONTAINER_WORDS] = 0);
+        }
+        self.at = self.of.container_with(word);
+        if let Some(at) = self.at {
+            let words = &mut self.words;
+            self.of.for_each_in(at, |word, bits| {
+                words[word as usize % CONTAINER_WORDS] |= bits
+            });
+        }
+    }
 
-/// The containers within a range that a set can have numbers in.
-fn containers(
-    range: &RangeInclusive<u32>,
-    units: &RoaringBitmap,
-) -> impl Iterator<Item = RangeInclusive<u32>> + use<> {
-    let last = units.max().unwrap_or(0).min(*range.end());
-    let first = units.min().unwrap_or(0).max(*range.start());
-    (first / CONTAINER..=last / CONTAINER).map(|upper| {
-        let start = upper * CONTAINER;
-        start..=start | (CONTAINER - 1)
-    })
+    /// A word of this container.
+    #[inline(always)]
+    fn at(&self, word: u32) -> u64 {
+        let at = word as usize % CONTAINER_WORDS;
+        self.words.get(at).copied().unwrap_or(0)
+    }
 }

@@ -1,6 +1,8 @@
 //! A few hundred bytes that find which sets a set has to be compared with.
 //!
-//! Units fall into buckets by a keyed hash; of each bucket a sketch has the wrapping sum of its units' hashes. Two sets
+//! Units fall into buckets by a keyed hash; of each bucket a sketch has the wrapping sum of its units' values. A value is the
+//! product of two keyed hashes, of the unit's word and of its place there, and a word's units are in all buckets in turn:
+//! so there is one hash for the units of a word, and yet each bucket has some of whichever units a set has. Two sets
 //! that differ by fewer than k units differ in fewer than k buckets, so among any k buckets one is equal. For small sets
 //! that says little, because their buckets are mostly empty; of them the k units with the lowest hashes are kept: two
 //! sets that differ by fewer than k units share one of those. (Let u be the unit with the lowest hash that both have.
@@ -9,19 +11,23 @@
 //! The hash is no cryptography. It is keyed so that nobody can write queries that all fall into one place of the index,
 //! and correctness does not depend on it.
 
-use std::ops::RangeInclusive;
-
+use fearless_simd::dispatch;
 use roaring::RoaringBitmap;
 
-use crate::parallel::{self, PARALLEL_UNITS_MIN};
+use crate::trits;
+use crate::words::{Words, places};
 
 /// How many buckets the units fall into, and the largest k for which the index is more than a scan.
 pub(crate) const BUCKETS: usize = 32;
 /// Sets below this size are found by their lowest units, the others by their buckets.
 pub(crate) const SMALL: u64 = 256;
 
-/// Of a large set a thread goes through so many numbers at once.
-const NUMBERS_TOGETHER: u32 = 1 << 18;
+/// Units that follow each other are hashed together, so many as a word has bits, by other hashes than those of any unit below
+/// these.
+const WORDS: u32 = 1 << 29;
+const POSITIONS: u32 = 3 << 30;
+/// So many words are added to the buckets at once.
+const TOGETHER: usize = 64;
 
 /// The keyed hash of units.
 #[derive(Clone, Copy)]
@@ -37,6 +43,14 @@ pub(crate) struct Sketch {
     pub(crate) buckets: [u32; BUCKETS],
     /// The units with the lowest hashes, lowest first, at most [`BUCKETS`]; none where the set is not small.
     pub(crate) lowest: Box<[u32]>,
+}
+
+/// The hashes of the places that a unit can have in its word.
+pub(crate) struct Positions {
+    of: [u64; 2 * BUCKETS],
+    all: u64,
+    /// As many bits of each as a bucket has.
+    values: [u32; 2 * BUCKETS],
 }
 
 impl Mixer {
@@ -98,24 +112,143 @@ impl Mixer {
     }
 
     fn buckets(self, units: &RoaringBitmap) -> Sketch {
-        let parts = by_ranges(units, |range| {
-            let mut sketch = Sketch::empty();
-            for_each_within(units, range, |unit| sketch.add(self.hash(unit)));
-            sketch
+        let (words, positions) = (Words::of(units), self.positions());
+        let parts = words.by_parts(|part| {
+            let mut buckets = Buckets::new(self, &positions);
+            for container in part {
+                words.for_each_in(container, |word, bits| buckets.add(word, bits));
+            }
+            buckets.sketch()
         });
         parts
             .iter()
             .fold(Sketch::empty(), |sum, part| sum.and(part))
     }
 
+    /// The hash of a word of units.
+    #[inline(always)]
+    pub(crate) fn word(self, word: u32) -> u64 {
+        self.hash(word | WORDS)
+    }
+
+    /// The hashes of the places in a word.
+    pub(crate) fn positions(self) -> Positions {
+        let of = std::array::from_fn(|place| self.hash(place as u32 | POSITIONS));
+        Positions {
+            of,
+            all: of.iter().copied().fold(0, u64::wrapping_add),
+            values: of.map(|hash| hash as u32),
+        }
+    }
+
     /// The sketch of the units `0..units`.
     pub(crate) fn whole(self, units: u32) -> Sketch {
-        let mut sketch = Sketch::empty();
-        sketch.cardinality = u64::from(units);
-        for unit in 0..units {
-            sketch.add(self.hash(unit));
+        let positions = self.positions();
+        let mut buckets = Buckets::new(self, &positions);
+        for word in 0..units.div_ceil(u64::BITS) {
+            let beyond = (word + 1) * u64::BITS - units.min((word + 1) * u64::BITS);
+            buckets.add(word, u64::MAX >> beyond);
         }
-        sketch
+        Sketch {
+            cardinality: u64::from(units),
+            ..buckets.sketch()
+        }
+    }
+}
+
+impl Positions {
+    /// What units of a word add up to, of which this is the hash.
+    #[inline(always)]
+    pub(crate) fn sum(&self, hash: u64, bits: u64) -> u64 {
+        let sum = |bits| places(bits).map(|place| self.of[place]);
+        let sum = |bits| sum(bits).fold(0, u64::wrapping_add);
+        let sum = match bits.count_ones() > u64::BITS / 2 {
+            true => self.all.wrapping_sub(sum(!bits)),
+            false => sum(bits),
+        };
+        sum.wrapping_mul(hash | 1)
+    }
+}
+
+/// What the units of each bucket add up to.
+pub(crate) struct Buckets<'a> {
+    mixer: Mixer,
+    positions: &'a Positions,
+    sums: [u32; BUCKETS],
+    /// Hashes and units of words that are not added yet, so that many are at once.
+    words: [(u64, u64); TOGETHER],
+    waiting: usize,
+}
+
+impl Buckets<'_> {
+    pub(crate) fn new(mixer: Mixer, positions: &Positions) -> Buckets<'_> {
+        Buckets {
+            mixer,
+            positions,
+            sums: [0; BUCKETS],
+            words: [(0, 0); TOGETHER],
+            waiting: 0,
+        }
+    }
+
+    /// Adds units of a word.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, word: u32, bits: u64) {
+        let hash = self.mixer.word(word);
+        let bits = bits.rotate_left((hash >> 58) as u32);
+        if bits.is_power_of_two() {
+            let place = bits.trailing_zeros() as usize;
+            let value = self.positions.values[place].wrapping_mul(factor(hash));
+            let sum = &mut self.sums[place % BUCKETS];
+            *sum = sum.wrapping_add(value);
+            return;
+        }
+        self.words[self.waiting % TOGETHER] = (hash, bits);
+        self.waiting += 1;
+        if self.waiting == TOGETHER {
+            self.add_words();
+        }
+    }
+
+    fn add_words(&mut self) {
+        let words = &self.words[..std::mem::take(&mut self.waiting)];
+        add_words(&mut self.sums, words, &self.positions.values);
+    }
+
+    /// A sketch of buckets alone.
+    pub(crate) fn sketch(mut self) -> Sketch {
+        self.add_words();
+        Sketch {
+            buckets: self.sums,
+            ..Sketch::empty()
+        }
+    }
+}
+
+/// What the values of a word's units are multiples of, given its hash.
+fn factor(hash: u64) -> u32 {
+    hash as u32 | 1
+}
+
+fn add_words(sums: &mut [u32; BUCKETS], words: &[(u64, u64)], values: &[u32; 2 * BUCKETS]) {
+    dispatch!(trits::level(), _ => add_words_inlined(sums, words, values));
+}
+
+/// Inlined where it is dispatched to, or it would be compiled for the smallest registers alone.
+#[inline(always)]
+fn add_words_inlined(sums: &mut [u32; BUCKETS], words: &[(u64, u64)], values: &[u32; 2 * BUCKETS]) {
+    let (of_low, of_high) = values.split_at(BUCKETS);
+    for (hash, bits) in words {
+        let [low, high] = [*bits as u32, (bits >> 32) as u32];
+        let factor = factor(*hash);
+        // Of all places, as it cannot be foreseen which ones have units.
+        for (at, (sum, (of_low, of_high))) in
+            sums.iter_mut().zip(of_low.iter().zip(of_high)).enumerate()
+        {
+            let of = |bits: u32, value: u32| value & 0_u32.wrapping_sub(bits >> at & 1);
+            let value = of(low, *of_low).wrapping_add(of(high, *of_high));
+            *sum = sum.wrapping_add(value.wrapping_mul(factor));
+        }
     }
 }
 
@@ -126,12 +259,6 @@ impl Sketch {
             buckets: [0; BUCKETS],
             lowest: Box::default(),
         }
-    }
-
-    #[inline(always)]
-    pub(crate) fn add(&mut self, hash: u64) {
-        let bucket = (hash >> 59) as usize;
-        self.buckets[bucket] = self.buckets[bucket].wrapping_add(hash as u32);
     }
 
     /// The sketch of what is left of this set without a subset of it; without its lowest units.
@@ -169,73 +296,6 @@ impl Sketch {
     }
 }
 
-/// Calls with each unit of a set, lowest first.
-#[inline]
-pub(crate) fn for_each(units: &RoaringBitmap, call: impl FnMut(u32)) {
-    for_each_within(units, 0..=u32::MAX, call);
-}
-
-/// What the ranges come to that a set's numbers are in: one, or where it is large, several that threads share.
-pub(crate) fn by_ranges<R: Send>(
-    units: &RoaringBitmap,
-    within: impl Fn(RangeInclusive<u32>) -> R + Sync,
-) -> Vec<R> {
-    if units.len() < PARALLEL_UNITS_MIN {
-        return vec![within(0..=u32::MAX)];
-    }
-    let ranges = ranges(units.max().unwrap_or(0), NUMBERS_TOGETHER);
-    parallel::each(&ranges, |range| within(range.clone()))
-}
-
-/// All numbers up to a last one, in ranges of so many, a power of two.
-pub(crate) fn ranges(last: u32, numbers: u32) -> Vec<RangeInclusive<u32>> {
-    let starts = (0..=last).step_by(numbers as usize);
-    starts.map(|start| start..=start | (numbers - 1)).collect()
-}
-
-/// Calls with each unit of a set within a range, lowest first.
-#[inline]
-pub(crate) fn for_each_within(
-    units: &RoaringBitmap,
-    range: RangeInclusive<u32>,
-    mut call: impl FnMut(u32),
-) {
-    let many_of = |range: RangeInclusive<u32>, call: &mut dyn FnMut(&[u32])| {
-        let (mut rest, mut many) = (units.range(range), [0; 256]);
-        loop {
-            let read = rest.next_many(&mut many);
-            if read.is_empty() {
-                return;
-            }
-            call(read);
-        }
-    };
-    let mut call_many = |many: &[u32]| many.iter().for_each(|unit| call(*unit));
-    let (Some(first), Some(last)) = (units.min(), units.max()) else {
-        return;
-    };
-    let (first, last) = (first.max(*range.start()), last.min(*range.end()));
-    let containers = || (first >> 16..=last >> 16).map(|upper| upper << 16..=upper << 16 | 0xffff);
-    let is_full =
-        |container: &RangeInclusive<u32>| units.range_cardinality(container.clone()) == FULL;
-    // Of roaring 0.12 it leaves out containers that are full.
-    if units.len() < FULL || !containers().any(|container| is_full(&container)) {
-        many_of(range, &mut call_many);
-        return;
-    }
-    for container in containers() {
-        let within = first.max(*container.start())..=last.min(*container.end());
-        if is_full(&container) {
-            within.for_each(|unit| call_many(&[unit]));
-        } else {
-            many_of(within, &mut call_many);
-        }
-    }
-}
-
-/// How many units a container has if it is full.
-const FULL: u64 = 1 << 16;
-
 /// Whether a set of this size is found by its lowest units.
 pub(crate) fn is_small(cardinality: u64) -> bool {
     cardinality < SMALL
@@ -253,28 +313,49 @@ pub(crate) fn is_large_indexed(cardinality: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    fn mixer() -> Mixer {
+        Mixer::new([9; 16])
+    }
+
+    proptest! {
+        #[test]
+        fn buckets_are_what_their_units_add_up_to(
+            ranges in proptest::collection::vec((0_u32..300_000, 1_u32..20_000, 1_usize..90), 1..5),
+        ) {
+            let of_range = |(start, length, step): (u32, u32, usize)| (start..start + length).step_by(step);
+            let units: RoaringBitmap = ranges.into_iter().flat_map(of_range).collect();
+            let mut expected = [0_u32; BUCKETS];
+            for unit in &units {
+                let hash = mixer().hash((unit / 64) | WORDS);
+                let place = (unit + (hash >> 58) as u32) % 64;
+                let value = (hash | 1).wrapping_mul(mixer().hash(place | POSITIONS));
+                let bucket = &mut expected[place as usize % BUCKETS];
+                *bucket = bucket.wrapping_add(value as u32);
+            }
+            let sketch = mixer().sketch(&units);
+            prop_assert_eq!(sketch.buckets, expected);
+            prop_assert_eq!(sketch.cardinality, units.len());
+        }
+
+        #[test]
+        fn the_whole_is_every_unit_of_it(units in 0_u32..3_000) {
+            let every: RoaringBitmap = (0..units).collect();
+            prop_assert!(mixer().whole(units).is_like(&mixer().sketch(&every)));
+        }
+    }
+
+    /// As many as a large set has, wherever they are.
     #[test]
-    fn each_unit_is_called_with_whatever_the_containers_are() {
-        let sets: [Vec<u32>; 6] = [
-            vec![],
-            (0..300_000).step_by(7).collect(),
-            (0..200_000).filter(|unit| unit % 5 > 0).collect(),
-            (0..65_536).chain(100_000..100_100).collect(),
-            (65_530..3 * 65_536).collect(),
-            vec![0, 65_535, 65_536, u32::MAX],
-        ];
-        for expected in sets {
-            let mut called = Vec::new();
-            let units: RoaringBitmap = expected.iter().copied().collect();
-            for_each(&units, |unit| called.push(unit));
-            assert_eq!(called, expected);
-            let mut optimised = units.clone();
-            optimised.optimize();
-            called.clear();
-            for_each(&optimised, |unit| called.push(unit));
-            assert_eq!(called, expected);
+    fn each_bucket_has_units_of_a_large_set() {
+        for (start, step) in [(0, 1), (70, 1), (3, 32), (3, 64), (5, 1_000), (0, 6)] {
+            let units: RoaringBitmap = (0..SMALL as u32).map(|at| start + at * step).collect();
+            let sketch = mixer().sketch(&units);
+            let empty = sketch.buckets.iter().filter(|bucket| **bucket == 0).count();
+            assert!(empty <= 2, "{empty} of units from {start}, every {step}th");
         }
     }
 }

@@ -20,22 +20,19 @@
 //! Where they do not, the set is not independent and no known combination either: people have to look
 //! ([`Adds::Unclear`]).
 
-use roaring::RoaringBitmap;
-
 use crate::limits::COMBINED_MAX;
 use crate::parallel::{self, PARALLEL_UNITS_MIN};
-use crate::sketch::{Mixer, by_ranges, for_each_within};
 use crate::trits::{Trit, Trits};
 
+pub(crate) use columns::Columns;
 use form::{Combination, Form, Least, Reduced};
 
 mod ahead;
+mod columns;
 mod form;
 
 /// Columns of a form, for few sets and for many: with at most a quarter of them pivots, few columns of a combination are.
 pub(crate) const WIDTHS: [u32; 2] = [12_288, 4 * COMBINED_MAX as u32];
-/// Where the columns of the lowest units end: a small population takes few columns.
-const LEVELS: [u32; 2] = [512, 4_096];
 /// From so many rows times sets on, two threads are used.
 const PARALLEL_MIN: usize = 4_096;
 /// As many rows' work it is to put a set among the columns.
@@ -86,146 +83,6 @@ pub(crate) enum Adds {
     NoRoom,
     /// It may be a combination of the others or not.
     Unclear,
-}
-
-impl Mixer {
-    /// A set among the columns.
-    pub(crate) fn vector(self, units: &RoaringBitmap, width: u32) -> Vector {
-        let parts = by_ranges(units, |range| {
-            let (mut places, mut sum) = (Places::new(self, width), 0_u64);
-            for_each_within(units, range, |unit| {
-                sum = sum.wrapping_add(self.hash(unit));
-                places.add(unit, 1);
-            });
-            (places, sum)
-        });
-        let (places, sums): (Vec<Places>, Vec<u64>) = parts.into_iter().unzip();
-        Vector {
-            columns: Places::all(places),
-            sum: sums.into_iter().fold(0, u64::wrapping_add),
-        }
-    }
-}
-
-/// What the units of each column come to. Units with numbers near to each other are in columns of their own.
-pub(crate) struct Places {
-    mixer: Mixer,
-    width: u32,
-    block: Block,
-    /// A bit for each of sixty-four units that follow each other, and which these are: whether it counts as minus one.
-    signs: u64,
-    signs_of: u32,
-    /// Few bytes each, so that all of them stay in a processor's first cache.
-    sums: Vec<i8>,
-    /// How many blocks were begun since the sums were small.
-    blocks: i8,
-}
-
-/// Most times that a unit is added at once.
-const TIMES_MAX: i8 = 3;
-/// Of so many blocks, in each of which a column has one unit, no sum is too large.
-const BLOCKS_MAX: i8 = (i8::MAX - 2) / TIMES_MAX;
-
-impl Places {
-    pub(crate) fn new(mixer: Mixer, width: u32) -> Places {
-        Places {
-            mixer,
-            width,
-            block: Block::of(mixer, 0, width),
-            signs: mixer.hash(SIGNS),
-            signs_of: 0,
-            sums: vec![0; width as usize],
-            blocks: 1,
-        }
-    }
-
-    /// Adds a unit once, twice or three times. Each comes once, in any order, and they cost least in theirs.
-    #[inline(always)]
-    pub(crate) fn add(&mut self, unit: u32, times: i8) {
-        if !self.block.has(unit) {
-            self.begin_block(unit);
-        }
-        if unit / u64::BITS != self.signs_of {
-            self.signs_of = unit / u64::BITS;
-            self.signs = self.mixer.hash(self.signs_of | SIGNS);
-        }
-        let minus = (self.signs >> (unit % u64::BITS) & 1) as i8;
-        self.sums[self.block.column(unit)] += (times ^ -minus) + minus;
-    }
-
-    #[cold]
-    fn begin_block(&mut self, unit: u32) {
-        self.block = Block::of(self.mixer, unit, self.width);
-        if self.blocks == BLOCKS_MAX {
-            self.blocks = 0;
-            self.sums.iter_mut().for_each(|sum| *sum %= 3);
-        }
-        self.blocks += 1;
-    }
-
-    /// All together, modulo 3.
-    pub(crate) fn all(parts: Vec<Places>) -> Trits {
-        let mut all = Trits::default();
-        for part in parts {
-            all.add(1, &Trits::of(&part.sums));
-        }
-        all
-    }
-}
-
-/// Signs are by another hash than that of any unit below it.
-const SIGNS: u32 = 1 << 30;
-
-/// Units that have columns of their own.
-struct Block {
-    /// Of the units, and of their columns.
-    start: u32,
-    first: u32,
-    length: u32,
-    factor: u32,
-    shift: u32,
-    /// 2⁶⁴ over the length, rounded up.
-    inverse: u64,
-}
-
-impl Block {
-    /// The block that a unit is in.
-    fn of(mixer: Mixer, unit: u32, width: u32) -> Block {
-        let (start, first, length) = if unit >= width {
-            (unit / width * width, 0, width)
-        } else {
-            let start = LEVELS.into_iter().rfind(|end| unit >= *end).unwrap_or(0);
-            let end = LEVELS.into_iter().find(|end| unit < *end).unwrap_or(width);
-            (start, start, end - start)
-        };
-        let hash = mixer.hash(start | 1 << 31);
-        // No factor of a length: 2, 3, 5 and 7 are all there are.
-        let mut factor = (hash as u32 % length) | 1;
-        while [3, 5, 7].iter().any(|prime| factor.is_multiple_of(*prime)) {
-            factor += 2;
-        }
-        Block {
-            start,
-            first,
-            length,
-            factor,
-            shift: (hash >> 32) as u32 % length,
-            inverse: (u64::MAX / u64::from(length)).wrapping_add(1),
-        }
-    }
-
-    #[inline]
-    fn has(&self, unit: u32) -> bool {
-        unit.wrapping_sub(self.start) < self.length
-    }
-
-    fn column(&self, unit: u32) -> usize {
-        // Fits 32 bits, so that what a division leaves comes of two multiplications (Lemire, Kaser, Kurz, *Faster remainder by
-        // direct computation*, 2019).
-        let place = u64::from(unit - self.start) * u64::from(self.factor) + u64::from(self.shift);
-        let part = u128::from(self.inverse.wrapping_mul(place));
-        self.first as usize + ((part * u128::from(self.length)) >> 64) as usize
-    }
 }
 
 impl Default for Span {

@@ -63,6 +63,9 @@ const HEAD_EVERY: u64 = if cfg!(test) { 3 } else { 256 };
 const RESERVED_BYTES: u64 = if cfg!(test) { 1 << 14 } else { 1 << 20 };
 const HEADER_LEN: u64 = (MAGIC.len() + ID_LEN) as u64;
 
+/// Takes an entry and the places of its sets, which are there to be read.
+pub(crate) type Load<'a> = &'a mut dyn FnMut(Entry, Vec<Place>, &Store) -> Result<()>;
+
 /// The folder of a ledger, open.
 pub(crate) struct Store {
     folder: PathBuf,
@@ -149,7 +152,7 @@ impl Store {
         folder: &Path,
         key: LedgerKey,
         disk: Box<dyn Disk>,
-        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
+        load: Load<'_>,
     ) -> Result<Store> {
         let path = folder.join(RELEASES);
         let head = read_head(folder, &key)?;
@@ -173,16 +176,13 @@ impl Store {
     }
 
     /// Reads everything again, after an error has left open what is on the disk.
-    pub(crate) fn reopen(
-        &mut self,
-        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn reopen(&mut self, load: Load<'_>) -> Result<()> {
         self.head = read_head(&self.folder, &self.key)?;
         self.covered = self.head.releases;
         self.read(load)
     }
 
-    fn read(&mut self, load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>) -> Result<()> {
+    fn read(&mut self, load: Load<'_>) -> Result<()> {
         let path = self.path();
         let length = self
             .file
@@ -221,11 +221,7 @@ impl Store {
     }
 
     /// Reads the releases that the head does not cover, and answers up to where they go.
-    fn read_beyond(
-        &mut self,
-        length: u64,
-        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
-    ) -> Result<Head> {
+    fn read_beyond(&mut self, length: u64, load: Load<'_>) -> Result<Head> {
         let mut upto = self.head;
         while upto.bytes < length {
             // Whole, sets and all: it may be torn anywhere.
@@ -285,12 +281,7 @@ impl Store {
     }
 
     /// The same file as it was at its first releases, to be read and never written.
-    pub(crate) fn earlier(
-        &self,
-        releases: u64,
-        depth: Depth,
-        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
-    ) -> Result<Store> {
+    pub(crate) fn earlier(&self, releases: u64, depth: Depth, load: Load<'_>) -> Result<Store> {
         let path = self.path();
         if releases > self.head.releases {
             return Err(LedgerError::SetBack);
@@ -317,24 +308,15 @@ impl Store {
     }
 
     /// Reads the frame after what `upto` covers.
-    fn read_frame(
-        &mut self,
-        upto: &Head,
-        depth: Depth,
-        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
-    ) -> Result<Head> {
+    fn read_frame(&mut self, upto: &Head, depth: Depth, load: Load<'_>) -> Result<Head> {
         let frame = self.look_at(upto, depth)?;
         self.take(frame, load)
     }
 
-    fn take(
-        &mut self,
-        found: FoundFrame,
-        load: &mut dyn FnMut(Entry, Vec<Place>) -> Result<()>,
-    ) -> Result<Head> {
+    fn take(&mut self, found: FoundFrame, load: Load<'_>) -> Result<Head> {
         let places = self.places(&found.spans);
         self.frames.push(found.at);
-        load(found.entry, places)?;
+        load(found.entry, places, self)?;
         Ok(found.upto)
     }
 

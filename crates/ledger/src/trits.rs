@@ -56,6 +56,7 @@ pub(crate) fn negative(trit: Trit) -> Trit {
 
 impl Trits {
     /// The vector of these numbers, modulo 3.
+    #[cfg(test)]
     pub(crate) fn of(numbers: &[i8]) -> Trits {
         let mut trits = Trits::default();
         for (at, of) in numbers.chunks(64).enumerate() {
@@ -72,6 +73,38 @@ impl Trits {
             }
         }
         trits
+    }
+
+    /// As long as so many places want it, for [`Trits::add_word`].
+    pub(crate) fn zero(places: usize) -> Trits {
+        let words = vec![0; places.div_ceil(64)];
+        Trits {
+            lo: words.clone(),
+            hi: words,
+        }
+    }
+
+    /// Adds ones and twos to sixty-four places within its length.
+    #[inline(always)]
+    pub(crate) fn add_word(&mut self, word: usize, ones: u64, twos: u64) {
+        let words = word..word + 1;
+        let (lo, hi) = (&mut self.lo[words.clone()], &mut self.hi[words]);
+        add_words(lo, hi, &[ones], &[twos]);
+    }
+
+    /// The same with other places: the first ones of each word, so many, come before all others. As long as its last place
+    /// that is not zero wants it.
+    pub(crate) fn with_first(&self, places: u32) -> Trits {
+        let mut with = Trits {
+            lo: with_first(&self.lo, places),
+            hi: with_first(&self.hi, places),
+        };
+        let words = with.lo.iter().zip(&with.hi);
+        let beyond = words.rev().position(|(lo, hi)| lo | hi != 0);
+        let length = beyond.map_or(0, |beyond| with.lo.len() - beyond);
+        with.lo.truncate(length);
+        with.hi.truncate(length);
+        with
     }
 
     fn lengthen(&mut self, words: usize) {
@@ -247,6 +280,31 @@ impl Fronts {
     }
 }
 
+/// The first bits of each word, and behind them the others.
+fn with_first(words: &[u64], first: u32) -> Vec<u64> {
+    let mut with = Vec::with_capacity(words.len() + 1);
+    let (mut last, mut filled) = (0_u64, 0);
+    let mut push = |bits: u64, count: u32| {
+        last |= bits << filled;
+        filled += count;
+        if filled >= u64::BITS {
+            with.push(last);
+            filled -= u64::BITS;
+            last = if filled == 0 {
+                0
+            } else {
+                bits >> (count - filled)
+            };
+        }
+    };
+    let mask = (1 << first) - 1;
+    words.iter().for_each(|word| push(word & mask, first));
+    words
+        .iter()
+        .for_each(|word| push(word >> first, u64::BITS - first));
+    with
+}
+
 /// The places that are not zero, the first one first, with what is there.
 fn places(lo: &[u64], hi: &[u64]) -> impl DoubleEndedIterator<Item = (usize, Trit)> {
     let words = lo.iter().zip(hi).enumerate();
@@ -277,7 +335,7 @@ fn nearly_cancels(
 }
 
 /// Which registers there are.
-fn level() -> Level {
+pub(crate) fn level() -> Level {
     static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
     *LEVEL
 }
@@ -383,6 +441,24 @@ mod tests {
             negated.negate();
             negated.add(1, &sum);
             prop_assert!(negated.is_zero());
+        }
+
+        #[test]
+        fn the_first_places_of_each_word_come_first(words in 1_usize..9, first in 1_u32..64, of in numbers()) {
+            let mut trits = Trits::zero(64 * words);
+            for (word, of) in of.chunks(64).enumerate().take(words) {
+                let of = Trits::of(of);
+                let word_of = |words: &[u64]| words.first().copied().unwrap_or(0);
+                trits.add_word(word, word_of(&of.lo), word_of(&of.hi));
+            }
+            let (first, all) = (first as usize, 64 * words);
+            let mut order: Vec<usize> = (0..all).filter(|place| place % 64 < first).collect();
+            order.extend((0..all).filter(|place| place % 64 >= first));
+            let with = trits.with_first(first as u32);
+            for (at, place) in order.into_iter().enumerate() {
+                prop_assert_eq!(with.at(at), trits.at(place));
+            }
+            prop_assert!(with.lo.last().zip(with.hi.last()).is_none_or(|(lo, hi)| lo | hi != 0));
         }
 
         #[test]

@@ -3,13 +3,13 @@
 use roaring::{MultiOps, RoaringBitmap};
 
 use crate::parallel::{self, PARALLEL_UNITS_MIN};
-use crate::sketch::{for_each_within, ranges};
+use crate::words::{CONTAINER_WORDS, Words};
 
 /// Of so many sets a thread makes one.
 const UNITED_TOGETHER: usize = 64;
 
-/// So many numbers are united at once where sets are sparse: their bits are 64 KiB.
-const NUMBERS_TOGETHER: u32 = 1 << 19;
+/// So many containers are united at once where sets are sparse: their bits are 64 KiB.
+const CONTAINERS_TOGETHER: u32 = 8;
 
 /// A container of 65,536 numbers has fewer than this, or is kept as bits.
 const LIST_MAX: u64 = 4_096;
@@ -33,15 +33,24 @@ pub(crate) fn united(sets: &[&RoaringBitmap]) -> RoaringBitmap {
 /// The union of sets of which most containers are lists. Set by set, each would go through the bits of all numbers, for a
 /// few of each container; here all sets go through a few bits.
 fn united_by_ranges(sets: &[&RoaringBitmap], last: u32) -> RoaringBitmap {
-    let unions = parallel::each(&ranges(last, NUMBERS_TOGETHER), |range| {
-        let mut bits = vec![0_u8; NUMBERS_TOGETHER as usize / 8];
-        for set in sets {
-            for_each_within(set, range.clone(), |unit| {
-                let at = unit - range.start();
-                bits[at as usize / 8] |= 1 << (at % 8);
-            });
+    let sets = parallel::each(sets, |set| Words::of(set));
+    let parts = last / (CONTAINERS_TOGETHER << 16);
+    let parts: Vec<u32> = (0..=parts).collect();
+    let unions = parallel::each(&parts, |part| {
+        let first = part * CONTAINERS_TOGETHER * CONTAINER_WORDS as u32;
+        let mut words = vec![0_u64; CONTAINERS_TOGETHER as usize * CONTAINER_WORDS];
+        for set in &sets {
+            for container in set.containers_in(first..first + words.len() as u32) {
+                set.for_each_in(container, |word, bits| {
+                    words[(word - first) as usize] |= bits
+                });
+            }
         }
-        RoaringBitmap::from_lsb0_bytes(*range.start(), &bits)
+        let mut bytes = vec![0; 8 * words.len()];
+        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            *bytes = word.to_le_bytes();
+        }
+        RoaringBitmap::from_lsb0_bytes(first * u64::BITS, &bytes)
     });
     unions.into_iter().union()
 }
@@ -52,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_union_has_what_any_set_has() {
-        let last = 12 * NUMBERS_TOGETHER;
+        let last = (12 * CONTAINERS_TOGETHER) << 16;
         for (sets, step) in [(2, 3), (40, 61), (300, 997)] {
             let of = |set: u32| (set..last).step_by(step).collect::<RoaringBitmap>();
             let all: Vec<RoaringBitmap> = (0..sets).map(of).collect();

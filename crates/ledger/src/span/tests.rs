@@ -1,8 +1,10 @@
 #![expect(clippy::expect_used, reason = "tests fail by panicking")]
 
 use proptest::prelude::*;
+use roaring::RoaringBitmap;
 
 use super::*;
+use crate::sketch::Mixer;
 
 /// Columns of the narrow kind.
 const COLUMNS: u32 = WIDTHS[0];
@@ -89,34 +91,6 @@ fn what_is_below_and_above_and_everybody() {
     assert_eq!(adds(&span, (0..400).chain(401..1_000)), Adds::Nothing);
     assert_eq!(adds(&span, (0..400).chain(420..1_000)), Adds::Itself);
     assert_eq!(adds(&span, 200..900), Adds::Itself);
-}
-
-#[test]
-fn a_place_is_a_columns_own_among_neighbours() {
-    for start in [0, 512, 4_096, COLUMNS, 25 * COLUMNS] {
-        let block = Block::of(mixer(), start, COLUMNS);
-        assert!(block.has(start) && !block.has(start + block.length));
-        let units = start..start + block.length;
-        let mut places: Vec<usize> = units.map(|unit| block.column(unit)).collect();
-        places.sort_unstable();
-        places.dedup();
-        assert_eq!(places.len(), block.length as usize, "{start}");
-        let naive = |unit: u32| {
-            let place = u64::from(unit - block.start) * u64::from(block.factor);
-            (place + u64::from(block.shift)) % u64::from(block.length)
-        };
-        let mut units = start..start + block.length;
-        assert!(
-            units.all(|unit| block.column(unit) as u64 == u64::from(block.first) + naive(unit))
-        );
-        assert!(places.iter().all(|place| *place < COLUMNS as usize));
-    }
-}
-
-#[test]
-fn a_small_population_takes_few_columns() {
-    let places: Vec<usize> = vector(0..512).columns.places().map(|(at, _)| at).collect();
-    assert_eq!(places, (0..512).collect::<Vec<_>>());
 }
 
 #[test]
@@ -229,7 +203,7 @@ fn windows() -> impl Strategy<Value = Vec<Vec<u32>>> {
 fn as_strict(mut span: Span, sets: &[Vec<u32>]) -> Result<usize, TestCaseError> {
     let (mut old, mut stricter) = (prime::Span::default(), 0);
     for set in sets {
-        let of_old = prime::vector(set, |unit| Block::of(mixer(), 0, COLUMNS).column(unit));
+        let of_old = prime::vector(set, |unit| columns::column(mixer(), unit, COLUMNS));
         let alone = adds(&span, set.iter().copied());
         let (new_adds, old_adds) = (taken(&mut span, set), old.adds(&of_old, 10));
         prop_assert_eq!(alone, new_adds);
@@ -298,8 +272,8 @@ proptest! {
         let [at_once, one_by_one] =
             [&mut extended, &mut span].map(|span| rests(span, &[&one]).remove(0));
         for at in 0..2 {
-            let columns = |rest: &Rest| rest.forms[at].of.columns.clone();
-            prop_assert!(columns(&at_once) == columns(&one_by_one));
+            let columns = |rest: &Rest| rest.forms[at].of.columns.places().collect::<Vec<_>>();
+            prop_assert_eq!(columns(&at_once), columns(&one_by_one));
         }
     }
 }
@@ -317,44 +291,4 @@ fn little_is_stricter_than_it_has_to_be() {
     }
     println!("{stricter} of {sets} sets");
     assert!(stricter * 100 < sets, "{stricter} of {sets}");
-}
-
-/// However many units meet in a column, and whichever way they are gone through.
-#[test]
-fn a_column_is_what_all_of_its_units_come_to() {
-    let column = 5;
-    let is_plus =
-        |unit: u32| mixer().hash((unit / u64::BITS) | SIGNS) >> (unit % u64::BITS) & 1 == 0;
-    let of_block = |block: u32| {
-        let start = block * COLUMNS;
-        let block = Block::of(mixer(), start, COLUMNS);
-        (start..start + COLUMNS).find(|unit| block.has(*unit) && block.column(*unit) == column)
-    };
-    let units: RoaringBitmap = (1..500)
-        .filter_map(of_block)
-        .filter(|unit| is_plus(*unit))
-        .collect();
-    assert!(units.len() > 200);
-    for times in [1, 2, 3] {
-        let mut places = Places::new(mixer(), COLUMNS);
-        units.iter().for_each(|unit| places.add(unit, times));
-        let columns = Places::all(vec![places]);
-        let expected = units.len() * times as u64 % 3;
-        assert_eq!(u64::from(columns.at(column)), expected, "{times}");
-        let of = |this: i8| match this == times {
-            true => units.clone(),
-            false => RoaringBitmap::new(),
-        };
-        let rows = crate::Rows {
-            twos: of(2).into(),
-            threes: of(3).into(),
-            weight: 1,
-            noted: None,
-        };
-        let vector = mixer().rows_vector(&units, &rows, COLUMNS);
-        assert!(vector.columns == columns);
-        let (sketch, vector) = mixer().sketch_and_rows(&units, &rows, COLUMNS);
-        assert!(vector.columns == columns && vector.sum == rows.weight);
-        assert!(sketch.is_like(&mixer().sketch(&units)));
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::Adds;
 
-const COLUMNS: usize = 4_096;
+const COLUMNS: usize = 8_192;
 const COMBINED_MAX: usize = 1_024;
 /// 2³¹ − 1, a prime: two values and their product fit 64 bits.
 const PRIME: u64 = (1 << 31) - 1;
