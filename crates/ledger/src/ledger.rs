@@ -6,7 +6,9 @@ use std::path::Path;
 use crate::ask::{Against, Judgement, Table, judge, prepared};
 use crate::index::Work;
 use crate::known::{At, Exact, Known, known, load};
-use crate::limits::{COMPARISONS_MAX, VISITS_MAX};
+use crate::limits::{
+    COMBINED_TABLE_MAX, COMPARISONS_MAX, SUMMED_PLAIN_MAX, SUMMED_TABLE_MAX, VISITS_MAX,
+};
 use crate::margin;
 use crate::near::NewSet;
 use crate::question::{Cell, Digest, Question, Release, Verdict, check_answers};
@@ -380,7 +382,12 @@ impl Ledger {
             sets: &known.sets,
             store: self.store.as_ref(),
         };
-        let tables = Table::all(&question, &cells, &withheld, self.combines);
+        let summed_max = match known.population.combined().1 < SUMMED_PLAIN_MAX {
+            true => SUMMED_TABLE_MAX,
+            false => COMBINED_TABLE_MAX,
+        };
+        let summed_max = self.combines.then_some(summed_max);
+        let tables = Table::all(&question, &cells, &withheld, summed_max);
         let has_rows = |table: &Table| table.has_rows(&question);
         let with_rows =
             self.combines && (known.population.has_rows() || tables.iter().any(has_rows));

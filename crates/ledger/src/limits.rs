@@ -30,6 +30,11 @@ pub(crate) const COMBINED_FEW_MAX: usize = 2_048;
 pub(crate) const COMBINED_AT_ONCE: usize = 256;
 /// Largest table that nobody chose whose cells are among those sets one by one, and not only their union.
 pub(crate) const COMBINED_TABLE_MAX: usize = 8;
+/// Largest such table whose cells' rows are among those of others, as long as these are few enough to leave room for what
+/// somebody chooses.
+pub(crate) const SUMMED_TABLE_MAX: usize = 64;
+/// Rows of so many cells leave no room for larger tables than [`COMBINED_TABLE_MAX`].
+pub(crate) const SUMMED_PLAIN_MAX: usize = COMBINED_MAX / 2;
 /// Largest release in the ledger's file, in bytes (4 GiB): sets, sketches and answers.
 pub const FRAME_BYTES_MAX: u64 = 4 << 30;
 /// Up to this size of the ledger's file its sets are opened as it is, and not only when they are compared with: half a second.

@@ -131,6 +131,43 @@ fn a_row_of_a_person_with_several_is_not_left_by_parts_of_a_table() {
     }
 }
 
+/// Districts and the cities that they are in, by two queries without a condition: one row of one person is of no district.
+#[test]
+fn a_row_is_not_left_by_groupings_that_nobody_chose() {
+    let mut random = Random(3);
+    let (cities, districts) = (4, 20_u64);
+    // Whoever travels has rows in several districts, and in several cities.
+    let rows: Vec<(u32, u32, u32)> = (0..30_000)
+        .map(|row| (row % 3_000, row / 3_000, random.below(districts) as u32))
+        .collect();
+    let of = |is_in: &dyn Fn(usize, u32) -> bool| -> Vec<(u32, u32)> {
+        let rows = rows.iter().enumerate();
+        let rows = rows.filter(|(at, (_, _, district))| is_in(*at, *district));
+        rows.map(|(_, (unit, row, _))| (*unit, *row)).collect()
+    };
+    for lost in [None, Some(7), Some(12_345)] {
+        let of_city = |city: u32| cell_of(0, of(&|_, district| district % cities == city));
+        let of_district =
+            |this: u32| cell_of(0, of(&|at, district| district == this && Some(at) != lost));
+        let by_city: Vec<Cell> = (0..cities).map(of_city).collect();
+        let by_district: Vec<Cell> = (0..districts as u32).map(of_district).collect();
+        for cities_first in [true, false] {
+            let mut ledger = Ledger::in_memory(KEY);
+            let mut tables = [table(by_city.clone(), 1), table(by_district.clone(), 1)];
+            for table in &mut tables {
+                table.selection.is_plain = true;
+            }
+            if !cities_first {
+                tables.reverse();
+            }
+            let [first, last] = tables.map(|table| release_one(&mut ledger, table));
+            let is_all = |verdicts: &[Verdict]| verdicts.iter().all(|of| *of == Verdict::Fresh);
+            assert!(is_all(&first), "{lost:?}");
+            assert_eq!(is_all(&last), lost.is_none(), "{lost:?}: {last:?}");
+        }
+    }
+}
+
 /// Nearly everybody has a row a month: units and numbers of rows are nearly the same, and rows are others.
 #[test]
 fn months_of_one_table_may_have_nearly_the_same_rows() {
