@@ -487,37 +487,11 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
     use std::ops::Range;
-    use std::sync::Arc;
 
     use super::*;
-    use crate::Selection;
-
-    fn question(units: Range<u32>) -> Question {
-        Question {
-            population: "persons".to_owned(),
-            population_units: None,
-            snapshots: [1; 32],
-            policy: [2; 32],
-            units_min: 10,
-            selection: Selection {
-                digest: [4; 32],
-                is_plain: false,
-            },
-            cells: vec![Cell {
-                units: Arc::new(units.collect()),
-                partition: 0,
-                statistics: vec![[3; 32].into()],
-                rows: None,
-                part_of: None,
-                grouping: 0,
-                group: 0,
-                is_chosen: false,
-            }],
-        }
-    }
 
     fn verdict(ledger: &mut Ledger, units: Range<u32>) -> Verdict {
-        let asked = ledger.ask(question(units)).unwrap();
+        let asked = ledger.ask(Question::of_units(units)).unwrap();
         asked.verdicts()[0][0].clone()
     }
 
@@ -529,7 +503,7 @@ mod tests {
         let open = || Ledger::open(&path, LedgerKey::new([7; 32])).unwrap();
         Ledger::create(&path, &LedgerKey::new([7; 32])).unwrap();
         let mut ledger = open();
-        let asked = ledger.ask(question(0..500)).unwrap();
+        let asked = ledger.ask(Question::of_units(0..500)).unwrap();
         let release = Release {
             id: "1".to_owned(),
             answers: vec![vec![Some(vec![5])]],

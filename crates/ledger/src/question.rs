@@ -269,3 +269,31 @@ pub(crate) fn check_answers(verdicts: &[Vec<Verdict>], answers: &Answers) -> Res
     }
     Ok(())
 }
+
+#[cfg(test)]
+impl Question {
+    /// A cell of these units that somebody chose.
+    pub(crate) fn of_units(units: std::ops::Range<u32>) -> Question {
+        Question {
+            population: "persons".to_owned(),
+            population_units: None,
+            snapshots: [1; 32],
+            policy: [2; 32],
+            units_min: 10,
+            selection: Selection {
+                digest: [4; 32],
+                is_plain: false,
+            },
+            cells: vec![Cell {
+                units: Arc::new(units.collect()),
+                partition: 0,
+                statistics: vec![[3; 32].into()],
+                rows: None,
+                part_of: None,
+                grouping: 0,
+                group: 0,
+                is_chosen: false,
+            }],
+        }
+    }
+}

@@ -11,6 +11,9 @@ const UNITED_TOGETHER: usize = 64;
 /// So many containers are united at once where sets are sparse: their bits are 64 KiB.
 const CONTAINERS_TOGETHER: u32 = 8;
 
+/// And so many units, more or less, as they are copied: 32 MiB.
+const UNITS_TOGETHER: u64 = if cfg!(test) { 1 << 18 } else { 1 << 24 };
+
 /// A container of 65,536 numbers has fewer than this, or is kept as bits.
 const LIST_MAX: u64 = 4_096;
 
@@ -23,7 +26,9 @@ pub(crate) fn united(sets: &[&RoaringBitmap]) -> RoaringBitmap {
     let last = sets.iter().filter_map(|set| set.max()).max().unwrap_or(0);
     let containers = u64::from(last >> 16) + 1;
     if units / containers / (sets.len() as u64) < LIST_MAX {
-        return united_by_ranges(sets, last);
+        let together = sets.len() as u64 * UNITS_TOGETHER / units;
+        let parts = sets.chunks(together.max(1) as usize);
+        return parts.map(|part| united_by_ranges(part, last)).union();
     }
     let parts: Vec<_> = sets.chunks(UNITED_TOGETHER).collect();
     let unions = parallel::each(&parts, |part| part.iter().copied().union());

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::{Disk, LedgerKey, Store};
-use crate::{Cell, History, Ledger, LedgerError, Question, Release, Result, Verdict};
+use crate::{History, Ledger, LedgerError, Question, Release, Result, Verdict};
 
 /// What becomes of the step that fails. All later steps of the process fail without effect.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -236,28 +236,7 @@ fn key() -> LedgerKey {
 
 /// The cell of the release of this number: far from all others.
 fn question(number: u32) -> Question {
-    let units = number * 1000..number * 1000 + 500;
-    Question {
-        population: "persons".to_owned(),
-        population_units: None,
-        snapshots: [1; 32],
-        policy: [2; 32],
-        units_min: 10,
-        selection: crate::Selection {
-            digest: [4; 32],
-            is_plain: false,
-        },
-        cells: vec![Cell {
-            units: Arc::new(units.collect()),
-            partition: 0,
-            statistics: vec![[3; 32].into()],
-            rows: None,
-            part_of: None,
-            grouping: 0,
-            group: 0,
-            is_chosen: false,
-        }],
-    }
+    Question::of_units(number * 1000..number * 1000 + 500)
 }
 
 fn record(ledger: &mut Ledger, number: u32) -> Result<()> {
