@@ -146,8 +146,8 @@ impl Mixer {
         let positions = self.positions();
         let mut buckets = Buckets::new(self, &positions);
         for word in 0..units.div_ceil(u64::BITS) {
-            let beyond = (word + 1) * u64::BITS - units.min((word + 1) * u64::BITS);
-            buckets.add(word, u64::MAX >> beyond);
+            let here = (units - word * u64::BITS).min(u64::BITS);
+            buckets.add(word, u64::MAX >> (u64::BITS - here));
         }
         Sketch {
             cardinality: u64::from(units),
